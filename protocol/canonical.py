@@ -1,0 +1,205 @@
+"""Bytes that are hashed or signed: strict base64url, strict JSON, RFC 8785 (JCS), SHA-256, HMAC, HKDF.
+
+The standard library's readers are too kind for signed data: base64 skips foreign characters, JSON keeps the
+last of two equal keys and takes NaN. Everything here has one accepted form.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, TypeAlias, TypeVar
+
+import msgspec
+import rfc8785
+
+from protocol.errors import Rejected
+
+JsonValue: TypeAlias = "bool | int | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
+T = TypeVar("T")
+
+MAX_JSON_BYTES = 64 * 1024
+"""Default limit of a JSON text; a caller that expects more says so."""
+MAX_JSON_DEPTH = 16
+"""Deeper nesting occurs in none of our formats and would exhaust the reader's stack."""
+MAX_SAFE_INTEGER = 2**53
+"""RFC 8785 numbers are doubles: above this two integers share one form."""
+HASH_BYTES = 32
+
+
+def b64u_encode(data: bytes) -> str:
+    """base64url without padding (RFC 7515 section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def b64u_decode(text: str, *, max_bytes: int = MAX_JSON_BYTES) -> bytes:
+    """The bytes of an unpadded base64url text; exactly one text is accepted for each value.
+
+    Raises `Rejected`: `bad_base64`, `too_large`.
+    """
+    if len(text) > (max_bytes * 4 + 2) // 3:
+        raise Rejected("too_large", f"base64url text is longer than {max_bytes} bytes allow")
+    if "+" in text or "/" in text or "=" in text:
+        raise Rejected("bad_base64", "not unpadded base64url")
+    try:
+        raw = text.encode("ascii").replace(b"-", b"+").replace(b"_", b"/")
+        data = binascii.a2b_base64(raw + b"=" * (-len(raw) % 4), strict_mode=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise Rejected("bad_base64", "not unpadded base64url") from error
+    # The spare bits of the last character are free in base64: compare, so that no second spelling passes.
+    if len(text) % 4 and b64u_encode(data[-(len(data) % 3 or 3) :]) != text[-(len(text) % 4) :]:
+        raise Rejected("bad_base64", "spare bits are not zero")
+    return data
+
+
+def b64u_fixed(text: str, length: int) -> bytes:
+    """Like `b64u_decode`, for a value of exactly `length` bytes. Raises `Rejected`: `bad_base64`."""
+    data = b64u_decode(text, max_bytes=length)
+    if len(data) != length:
+        raise Rejected("bad_base64", f"value is not {length} bytes long")
+    return data
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Rejected("duplicate_key", "an object names a member twice")
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise Rejected("bad_json", "NaN and Infinity are not JSON")
+
+
+def _integer(text: str) -> int:
+    if len(text) > 17 or abs(number := int(text)) > MAX_SAFE_INTEGER:
+        raise Rejected("bad_json", "integer is larger than 2^53")
+    return number
+
+
+def _no_float(text: str) -> NoReturn:
+    raise Rejected("bad_json", "only whole numbers are used here")
+
+
+_reader = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_integer, parse_float=_no_float
+)
+_reader_of_floats = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_integer
+)
+
+
+def _check_depth(text: str) -> None:
+    """Count brackets outside strings before the recursive reader sees the text."""
+    if text.count("[") + text.count("{") <= MAX_JSON_DEPTH:
+        return
+    depth = 0
+    in_string = escaped = False
+    for char in text:
+        if escaped:
+            escaped = False
+        elif in_string:
+            escaped = char == "\\"
+            in_string = char != '"'
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+            if depth > MAX_JSON_DEPTH:
+                raise Rejected("too_deep", f"JSON is nested deeper than {MAX_JSON_DEPTH}")
+        elif char in "]}":
+            depth -= 1
+
+
+def parse_json(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, floats: bool = False) -> Any:
+    """One strict JSON value: UTF-8, no duplicate keys, no NaN, depth and size bounded, integers up to 2^53.
+
+    `floats` admits fractions, for texts of others that we neither hash nor sign.
+    Raises `Rejected`: `bad_json`, `duplicate_key`, `too_deep`, `too_large`.
+    """
+    if len(data) > max_bytes:
+        raise Rejected("too_large", f"JSON is larger than {max_bytes} bytes")
+    try:
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
+        _check_depth(text)
+        value = (_reader_of_floats if floats else _reader).decode(text)
+        if "\\u" in text:
+            text.encode("utf-8")
+            json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate has no UTF-8 form
+    except (ValueError, RecursionError) as error:
+        raise Rejected("bad_json", "not a JSON text") from error
+    return value
+
+
+def parse_object(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """Like `parse_json`, for an object. Raises `Rejected`: `bad_json` and those of `parse_json`."""
+    value = parse_json(data, max_bytes=max_bytes)
+    if not isinstance(value, dict):
+        raise Rejected("bad_json", "expected a JSON object")
+    return value
+
+
+def convert(value: Any, kind: type[T]) -> T:
+    """A parsed JSON value as a msgspec Struct `kind`. Raises `Rejected`: `bad_form`."""
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except (msgspec.ValidationError, UnicodeError, OverflowError) as error:
+        # msgspec's own text can repeat the offending member name but also a value: name the type only.
+        raise Rejected("bad_form", f"does not have the form of {getattr(kind, '__name__', 'the type')}") from error
+
+
+def parse_struct(data: bytes | str, kind: type[T], *, max_bytes: int = MAX_JSON_BYTES) -> T:
+    """`parse_json` and `convert` in one."""
+    return convert(parse_json(data, max_bytes=max_bytes), kind)
+
+
+def to_builtins(value: Any) -> Any:
+    """A Struct as plain dicts and lists, without members that are unset or at their default of None."""
+    return msgspec.to_builtins(value)
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """RFC 8785 form of a JSON value or msgspec Struct; only what `parse_json` accepts.
+
+    Raises `ValueError` for values that have no such form (our own mistake: peers' values were parsed).
+    """
+    plain = msgspec.to_builtins(value)
+    try:
+        return rfc8785.dumps(plain)
+    except (rfc8785.CanonicalizationError, UnicodeError) as error:
+        raise ValueError("value has no canonical JSON form") from error
+
+
+def sha256(*parts: bytes) -> bytes:
+    """SHA-256 over the concatenation of `parts`: 32 bytes."""
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def canonical_hash(value: Any) -> bytes:
+    """H(JCS(value)): 32 bytes."""
+    return sha256(canonical_bytes(value))
+
+
+def hmac_sha256(key: bytes, *parts: bytes) -> bytes:
+    """HMAC-SHA256 with a key of exactly 32 bytes, so that no two keys are equivalent."""
+    if len(key) != HASH_BYTES:
+        raise ValueError("HMAC keys are exactly 32 bytes")
+    return hmac.digest(key, b"".join(parts), "sha256")
+
+
+def hkdf_sha256(secret: bytes, info: bytes, *, salt: bytes = b"", length: int = 32) -> bytes:
+    """HKDF-SHA256 (RFC 5869), one to 255 blocks; empty salt unless given."""
+    prk = hmac.digest(salt or bytes(HASH_BYTES), secret, "sha256")
+    out, block, counter = b"", b"", 1
+    while len(out) < length:
+        block = hmac.digest(prk, block + info + bytes([counter]), "sha256")
+        out += block
+        counter += 1
+    return out[:length]
+
+
+def is_equal(left: bytes, right: bytes) -> bool:
+    """Constant-time comparison, for what is or guards a secret."""
+    return hmac.compare_digest(left, right)
