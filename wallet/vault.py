@@ -1,0 +1,332 @@
+"""The encrypted store of the wallet: one SQLite file whose rows say nothing without the passphrase.
+
+    table lock      one row in the clear: how the passphrase wraps the store key, and the sealed header
+    table RECORDS   id (keyed hash of the record's name), version, sealed = nonce || XChaCha20-Poly1305
+
+- Each record is sealed with aad = table, row id, version, and padded to steps of 256 bytes: rows cannot be swapped
+  between places, and sizes tell little. Visible stay the number of rows of a table and their rounded sizes.
+- The sealed header holds a counter of transactions and a keyed set hash over all rows. A row that is removed,
+  added or put back to an older version no longer fits the header, so a tampered file does not open.
+- The counter also lies in a file of its own beside the store: an older *whole* file put back is noticed as long as
+  that file is not put back with it. Against somebody who replaces both there is no local defence: the log is the
+  anchor then (a stopped grant stays stopped, its share is gone).
+
+One process at a time: the file is held under SQLite's exclusive lock for as long as it is open.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from sqlite_utils import Database
+
+from protocol.canonical import HASH_BYTES, b64u_decode, b64u_encode, hkdf_sha256, hmac_sha256, is_equal
+from protocol.errors import Rejected, Unavailable
+from protocol.seal import KEY_BYTES, NONCE_BYTES, aead_open, aead_seal, pad, unpad
+from wallet.passphrase import Profile, Random, WrappedKey, check_passphrase, unwrap_key, wrap_key
+
+TABLES = ("secrets", "copies", "grants", "messages", "activities", "logs")
+PAD_STEP = 256
+MAX_RECORD_BYTES = 1024 * 1024
+"""The largest record is a grant with its sealed disclosures, about 60 kB."""
+_PURPOSE = b"regie/vault/v1"
+_FORMAT = 1
+T = TypeVar("T")
+
+
+class _Header(msgspec.Struct, frozen=True):
+    counter: int
+    rows: bytes
+    """XOR over all rows of HMAC(set key, row): a set hash, since no row can be in the set twice."""
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """Plaintext of a row: the record with its name, which outside is only a keyed hash."""
+
+    name: str
+    record: msgspec.Raw
+
+
+class Vault:
+    """An open store. Reads need no transaction; `put` and `delete` belong inside `transaction()`."""
+
+    def __init__(self, path: Path, database: Database, store_key: bytes, random: Random) -> None:
+        """For `create_vault` and `open_vault` only."""
+        self.path = path
+        self._database = database
+        self._random = random
+        self._record_key = hkdf_sha256(store_key, b"regie/vault/record/v1")
+        self._name_key = hkdf_sha256(store_key, b"regie/vault/name/v1")
+        self._set_key = hkdf_sha256(store_key, b"regie/vault/set/v1")
+        self._header = _Header(0, bytes(HASH_BYTES))
+        self._depth = 0
+
+    @property
+    def counter(self) -> int:
+        """How many transactions this store has seen."""
+        return self._header.counter
+
+    def close(self) -> None:
+        """Release the file. The object is of no use afterwards."""
+        self._database.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, durable on leaving. Blocks inside a block belong to the outer one."""
+        if self._depth:
+            yield
+            return
+        before = self._header
+        self._depth = 1
+        try:
+            self._database.conn.execute("BEGIN IMMEDIATE")
+            yield
+            self._header = _Header(self._header.counter + 1, self._header.rows)
+            self._write_header()
+            self._database.conn.execute("COMMIT")
+        except BaseException as error:
+            self._header = before
+            if self._database.conn.in_transaction:
+                self._database.conn.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise Unavailable(
+                    "vault_unwritable", "the wallet could not be written; is the disk full?"
+                ) from error
+            raise
+        finally:
+            self._depth = 0
+        # After the commit: a crash in between leaves a counter file that is too low, which harms nobody.
+        self._write_counter()
+
+    def put(self, table: str, name: str, record: msgspec.Struct) -> None:
+        """Insert or replace the record `name`. Raises `ValueError` outside a transaction or for a huge record."""
+        plain = msgspec.json.encode(_Named(name, msgspec.Raw(msgspec.json.encode(record))))
+        if len(plain) > MAX_RECORD_BYTES:
+            raise ValueError("record is larger than the vault takes")
+        row_id, old = self._row_id(table, name), self._row(table, self._row_id(table, name))
+        version = old[0] + 1 if old else 1
+        nonce = self._random(NONCE_BYTES)
+        padded = pad(plain, (len(plain) // PAD_STEP + 1) * PAD_STEP)
+        sealed = nonce + aead_seal(self._record_key, nonce, padded, _aad(table, row_id, version))
+        self._change_set(table, row_id, old, (version, sealed))
+        self._database.conn.execute(
+            f"INSERT OR REPLACE INTO {table} (id, version, sealed) VALUES (?, ?, ?)",  # noqa: S608 - a name of TABLES
+            (row_id, version, sealed),
+        )
+
+    def delete(self, table: str, name: str) -> None:
+        """Remove the record if it is there; SQLite overwrites its bytes (secure_delete)."""
+        row_id = self._row_id(table, name)
+        self._change_set(table, row_id, self._row(table, row_id), None)
+        self._database.conn.execute(f"DELETE FROM {table} WHERE id = ?", (row_id,))  # noqa: S608 - a name of TABLES
+
+    def get(self, table: str, name: str, kind: type[T]) -> T | None:
+        """The record, or None. Raises `Rejected`: `vault_damaged`."""
+        row_id = self._row_id(table, name)
+        row = self._row(table, row_id)
+        return self._open(table, row_id, *row, kind)[1] if row else None
+
+    def all(self, table: str, kind: type[T]) -> dict[str, T]:
+        """Every record of a table by name, in no particular order. Raises `Rejected`: `vault_damaged`."""
+        _check_table(table)
+        rows = self._database.conn.execute(f"SELECT id, version, sealed FROM {table}").fetchall()  # noqa: S608
+        return dict(self._open(table, row_id, version, sealed, kind) for row_id, version, sealed in rows)
+
+    def accept_as_newest(self) -> None:
+        """The resident said that this copy is the real one: from now on its counter counts."""
+        with self.transaction():
+            pass
+
+    # The rest is for this module and its tests' view from outside.
+
+    def _row_id(self, table: str, name: str) -> str:
+        _check_table(table)
+        return hmac_sha256(self._name_key, table.encode(), b"\x00", name.encode())[:16].hex()
+
+    def _row(self, table: str, row_id: str) -> tuple[int, bytes] | None:
+        found = self._database.conn.execute(
+            f"SELECT version, sealed FROM {table} WHERE id = ?",  # noqa: S608 - a name of TABLES
+            (row_id,),
+        ).fetchone()
+        return (found[0], found[1]) if found else None
+
+    def _open(self, table: str, row_id: str, version: int, sealed: bytes, kind: type[T]) -> tuple[str, T]:
+        try:
+            aad = _aad(table, row_id, version)
+            plain = unpad(aead_open(self._record_key, sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], aad))
+        except Rejected as error:
+            raise _damaged() from error
+        named = msgspec.json.decode(plain, type=_Named)
+        return named.name, msgspec.json.decode(named.record, type=kind)
+
+    def _change_set(
+        self, table: str, row_id: str, old: tuple[int, bytes] | None, new: tuple[int, bytes] | None
+    ) -> None:
+        if not self._depth:
+            raise ValueError("the vault is written inside a transaction only")
+        rows = self._header.rows
+        for row in (old, new):
+            if row is not None:
+                rows = _xor(rows, self._row_hash(table, row_id, *row))
+        self._header = _Header(self._header.counter, rows)
+
+    def _row_hash(self, table: str, row_id: str, version: int, sealed: bytes) -> bytes:
+        return hmac_sha256(self._set_key, _aad(table, row_id, version), sealed)
+
+    def _write_header(self) -> None:
+        nonce = self._random(NONCE_BYTES)
+        plain = pad(msgspec.json.encode(self._header), PAD_STEP)
+        sealed = nonce + aead_seal(self._record_key, nonce, plain, _PURPOSE)
+        self._database.conn.execute("UPDATE lock SET header = ?", (sealed,))
+
+    def _write_counter(self) -> None:
+        value = self._header.counter.to_bytes(8, "big")
+        text = b64u_encode(value + hmac_sha256(self._set_key, b"counter", value))
+        _replace_file(_counter_path(self.path), text.encode())
+
+    def _load(self, sealed_header: bytes, *, accept_older: bool) -> None:
+        """Check all rows against the header, and the header against the counter file."""
+        try:
+            plain = aead_open(self._record_key, sealed_header[:NONCE_BYTES], sealed_header[NONCE_BYTES:], _PURPOSE)
+            self._header = msgspec.json.decode(unpad(plain), type=_Header)
+        except (Rejected, msgspec.DecodeError) as error:
+            raise _damaged() from error
+        rows = bytes(HASH_BYTES)
+        for table in TABLES:
+            for row in self._database.conn.execute(f"SELECT id, version, sealed FROM {table}"):  # noqa: S608
+                rows = _xor(rows, self._row_hash(table, *row))
+        if not is_equal(rows, self._header.rows):
+            raise _damaged()
+        if not accept_older and self._read_counter() > self._header.counter:
+            raise Rejected(
+                "vault_rolled_back",
+                "this wallet file is older than the one last used here; put the newer file back, or accept this "
+                "one with `regie wallet sync --accept-older`",
+                status=409,
+            )
+
+    def _read_counter(self) -> int:
+        """The counter last written beside the store. Raises `Rejected`: `vault_rolled_back`."""
+        try:
+            data = b64u_decode(_counter_path(self.path).read_text("ascii"), max_bytes=64)
+        except (OSError, Rejected, UnicodeError):
+            data = b""
+        if is_equal(data[8:], hmac_sha256(self._set_key, b"counter", data[:8])):
+            return int.from_bytes(data[:8], "big")
+        return 2**63 - 1  # absent or foreign: nobody can say that this store is the newest
+
+
+def create_vault(path: Path, passphrase: bytes, profile: Profile, random: Random) -> Vault:
+    """A new empty store, mode 0600. Raises `Rejected`: `weak_passphrase`, `vault_exists`."""
+    check_passphrase(passphrase)
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    database = _connect(path)
+    # A crash while making a vault leaves a file without tables; that one may be made again.
+    if database.conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        database.close()
+        raise Rejected("vault_exists", "there is a wallet here already; nothing was changed", status=409)
+    store_key = random(KEY_BYTES)
+    wrapped = wrap_key(store_key, passphrase, profile, _PURPOSE, random)
+    vault = Vault(path, database, store_key, random)
+    with vault.transaction():
+        database.conn.execute("CREATE TABLE lock (format INTEGER, wrapped TEXT, header BLOB)")
+        for table in TABLES:
+            database.conn.execute(
+                f"CREATE TABLE {table} (id TEXT PRIMARY KEY, version INTEGER, sealed BLOB) WITHOUT ROWID"
+            )
+        text = msgspec.json.encode(wrapped).decode()
+        database.conn.execute("INSERT INTO lock VALUES (?, ?, NULL)", (_FORMAT, text))
+    return vault
+
+
+def open_vault(path: Path, passphrase: bytes, random: Random, *, accept_older: bool = False) -> Vault:
+    """An existing store, every row of it checked.
+
+    Raises `Rejected`: `no_vault`, `wrong_passphrase`, `vault_damaged`, `vault_rolled_back`; `Unavailable`:
+    `wallet_busy` when another program has it open.
+    """
+    if not path.exists():
+        raise Rejected("no_vault", "there is no wallet here yet; make one with `regie wallet init`", status=404)
+    database = _connect(path)
+    try:
+        wrapped, header = _read_lock(database)
+        vault = Vault(path, database, unwrap_key(wrapped, passphrase, _PURPOSE), random)
+        vault._load(header, accept_older=accept_older)
+    except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
+        database.close()
+        raise _damaged() from error
+    except BaseException:
+        database.close()
+        raise
+    if accept_older:
+        vault.accept_as_newest()
+    return vault
+
+
+def _read_lock(database: Database) -> tuple[WrappedKey, bytes]:
+    row = database.conn.execute("SELECT format, wrapped, header FROM lock").fetchone()
+    if row is None or row[0] != _FORMAT:
+        raise Rejected("bad_vault", "this file was not made by this version of the wallet")
+    return msgspec.json.decode(row[1], type=WrappedKey), row[2]
+
+
+def _connect(path: Path) -> Database:
+    connection = sqlite3.connect(path, timeout=2, isolation_level=None)
+    try:
+        for pragma in ("synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY", "cell_size_check=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")  # takes the lock, which the mode above then keeps
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise Unavailable("wallet_busy", "another program is using this wallet; try again in a moment") from error
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _damaged() from error
+    return Database(connection)
+
+
+def _damaged() -> Rejected:
+    return Rejected(
+        "vault_damaged",
+        "the wallet file was changed or damaged outside this program; restore a backup",
+        status=409,
+    )
+
+
+def _aad(table: str, row_id: str, version: int) -> bytes:
+    return b"\x00".join((b"regie/vault/record/v1", table.encode(), row_id.encode(), version.to_bytes(8, "big")))
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(left, right, strict=True))
+
+
+def _check_table(table: str) -> None:
+    if table not in TABLES:
+        raise ValueError("no such table in the vault")
+
+
+def _counter_path(path: Path) -> Path:
+    return path.with_name(path.name + ".counter")
+
+
+def _replace_file(path: Path, data: bytes) -> None:
+    """Atomic and durable: temporary file, fsync, rename, fsync of the folder; mode 0600."""
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
