@@ -1,0 +1,99 @@
+"""The code that ends a grant: wallet seed, revocation secrets, view key and the paper form (**ours**).
+
+A grant has one 16-byte code. From it come r_v (who shows it revokes version v), the lock H(r_v) that stands in the
+grant leaf, and the bearer that opens the grant's events. On paper the code is 39 decimal digits and a check digit.
+"""
+
+import re
+from urllib.parse import quote, unquote, urlsplit
+
+from protocol.canonical import hkdf_sha256, sha256
+from protocol.errors import Rejected
+from protocol.leaf import lock_of
+
+CODE_BYTES = 16
+CODE_DIGITS = 39
+"""2^128 - 1 has 39 decimal digits; one check digit follows."""
+MAX_CODE_CHARS = 4 * CODE_DIGITS
+"""Typed text: every digit with a few separators around it."""
+MAX_QR_CHARS = 2048
+PAPER_QR_PREFIX = "regie:revoke?log="
+
+
+def code_from_seed(seed: bytes, i: int) -> bytes:
+    """Code number i of a wallet: HKDF(seed, `regie/code/v1` || u32 i)[:16]."""
+    return hkdf_sha256(seed, b"regie/code/v1" + i.to_bytes(4, "big"), length=CODE_BYTES)
+
+
+def revocation_secret(code: bytes, version: int) -> bytes:
+    """r_v, 32 bytes: who shows it revokes version `version` (from 1) of the grant."""
+    if len(code) != CODE_BYTES or version < 1:
+        raise ValueError("a code is 16 bytes and versions count from 1")
+    return hkdf_sha256(code, b"regie/revoke/v1" + version.to_bytes(4, "big"))
+
+
+def lock_for(code: bytes, version: int) -> bytes:
+    """lock = H(r_v), 32 bytes: what stands in T and in the grant leaf."""
+    return lock_of(revocation_secret(code, version))
+
+
+def view_key(code: bytes) -> bytes:
+    """The bearer that opens a grant's events, 32 bytes; the log keeps only `view_hash`."""
+    if len(code) != CODE_BYTES:
+        raise ValueError("a code is 16 bytes")
+    return hkdf_sha256(code, b"regie/view/v1")
+
+
+def view_hash(code: bytes) -> bytes:
+    """H(view), 32 bytes: what the log learns with the grant."""
+    return sha256(view_key(code))
+
+
+def _check_digit(digits: str) -> str:
+    """ISO/IEC 7064 MOD 11,10: finds every single wrong digit and most swaps of two neighbours."""
+    product = 10
+    for digit in digits:
+        product = ((product + int(digit)) % 10 or 10) * 2 % 11
+    return str((11 - product) % 10)
+
+
+def format_code(code: bytes) -> str:
+    """16 bytes for paper: 39 decimal digits and a check digit, in ten groups of four."""
+    if len(code) != CODE_BYTES:
+        raise ValueError("a code is 16 bytes")
+    digits = f"{int.from_bytes(code, 'big'):0{CODE_DIGITS}d}"
+    digits += _check_digit(digits)
+    return " ".join(re.findall("....", digits))
+
+
+def parse_code(text: str) -> bytes:
+    """Inverse of `format_code`, for what people type: spaces, dashes and dots are ignored. Raises: `bad_code`."""
+    digits = re.sub(r"[\s.\u2010-\u2015-]", "", text) if len(text) <= MAX_CODE_CHARS else ""
+    if not re.fullmatch(r"[0-9]{40}", digits):
+        raise Rejected("bad_code", "a code has 40 digits")
+    number = int(digits[:CODE_DIGITS])
+    if _check_digit(digits[:CODE_DIGITS]) != digits[CODE_DIGITS] or number >= 2 ** (8 * CODE_BYTES):
+        raise Rejected("bad_code", "a digit is wrong")
+    return number.to_bytes(CODE_BYTES, "big")
+
+
+def format_paper_qr(log_url: str, code: bytes) -> str:
+    """The QR of a paper receipt: the log's address and the code, so that any counter can stop a grant."""
+    return f"{PAPER_QR_PREFIX}{quote(log_url, safe='')}&code={format_code(code).replace(' ', '')}"
+
+
+def parse_paper_qr(text: str) -> tuple[str, bytes]:
+    """(log URL, code) of a scanned receipt; the caller MUST know the log from its trust list. Raises `Rejected`:
+    `bad_code`.
+    """
+    address, _, digits = text.removeprefix(PAPER_QR_PREFIX).partition("&code=")
+    if not text.startswith(PAPER_QR_PREFIX) or len(text) > MAX_QR_CHARS:
+        raise Rejected("bad_code", "not the code of a paper receipt")
+    try:
+        log_url = unquote(address, errors="strict")
+        is_url = urlsplit(log_url).scheme in ("https", "http") and quote(log_url, safe="") == address
+    except ValueError as error:
+        raise Rejected("bad_code", "the receipt's address is damaged") from error
+    if not is_url:
+        raise Rejected("bad_code", "the receipt's address is damaged")
+    return log_url, parse_code(digits)
