@@ -1,0 +1,166 @@
+"""Selective disclosure (RFC 9901): disclosures, their digests, and the processed payload.
+
+A disclosure is base64url(JSON array); its digest is SHA-256 over that ASCII text, not over the JSON.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from protocol.canonical import JsonValue, b64u_decode, b64u_encode, canonical_bytes, parse_json, sha256
+from protocol.errors import Rejected
+
+SALT_BYTES = 16
+"""128 bits (RFC 9901 section 9.3)."""
+MAX_DISCLOSURES = 128
+"""A PID with every nested element takes about 60."""
+MAX_DISCLOSURE_BYTES = 16 * 1024
+"""A portrait would be larger; no attribute of ours comes near (`attributes.LARGE`)."""
+MAX_DEPTH = 16
+"""Nesting of the processed payload, through disclosures within disclosures."""
+SD_ALG = "sha-256"
+FORBIDDEN_NAMES = frozenset(
+    {"iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "aud", "_sd_alg"}
+)
+"""Claims that a holder could hide to make a credential look valid (RFC 9901 9.7, SD-JWT VC 3.2.2.2)."""
+_RESERVED_NAMES = ("_sd", "...")
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """One disclosure; `name` is None for an array element, `digest` the 32 bytes that stand in the payload."""
+
+    encoded: str
+    digest: bytes
+    name: str | None
+    value: Any
+    salt: str
+
+
+def digest_of(encoded: str) -> bytes:
+    """SHA-256 over the base64url text of a disclosure (RFC 9901 section 4.2.3): 32 bytes."""
+    return sha256(encoded.encode("ascii"))
+
+
+def make_disclosure(name: str, value: JsonValue, salt: bytes) -> Disclosure:
+    """A disclosure for an object member; `salt` is 16 fresh random bytes.
+
+    Raises `ValueError` for a name that must never be disclosed selectively, or a salt of another length.
+    """
+    if len(salt) != SALT_BYTES:
+        raise ValueError("a salt is 16 bytes")
+    if name in _RESERVED_NAMES or name in FORBIDDEN_NAMES:
+        raise ValueError("this claim is never disclosed selectively")
+    text = b64u_encode(salt)
+    encoded = b64u_encode(canonical_bytes([text, name, value]))
+    return Disclosure(encoded, digest_of(encoded), name, value, text)
+
+
+def parse_disclosure(encoded: str) -> Disclosure:
+    """A disclosure from the wire: [salt, name, value] or [salt, value] (RFC 9901 sections 4.2.1, 4.2.2).
+
+    Raises `Rejected`: `bad_disclosure` and those of parsing.
+    """
+    parts = parse_json(b64u_decode(encoded, max_bytes=MAX_DISCLOSURE_BYTES), max_bytes=MAX_DISCLOSURE_BYTES)
+    if not isinstance(parts, list) or len(parts) not in (2, 3):
+        raise Rejected("bad_disclosure", "a disclosure is an array of two or three elements")
+    salt, value = parts[0], parts[-1]
+    name = parts[1] if len(parts) == 3 else None
+    if not isinstance(salt, str) or (len(parts) == 3 and not isinstance(name, str)):
+        raise Rejected("bad_disclosure", "salt and name of a disclosure are texts")
+    if name in _RESERVED_NAMES:
+        raise Rejected("bad_disclosure", "a disclosure may not be named _sd or ...")
+    return Disclosure(encoded, digest_of(encoded), name, value, salt)
+
+
+class _Unpacking:
+    """One run of RFC 9901 section 7.1 step 3; the sets hold base64url digests, as they stand in the payload."""
+
+    def __init__(self, disclosures: Sequence[str]) -> None:
+        self.by_digest: dict[str, Disclosure] = {}
+        for encoded in disclosures:
+            disclosure = parse_disclosure(encoded)
+            self.by_digest[b64u_encode(disclosure.digest)] = disclosure
+        if len(self.by_digest) != len(disclosures):
+            raise Rejected("digest_twice", "one disclosure was sent twice")
+        self.seen: set[str] = set()
+        self.used: set[str] = set()
+
+    def _take(self, digest: object) -> Disclosure | None:
+        """The disclosure of a digest, or None for a decoy or what was withheld. Each digest occurs once."""
+        if not isinstance(digest, str):
+            raise Rejected("bad_digest", "a digest is a text")
+        if digest in self.seen:
+            raise Rejected("digest_twice", "a digest occurs twice")
+        self.seen.add(digest)
+        disclosure = self.by_digest.get(digest)
+        if disclosure is not None:
+            self.used.add(digest)
+        return disclosure
+
+    def value(self, value: Any, depth: int) -> Any:
+        """A payload value with what was disclosed in place, and nothing that was not."""
+        if not isinstance(value, dict | list):
+            return value
+        if depth > MAX_DEPTH:
+            raise Rejected("too_deep", f"disclosures are nested deeper than {MAX_DEPTH}")
+        return self._object(value, depth) if isinstance(value, dict) else self._array(value, depth)
+
+    def _object(self, node: Mapping[str, Any], depth: int) -> dict[str, Any]:
+        if "..." in node:
+            raise Rejected("bad_digest", "... stands alone in an array element only")
+        digests = node.get("_sd", [])
+        if not isinstance(digests, list):
+            raise Rejected("bad_digest", "_sd is an array")
+        out = {name: self.value(value, depth + 1) for name, value in node.items() if name != "_sd"}
+        for digest in digests:
+            disclosure = self._take(digest)
+            if disclosure is None:
+                continue
+            if disclosure.name is None:
+                raise Rejected("bad_disclosure", "the disclosure of an array element stands for an object member")
+            if depth == 1 and disclosure.name in FORBIDDEN_NAMES:
+                raise Rejected("forbidden_disclosure", "a claim that must be visible was made disclosable")
+            if disclosure.name in out:
+                raise Rejected("claim_overwritten", "a disclosure names a claim that is there already")
+            out[disclosure.name] = self.value(disclosure.value, depth + 1)
+        return out
+
+    def _array(self, node: Sequence[Any], depth: int) -> list[Any]:
+        out = []
+        for element in node:
+            if not isinstance(element, dict) or "..." not in element:
+                out.append(self.value(element, depth + 1))
+                continue
+            if len(element) != 1:
+                raise Rejected("bad_digest", "... stands alone in an array element only")
+            disclosure = self._take(element["..."])
+            if disclosure is None:
+                continue
+            if disclosure.name is not None:
+                raise Rejected("bad_disclosure", "the disclosure of an object member stands for an array element")
+            out.append(self.value(disclosure.value, depth + 1))
+        return out
+
+
+def unpack(payload: Mapping[str, Any], disclosures: Sequence[str]) -> dict[str, Any]:
+    """The processed payload of RFC 9901 section 7.1: what an ordinary JWT would have said.
+
+    1. number of disclosures; 2. `_sd_alg` absent or sha-256 (7.1 step 2.3; at the top level only); 3. disclosures
+    parse (3.2), digests are replaced or removed, recursively (3.3); 4. no digest occurs twice (step 4);
+    5. every disclosure was referenced (step 5). `_sd_alg` and all `_sd` are gone afterwards. The payload is not
+    changed. **Not** checked: the signature, dates and types of claims.
+    Raises `Rejected`: `too_many_disclosures`, `bad_sd_alg`, `bad_disclosure`, `bad_digest`, `digest_twice`,
+    `claim_overwritten`, `forbidden_disclosure`, `unreferenced_disclosure`, `too_deep` and those of parsing.
+    """
+    if len(disclosures) > MAX_DISCLOSURES:  # 1
+        raise Rejected("too_many_disclosures", f"at most {MAX_DISCLOSURES} disclosures are read")
+    if payload.get("_sd_alg", SD_ALG) != SD_ALG:  # 2
+        raise Rejected("bad_sd_alg", "only sha-256 digests are accepted")
+    run = _Unpacking(disclosures)
+    processed = run.value(payload, 1)  # 3, 4
+    if len(run.used) != len(run.by_digest):  # 5
+        raise Rejected("unreferenced_disclosure", "a disclosure belongs to no digest of the credential")
+    processed.pop("_sd_alg", None)
+    result: dict[str, Any] = processed
+    return result
