@@ -21,7 +21,7 @@ SQLITE_PRAGMAS = (
 
 
 def open_sqlite(path: Path | str) -> sqlite3.Connection:
-    """A connection to the file `path` (made 0600) with the settings above; any thread may use it, one at a time."""
+    """A connection to the file `path` (made 0600), set as above; any thread may use it, one at a time."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(path, timeout=5, check_same_thread=False)
     for pragma in SQLITE_PRAGMAS:
