@@ -1,7 +1,7 @@
 """The light check: does this grant stand, by the log and its witnesses (**ours**, protocol section 6)?
 
-An agency runs it on what the log answers to a READ, a wallet on its own status bit; nothing is fetched. About 3 kB
-and, for a checkpoint seen before, some microseconds: signatures and proofs are remembered by their exact bytes, the
+An agency runs it on what the log answers to a READ, a wallet on its own status bit; nothing is fetched. About 3 kB,
+and some microseconds for a checkpoint seen before: signatures and proofs are remembered by their exact bytes, the
 clock never.
 """
 
@@ -34,7 +34,7 @@ class KeptCheckpoint:
 
 @dataclass(frozen=True)
 class GrantOpening:
-    """What the checker holds of its grant: `log` (origin) and `lock` as T names them, JCS(T), and the opening key."""
+    """What the checker holds of its grant: `log` (origin) and `lock` as T has them, JCS(T), the opening key."""
 
     log: str
     lock: bytes
@@ -44,8 +44,10 @@ class GrantOpening:
 
 @dataclass(frozen=True)
 class VerifiedStatus:
-    """The bit of `slot` at a witnessed checkpoint; made only by `verify_slot_status`. `time` as in
-    `VerifiedStanding`."""
+    """The bit of `slot` at a witnessed checkpoint, with `slots` and `time` as in `VerifiedStanding`.
+
+    Made only by `verify_slot_status`.
+    """
 
     slot: int
     is_revoked: bool
@@ -66,12 +68,13 @@ def verify_light_check(
 ) -> VerifiedStanding:
     """That the grant stands, at a checkpoint that a quorum saw at most `max_age` seconds before `now`.
 
-    1. T.log is the origin; 2. the log signed the checkpoint; 3. a quorum of witnesses cosigned it, freshly, each key
-    counted once; 4. the last leaf is a head; 5. the grant leaf is in the tree, has T's lock and opens to T; 6. its
-    slot is one of the head's; 7. the status chunk is under the head's status root and the slot's bit is 0; 8. the
-    checkpoint is consistent with the one kept from before.
-    Raises `Rejected`: `wrong_log`, `bad_signature`, `unknown_key`, `wrong_origin`, `no_quorum`, `stale_checkpoint`,
-    `bad_head`, `bad_grant`, `bad_status`, `revoked` (410), `bad_inclusion`, `bad_consistency`, and those of parsing.
+    1. T.log is the origin; 2. the log signed the checkpoint; 3. a quorum of witnesses cosigned it, freshly, each
+    key counted once; 4. the last leaf is a head; 5. the grant leaf is in the tree, has T's lock and opens to T;
+    6. its slot is one of the head's; 7. the status chunk is under the head's status root, and the slot's bit is 0;
+    8. the checkpoint is consistent with the one kept from before.
+    Raises `Rejected`: `wrong_log`, `bad_signature`, `unknown_key`, `wrong_origin`, `no_quorum`,
+    `stale_checkpoint`, `bad_head`, `bad_grant`, `bad_status`, `revoked` (410), `bad_inclusion`, `bad_consistency`,
+    and those of parsing.
     """
     if grant.log != log_key.name:  # 1
         raise Rejected("wrong_log", "grant is in another log")
@@ -109,8 +112,9 @@ def verify_slot_status(
 
 
 def verify_head(checkpoint: VerifiedCheckpoint, proof: LeafProof) -> Head:
-    """The head leaf, once it is found to be the last leaf of the checkpoint. Raises `Rejected`: `bad_head`,
-    `bad_inclusion`.
+    """The head leaf, once it is found to be the last leaf of the checkpoint.
+
+    Raises `Rejected`: `bad_head`, `bad_inclusion`.
     """
     if proof.index != checkpoint.size - 1:
         raise Rejected("bad_head", "head is not the last leaf")
@@ -121,8 +125,9 @@ def verify_head(checkpoint: VerifiedCheckpoint, proof: LeafProof) -> Head:
 
 
 def verify_leaf(checkpoint: VerifiedCheckpoint, proof: LeafProof) -> bytes:
-    """The bytes of a leaf, once they are found in the tree of the checkpoint. Raises `Rejected`: `bad_inclusion`,
-    `bad_base64`, `too_large`.
+    """The bytes of a leaf, once they are found in the tree of the checkpoint.
+
+    Raises `Rejected`: `bad_inclusion`, `bad_base64`, `too_large`.
     """
     return _included_leaf(checkpoint.size, checkpoint.root, proof)
 
@@ -135,8 +140,10 @@ def verify_slot(head: Head, slot: int, status: ChunkProof) -> bool:
 
 
 def verify_kept(checkpoint: VerifiedCheckpoint, kept: KeptCheckpoint | None) -> None:
-    """That the log shows one history. A smaller checkpoint than the kept one is an answer that was overtaken: it must
-    be a beginning of the kept tree. A failure is evidence: MUST be kept with both notes.
+    """That the log shows one history.
+
+    A smaller checkpoint than the kept one is an answer that was overtaken: it must be a beginning of the kept tree.
+    A failure is evidence against the log: both notes MUST be kept.
 
     Raises `Rejected`: `bad_consistency`.
     """

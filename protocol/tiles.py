@@ -1,7 +1,7 @@
 """C2SP tlog-tiles: how the tree and its entries are cut into files that a static server can offer.
 
-A tile holds up to 256 hashes of one level, each over 256^level leaves; an entry bundle holds the leaves themselves.
-The last tile of a level may be partial, and then says so in its name.
+A tile holds up to 256 hashes of one level, each over 256^level leaves; an entry bundle holds the leaves
+themselves. The last tile of a level may be partial, and then says so in its name.
 """
 
 from collections.abc import Callable, Sequence
