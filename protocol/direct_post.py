@@ -1,0 +1,156 @@
+"""The answer to an OpenID4VP request, both sides: `direct_post.jwt` (OpenID4VP 1.0 section 8, HAIP 1.0 section 5).
+
+A form with one JWE, or with the wallet's error. The JWE holds `vp_token`, `state` and, under standing access, our
+`regie_sealed` (protocol section 4).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from protocol import jwe
+from protocol.canonical import parse_object, parse_struct
+from protocol.errors import Rejected
+from protocol.keys import Es256Private
+from protocol.presentation import RegieSealed
+from protocol.terms import check_terms
+
+MAX_FORM_BYTES = jwe.MAX_JWE_BYTES + 1024
+MAX_PRESENTATIONS = 16
+"""Credentials in one answer."""
+WALLET_ERRORS = frozenset(
+    {
+        "access_denied",
+        "invalid_request",
+        "invalid_client",
+        "invalid_transaction_data",
+        "invalid_request_uri_method",
+        "invalid_scope",
+        "unsupported_response_type",
+        "vp_formats_not_supported",
+        "wallet_unavailable",
+    }
+)
+"""RFC 6749 section 4.1.2.1 and OpenID4VP section 8.5: the error codes a wallet may send."""
+
+_URL = re.compile(r"https?://[^\s/@#?]+[^\s#]*")
+
+
+@dataclass(frozen=True)
+class EncryptionKey:
+    """The first key of the request that we can use, and the content encryption to use it with."""
+
+    jwk: Mapping[str, Any]
+    enc: str
+
+
+def check_url(value: Any, name: str) -> str:
+    """An absolute http(s) URL of others; **not** whether it may be fetched. Raises: `invalid_request`."""
+    if not isinstance(value, str) or len(value) > 2048 or not _URL.fullmatch(value):
+        raise Rejected("invalid_request", f"{name} is not an http(s) URL without user or fragment")
+    return value
+
+
+def parse_form(text: str) -> dict[str, str]:
+    """application/x-www-form-urlencoded with each member once. Raises `Rejected`: `invalid_request`."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=32)
+    except ValueError as error:
+        raise Rejected("invalid_request", "parameters are not form encoded") from error
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Rejected("invalid_request", "a parameter occurs twice")
+    return members
+
+
+Presentations = Annotated[
+    list[Annotated[str, Meta(max_length=jwe.MAX_JWE_BYTES)]], Meta(min_length=1, max_length=MAX_PRESENTATIONS)
+]
+
+
+class ResponseObject(Struct, frozen=True, omit_defaults=True):
+    """The JSON inside the JWE (sections 8.1, 8.3): DCQL id to presentations; `regie_sealed` is **ours**."""
+
+    vp_token: Annotated[dict[str, Presentations], Meta(min_length=1, max_length=MAX_PRESENTATIONS)]
+    state: str | UnsetType = UNSET
+    regie_sealed: RegieSealed | UnsetType = UNSET
+
+
+@dataclass(frozen=True)
+class WalletError:
+    """The wallet says no, or that it could not (section 8.5). `code` is one of `WALLET_ERRORS`."""
+
+    code: str
+    state: str | None
+
+
+def encrypt_response(
+    key: EncryptionKey,
+    *,
+    nonce: str,
+    state: str | None,
+    vp_token: Mapping[str, Sequence[str]],
+    sealed: RegieSealed | None = None,
+) -> bytes:
+    """The form body for `response_uri`: `response=<JWE>` (section 8.3.1); `nonce` and `state` of the request."""
+    response = ResponseObject(
+        {name: list(presentations) for name, presentations in vp_token.items()},
+        UNSET if state is None else state,
+        UNSET if sealed is None else sealed,
+    )
+    token = jwe.encrypt(msgspec.json.encode(response), key.jwk, enc=key.enc, apv=nonce.encode("ascii"))
+    return urlencode({"response": token}).encode("ascii")
+
+
+def error_form(state: str | None, code: str = "access_denied") -> bytes:
+    """The form body that declines. A refusal and a missing card MUST use the same code (section 15.3)."""
+    members = {"error": code}
+    if state is not None:
+        members["state"] = state
+    return urlencode(members).encode("ascii")
+
+
+def parse_response_form(body: bytes) -> str | WalletError:
+    """The JWE of an answer, or the wallet's error. A plain `vp_token` is refused: encryption was asked for.
+
+    Raises `Rejected`: `too_large`, `invalid_request`.
+    """
+    if len(body) > MAX_FORM_BYTES:
+        raise Rejected("too_large", f"answer is larger than {MAX_FORM_BYTES} bytes")
+    members = parse_form(body.decode("utf-8", "replace"))
+    if "error" in members:
+        if members["error"] not in WALLET_ERRORS:
+            raise Rejected("invalid_request", "unknown error code")
+        return WalletError(members["error"], members.get("state"))
+    if "response" not in members or "vp_token" in members:
+        raise Rejected("invalid_request", "the answer is not an encrypted response")
+    return members["response"]
+
+
+def decrypt_response(token: str, key: Es256Private, *, state: str) -> ResponseObject:
+    """The answer inside a JWE. `key` and `state` are those of the one request that it answers.
+
+    1. the JWE names our key, where it names one; 2. decryption; 3. form; 4. `state` comes back; 5. the rules that
+    terms have of their own. **Not** checked: anything signed.
+    Raises `Rejected`: `invalid_request`, `bad_terms`, `flags_missing` and those of `jwe.decrypt` and parsing.
+    """
+    kid = jwe.parse_header(token).get("kid")
+    if kid is not None and kid != key.public.thumbprint():  # 1.
+        raise Rejected("invalid_request", "encrypted to the key of another request")
+    response = parse_struct(jwe.decrypt(token, key), ResponseObject, max_bytes=jwe.MAX_JWE_BYTES)  # 2., 3.
+    if response.state != state:  # 4.
+        raise Rejected("invalid_request", "state is not that of the request")
+    if response.regie_sealed is not UNSET:  # 5.
+        check_terms(response.regie_sealed.terms)
+    return response
+
+
+def parse_redirect(body: bytes) -> str | None:
+    """`redirect_uri` of the verifier's 200 answer, which the wallet opens (section 8.2). Raises `Rejected`."""
+    uri = parse_object(body).get("redirect_uri")
+    return None if uri is None else check_url(uri, "redirect_uri")
