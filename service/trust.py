@@ -11,29 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from protocol.canonical import b64u_encode, parse_struct, sha256
+from protocol.canonical import parse_struct
 from protocol.errors import RegieError, Rejected, Unavailable
+from protocol.jws import parse_jws, verify_jws
 from protocol.keys import parse_jwk
-from protocol.trust_list import TrustList, verify_trust_list
+from protocol.trust_list import (
+    MAX_TRUST_LIST_BYTES,
+    TRUST_LIST_TYP,
+    TrustList,
+    check_successor,
+    verify_trust_list,
+)
 from service.fetch import Fetcher
 from service.home import Home
+from service.journal import log_event
 
 REFRESH_SECONDS = 60
 """How old a list from a URL may be before it is fetched again."""
-MAX_TRUST_LIST_BYTES = 16 * 1024 * 1024
-"""A country's agencies with their services; read seldom."""
-SEEN = "trust-list-seen.json"
 KEPT = "trust-list-kept.jwt"
-"""The newest list fetched from a URL, so that a wallet without a network still knows whom it trusted."""
-
-
-class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The highest version this home has accepted, and b64u SHA-256 of its text."""
-
-    version: int
-    digest: str
+"""The newest list this home has accepted: a later one must not roll it back; it also holds without a network."""
 
 
 @dataclass(frozen=True)
@@ -85,21 +81,16 @@ class TrustSource:
         try:
             return _Loaded(self._accept(self._read(), now), mark, now)
         except RegieError as error:
-            kept = self._kept(loaded, now)
+            log_event("service", "trust_list_refused", code=error.code)
+            kept = self._fallback(loaded, now)
             if kept is None:
                 raise Unavailable("trust_list", f"no valid trust list: {error.detail or error.code}") from error
             return _Loaded(kept, mark, now)
 
-    def _kept(self, loaded: _Loaded | None, now: int) -> TrustList | None:
-        """What was accepted before and has not expired: of this process, or fetched by an earlier one."""
-        if loaded is not None:
-            return loaded.trust if now < loaded.trust.exp else None
-        if not self._is_url or not self.home.has(KEPT):
-            return None
-        try:
-            return self._accept(self.home.read_public(KEPT).decode("ascii"), now)
-        except (RegieError, UnicodeDecodeError):
-            return None
+    def _fallback(self, loaded: _Loaded | None, now: int) -> TrustList | None:
+        """What was accepted before and has not expired: by this process, or, of a URL, by an earlier one."""
+        trust = loaded.trust if loaded else self._previous() if self._is_url else None
+        return trust if trust is not None and now < trust.exp else None
 
     def _read(self) -> str:
         if self._fetcher is not None:
@@ -116,22 +107,24 @@ class TrustSource:
             raise Rejected("bad_jws", "trust list is not a compact JWS") from error
 
     def _accept(self, token: str, now: int) -> TrustList:
-        """Verify; then compare with, and raise, the highest version this home has seen.
-
-        A list of the same version with other content is as bad as an older one: the registrar's key signed twice.
-        """
-        seen = self._seen()
-        digest = b64u_encode(sha256(token.encode("ascii")))
-        trust = verify_trust_list(token, self.registrar, now, minimum_version=seen.version)
-        if trust.version == seen.version and seen.digest and seen.digest != digest:
-            raise Rejected("trust_list_fork", "two trust lists carry the same version")
-        if trust.version > seen.version:
-            if self._is_url:
-                self.home.write_public(KEPT, token.encode("ascii"))
-            self.home.write_json(SEEN, Seen(trust.version, digest))
+        """Verify, compare with the newest list this home has accepted, and keep the newer one."""
+        previous = self._previous()
+        trust = verify_trust_list(token, self.registrar, now, previous.version if previous else 0)
+        if previous is not None:
+            check_successor(previous, trust)
+        if previous is None or trust.version > previous.version:
+            self.home.write_public(KEPT, token.encode("ascii"))
         return trust
 
-    def _seen(self) -> Seen:
-        if not self.home.has(SEEN):
-            return Seen(0, "")
-        return parse_struct(self.home.read_public(SEEN), Seen)
+    def _previous(self) -> TrustList | None:
+        """The kept list whatever its dates; None without one, or when it is by another registrar."""
+        if not self.home.has(KEPT):
+            return None
+        text = self.home.read_public(KEPT).decode("ascii", "replace")
+        try:
+            payload = verify_jws(
+                parse_jws(text, typ=TRUST_LIST_TYP, max_bytes=MAX_TRUST_LIST_BYTES), self.registrar
+            )
+            return parse_struct(payload, TrustList, max_bytes=MAX_TRUST_LIST_BYTES)
+        except Rejected:
+            return None

@@ -1,0 +1,143 @@
+"""A C2SP tlog-witness over HTTP with its store: `POST /add-checkpoint`.
+
+The rules are `protocol.witness.decide`; here is what makes them true under load and after a crash: the state moves
+by compare-and-swap in SQL, durably, before a cosignature exists.
+
+    engine = engine_for(sqlite_url(home.file("witness.db")))
+    witness = Witness(engine, signer, clock, lambda origin: vkey_of(trust, origin))
+    app = make_app("consentlog")
+    app.register_blueprint(witness_blueprint(witness))
+"""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response
+from sqlalchemy import BigInteger, Column, Connection, Engine, LargeBinary, MetaData, String, Table, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from protocol.checkpoint import VerifiedCheckpoint, cosign_checkpoint
+from protocol.note import NoteSigner, SignatureType, VerifierKey
+from protocol.witness import (
+    MAX_REQUEST_BYTES,
+    SIZE_CONTENT_TYPE,
+    AddCheckpoint,
+    SizeConflict,
+    WitnessState,
+    decide,
+    parse_add_checkpoint,
+)
+from service.app import read_body
+from service.clock import Clock
+from service.database import immediate, snapshot
+
+LogKey = Callable[[str], VerifierKey | None]
+"""The key of the log with this origin, None for a log that is not witnessed here."""
+BeforeCosign = Callable[[WitnessState, VerifiedCheckpoint], None]
+"""Called with the old state and the new checkpoint before anything is stored; outside any transaction, so it may
+take its time. An auditing cosigner replays the new leaves here. To refuse, raise `Rejected` or `Unavailable`."""
+InTransaction = Callable[[Connection, VerifiedCheckpoint], None]
+"""Called in the writing transaction that moves the state; for a last look at rows of the same database that no
+other request can then change. To refuse, raise `Rejected` or `Unavailable`."""
+
+_metadata = MetaData()
+_states = Table(
+    "witness_states",
+    _metadata,
+    Column("origin", String(255), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+)
+
+
+class Witness:
+    """Thread-safe, and safe beside other processes on the same database."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        signer: NoteSigner,
+        clock: Clock,
+        log_key: LogKey,
+        *,
+        before_cosign: BeforeCosign | None = None,
+        in_transaction: InTransaction | None = None,
+    ) -> None:
+        if signer.key.type is not SignatureType.COSIGNATURE:
+            raise ValueError("a witness signs cosignatures")
+        self._engine = engine
+        self._signer = signer
+        self._clock = clock
+        self._log_key = log_key
+        self._before_cosign = before_cosign
+        self._in_transaction = in_transaction
+        _metadata.create_all(engine, checkfirst=True)
+
+    def state(self, origin: str) -> WitnessState | None:
+        """The latest tree of this log that may have been cosigned here; None for none."""
+        with snapshot(self._engine) as connection:
+            return _read(connection, origin)
+
+    def add_checkpoint(self, body: bytes) -> str:
+        """The cosignature line that answers a request's body.
+
+        1. form; 2. the rules of tlog-witness on the stored state; 3. `before_cosign`; 4. in one transaction:
+        `in_transaction`, then the state moves if it still is the one of step 2; 5. after its durable commit, sign.
+        Raises `Rejected` with the statuses of tlog-witness (`SizeConflict` for 409), `Unavailable`.
+        """
+        request = parse_add_checkpoint(body)  # 1
+        state = self.state(request.claimed.origin)
+        accepted = decide(state, request, self._log_key(request.claimed.origin))  # 2
+        if self._before_cosign is not None:  # 3
+            self._before_cosign(state or WitnessState(), accepted.checkpoint)
+        self._move(request, state, accepted.checkpoint)  # 4
+        return cosign_checkpoint(accepted.checkpoint, self._signer, time=self._clock.now())  # 5
+
+    def _move(self, request: AddCheckpoint, old: WitnessState | None, new: VerifiedCheckpoint) -> None:
+        with immediate(self._engine) as connection:
+            if self._in_transaction is not None:
+                self._in_transaction(connection, new)
+            if not _compare_and_swap(connection, new.origin, old, WitnessState(new.size, new.root)):
+                now = _read(connection, new.origin) or WitnessState()
+                raise SizeConflict("conflict", "another checkpoint was cosigned meanwhile", now.size)
+
+
+def _read(connection: Connection, origin: str) -> WitnessState | None:
+    row = connection.execute(
+        select(_states.c.size, _states.c.root).where(_states.c.origin == origin)
+    ).one_or_none()
+    return None if row is None else WitnessState(row.size, bytes(row.root))
+
+
+def _compare_and_swap(connection: Connection, origin: str, old: WitnessState | None, new: WitnessState) -> bool:
+    """Store `new` if `old` is what is stored. False when another request was faster.
+
+    The comparison stands in the statement that writes. A plain UPDATE would let the slower of two requests, which
+    were both judged against the same old state, overwrite the faster: two forks from one tree would both be
+    cosigned, and a later small tree could replace a large one.
+    """
+    if old is None:
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        first = insert(_states).values(origin=origin, size=new.size, root=new.root).on_conflict_do_nothing()
+        return connection.execute(first).rowcount == 1
+    swap = (
+        update(_states)
+        .where(_states.c.origin == origin, _states.c.size == old.size, _states.c.root == old.root)
+        .values(size=new.size, root=new.root)
+    )
+    return connection.execute(swap).rowcount == 1
+
+
+def witness_blueprint(witness: Witness) -> Blueprint:
+    """`POST /add-checkpoint` for an app of `make_app`, whose edge answers the other refusals with their status."""
+    blueprint = Blueprint("witness", __name__)
+
+    @blueprint.post("/add-checkpoint")
+    def add_checkpoint() -> Response:
+        try:
+            line = witness.add_checkpoint(read_body(max_bytes=MAX_REQUEST_BYTES))
+        except SizeConflict as error:
+            # The specification gives this body to the submitter, who starts again from that size.
+            return Response(error.body(), status=409, content_type=SIZE_CONTENT_TYPE)
+        return Response(line, content_type="text/plain; charset=utf-8")
+
+    return blueprint
