@@ -143,13 +143,21 @@ class _Unpacking:
         return out
 
 
-def unpack(payload: Mapping[str, Any], disclosures: Sequence[str]) -> dict[str, Any]:
-    """The processed payload of RFC 9901 section 7.1: what an ordinary JWT would have said.
+@dataclass(frozen=True)
+class Processed:
+    """A payload after disclosure, and the disclosures that its own `_sd` refers to (not those nested deeper)."""
 
-    1. number of disclosures; 2. `_sd_alg` absent or sha-256 (7.1 step 2.3; at the top level only); 3. disclosures
-    parse (3.2), digests are replaced or removed, recursively (3.3); 4. no digest occurs twice (step 4);
-    5. every disclosure was referenced (step 5). `_sd_alg` and all `_sd` are gone afterwards. The payload is not
-    changed. **Not** checked: the signature, dates and types of claims.
+    payload: Mapping[str, Any]
+    top_level: tuple[Disclosure, ...]
+
+
+def process(payload: Mapping[str, Any], disclosures: Sequence[str]) -> Processed:
+    """RFC 9901 section 7.1 from step 2.3 on: what an ordinary JWT would have said.
+
+    1. number of disclosures; 2. `_sd_alg` absent or sha-256 (step 2.3); 3. disclosures parse, digests are replaced
+    or removed, recursively (step 3); 4. no digest occurs twice (step 4); 5. every disclosure was referenced
+    (step 5). `_sd_alg` and all `_sd` are gone afterwards; the argument is not changed.
+    **Not** checked: the signature, dates and types of claims.
     Raises `Rejected`: `too_many_disclosures`, `bad_sd_alg`, `bad_disclosure`, `bad_digest`, `digest_twice`,
     `claim_overwritten`, `forbidden_disclosure`, `unreferenced_disclosure`, `too_deep` and those of parsing.
     """
@@ -162,5 +170,10 @@ def unpack(payload: Mapping[str, Any], disclosures: Sequence[str]) -> dict[str, 
     if len(run.used) != len(run.by_digest):  # 5
         raise Rejected("unreferenced_disclosure", "a disclosure belongs to no digest of the credential")
     processed.pop("_sd_alg", None)
-    result: dict[str, Any] = processed
-    return result
+    top_level = tuple(run.by_digest[digest] for digest in payload.get("_sd", ()) if digest in run.by_digest)
+    return Processed(processed, top_level)
+
+
+def unpack(payload: Mapping[str, Any], disclosures: Sequence[str]) -> dict[str, Any]:
+    """The payload that `process` makes of these disclosures. Raises `Rejected` as `process` does."""
+    return dict(process(payload, disclosures).payload)

@@ -36,6 +36,8 @@ Oin = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{20}\Z")]
 """Organisatie-identificatienummer: 20 digits."""
 Root = Annotated[str, msgspec.Meta(min_length=4, max_length=8192)]
 """A root certificate: DER in standard base64."""
+VerifierKey = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+"""A C2SP vkey: name, key id and public key."""
 Version = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
@@ -114,8 +116,8 @@ class TrustedLog(_Entry, frozen=True):
 
     origin: Name
     url: Url
-    vkey: Name
-    receipt_vkey: Name
+    vkey: VerifierKey
+    receipt_vkey: VerifierKey
     deposit_key: Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
     policy: Annotated[str, msgspec.Meta(max_length=16384)] = ""
 
@@ -125,9 +127,9 @@ class TrustedWitness(_Entry, frozen=True):
 
     name: Name
     url: Url
-    vkey: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    vkey: VerifierKey
     auditing: bool
-    receipt_vkey: Name | None = None
+    receipt_vkey: VerifierKey | None = None
 
 
 class TrustList(_Entry, frozen=True):
