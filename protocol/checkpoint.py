@@ -91,6 +91,8 @@ def verify_checkpoint(note: str, log_key: VerifierKey) -> VerifiedCheckpoint:
     1. form; 2. signature by `log_key`; 3. origin is the name of that key. **Not** the cosignatures.
     Raises `Rejected`: `bad_checkpoint`, `bad_note`, `bad_signature`, `unknown_key`, `wrong_origin`.
     """
+    if log_key.type is SignatureType.COSIGNATURE:
+        raise Rejected("bad_vkey", "a log signs as itself, not as a witness")
     verified = verify_note(note, [log_key])
     checkpoint = parse_checkpoint_body(verified.body)
     if checkpoint.origin != log_key.name:

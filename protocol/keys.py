@@ -1,6 +1,7 @@
 """Signature keys and the one allow-list of algorithms (protocol section 1).
 
-ES256 signs everything in JOSE; Ed25519 signs checkpoints, cosignatures and receipts. All else is refused by name:
+ES256 signs everything in JOSE; Ed25519 signs checkpoints, cosignatures and receipts, and ML-DSA-44 (FIPS 204) a
+second time what must still convince when Ed25519 no longer does. All else is refused by name:
 `none` and every HMAC because a public key must never serve as a secret, RSA because no EUDI peer uses it.
 PyNaCl verifies Ed25519 about three times as fast as OpenSSL's binding; `cryptography` does the rest.
 """
@@ -14,7 +15,7 @@ import nacl.exceptions
 import nacl.signing
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from protocol.canonical import b64u_encode, b64u_fixed, canonical_bytes, sha256
@@ -23,6 +24,8 @@ from protocol.errors import Rejected
 ALLOWED_JWS_ALGORITHMS = frozenset({"ES256"})
 ES256_SIGNATURE_BYTES = 64
 ED25519_SIGNATURE_BYTES = 64
+MLDSA44_PUBLIC_BYTES = 1312
+MLDSA44_SIGNATURE_BYTES = 2420
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _SECRET_BYTES = 48
 _ECDSA = ec.ECDSA(hashes.SHA256())
@@ -146,4 +149,26 @@ def verify_ed25519(public: bytes, signature: bytes, message: bytes) -> None:
     try:
         nacl.signing.VerifyKey(public).verify(message, signature)
     except (nacl.exceptions.BadSignatureError, ValueError) as error:
+        raise Rejected("bad_signature", "signature does not verify") from error
+
+
+class MlDsa44Private:
+    """An ML-DSA-44 signing key from its 32-byte seed (FIPS 204 section 6.1)."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._key = mldsa.MLDSA44PrivateKey.from_seed_bytes(seed)
+        self.public = self._key.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """2420 bytes, with an empty context."""
+        return self._key.sign(message)
+
+
+def verify_mldsa44(public: bytes, signature: bytes, message: bytes) -> None:
+    """`public`: 1312 bytes; `signature`: 2420 bytes; empty context. Raises `Rejected`: `bad_signature`."""
+    if len(public) != MLDSA44_PUBLIC_BYTES or len(signature) != MLDSA44_SIGNATURE_BYTES:
+        raise Rejected("bad_signature", "ML-DSA-44 keys are 1312 bytes and signatures 2420")
+    try:
+        mldsa.MLDSA44PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError) as error:
         raise Rejected("bad_signature", "signature does not verify") from error

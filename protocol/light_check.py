@@ -1,8 +1,7 @@
 """The light check: does this grant stand, by the log and its witnesses (**ours**, protocol section 6)?
 
-An agency runs it on what the log answers to a READ, a wallet on its own status bit; nothing is fetched. About 3 kB,
-and some microseconds for a checkpoint seen before: signatures and proofs are remembered by their exact bytes, the
-clock never.
+An agency runs it on what the log answers to a READ, a wallet on its own status bit; nothing is fetched. It reads
+about 3 kB. Signatures and proofs are remembered by their exact bytes, the clock never.
 """
 
 from collections.abc import Sequence
@@ -142,7 +141,7 @@ def verify_slot(head: Head, slot: int, status: ChunkProof) -> bool:
 def verify_kept(checkpoint: VerifiedCheckpoint, kept: KeptCheckpoint | None) -> None:
     """That the log shows one history.
 
-    A smaller checkpoint than the kept one is an answer that was overtaken: it must be a beginning of the kept tree.
+    A smaller checkpoint than the kept one is an answer that was overtaken: it must be a beginning of that tree.
     A failure is evidence against the log: both notes MUST be kept.
 
     Raises `Rejected`: `bad_consistency`.

@@ -1,8 +1,9 @@
 """C2SP signed-note: a text, a blank line, and one line for each signature.
 
-Two kinds of Ed25519 signatures are used: `0x01` over the text itself (logs, receipts) and `0x04`, the timestamped
-cosignature/v1 of C2SP tlog-cosignature (witnesses). Signatures of keys that nobody asked for are ignored, as the
-specification demands; a bad one by a key that was asked for condemns the note.
+Three kinds of signatures are used: `0x01`, Ed25519 over the text itself (logs, receipts), and the timestamped ones
+of C2SP tlog-cosignature, `0x04` with Ed25519 (witnesses) and `0x06` with ML-DSA-44 (both). Signatures of keys that
+nobody asked for are ignored, as the specification demands; a bad one by a key that was asked for condemns the
+note.
 """
 
 import base64
@@ -13,15 +14,22 @@ from enum import IntEnum
 
 from protocol.canonical import sha256
 from protocol.errors import Rejected
-from protocol.keys import Ed25519Private, verify_ed25519
+from protocol.keys import (
+    MLDSA44_PUBLIC_BYTES,
+    Ed25519Private,
+    MlDsa44Private,
+    verify_ed25519,
+    verify_mldsa44,
+)
 
 MAX_NOTE_BYTES = 64 * 1024
 """Sixteen post-quantum signatures and a checkpoint fit."""
 MAX_SIGNATURES = 32
 """Lines in one note; the specification asks for at least 16."""
-MAX_KEY_NAME_CHARS = 255
+MAX_KEY_NAME_BYTES = 255
+"""As much as an ML-DSA-44 cosignature can name."""
 MAX_SIGNATURE_BYTES = 5000
-"""Nearly 5 kB is the largest that the specification foresees."""
+"""Nearly 5 kB is the largest that the specification foresees; ours have 2428 at most."""
 MAX_TIMESTAMP = 2**63 - 1
 _SIGNATURE_START = "\u2014 "
 _TIMESTAMP_BYTES = 8
@@ -32,6 +40,14 @@ class SignatureType(IntEnum):
 
     ED25519 = 0x01
     COSIGNATURE = 0x04
+    MLDSA44_COSIGNATURE = 0x06
+
+
+_PUBLIC_BYTES = {
+    SignatureType.ED25519: 32,
+    SignatureType.COSIGNATURE: 32,
+    SignatureType.MLDSA44_COSIGNATURE: MLDSA44_PUBLIC_BYTES,
+}
 
 
 def encode_base64(data: bytes) -> str:
@@ -72,9 +88,9 @@ def decode_decimal(text: str, *, below: int) -> int:
 
 def is_key_name(name: str) -> bool:
     """Non-empty, no Unicode space, no plus, no control character."""
-    if not name or len(name) > MAX_KEY_NAME_CHARS or not name.isprintable():
+    if any(char <= " " or char == "+" or char.isspace() for char in name):
         return False
-    return not any(char == "+" or char.isspace() for char in name)
+    return 0 < len(name.encode("utf-8", "replace")) <= MAX_KEY_NAME_BYTES
 
 
 @dataclass(frozen=True)
@@ -86,7 +102,7 @@ class VerifierKey:
     public: bytes
 
     def __post_init__(self) -> None:
-        if not is_key_name(self.name) or len(self.public) != 32:
+        if not is_key_name(self.name) or len(self.public) != _PUBLIC_BYTES[self.type]:
             raise ValueError("not a note key")
         object.__setattr__(self, "_key_id", key_id(self.name, self.type, self.public))
 
@@ -110,7 +126,7 @@ def parse_vkey(text: str) -> VerifierKey:
     name, _, rest = text.partition("+")
     _, _, encoded = rest.partition("+")
     try:
-        material = decode_base64(encoded, max_bytes=33)
+        material = decode_base64(encoded, max_bytes=1 + MLDSA44_PUBLIC_BYTES)
         key = VerifierKey(name, SignatureType(material[0] if material else 0), material[1:])
     except (Rejected, ValueError) as error:
         raise Rejected("bad_vkey", "not a note verifier key of a type in use") from error
@@ -202,21 +218,40 @@ def parse_note(text: str | bytes) -> UnverifiedNote:
     return UnverifiedNote(body + "\n", parse_signature_lines(signatures))
 
 
-def _signed_message(signature_type: SignatureType, time: int | None, body: str) -> bytes:
-    """What the key signs: the text, after two lines of its own for a cosignature."""
-    if signature_type is SignatureType.COSIGNATURE:
+def _signed_message(key: VerifierKey, time: int | None, body: str) -> bytes:
+    """What `key` signs: the text, or what tlog-cosignature makes of it. Raises `Rejected`: `bad_note`."""
+    if key.type is SignatureType.COSIGNATURE:
         return f"cosignature/v1\ntime {time}\n{body}".encode()
+    if key.type is SignatureType.MLDSA44_COSIGNATURE:
+        return _subtree_message(key.name.encode("utf-8"), time or 0, body)
     return body.encode("utf-8")
+
+
+def _subtree_message(name: bytes, time: int, body: str) -> bytes:
+    """The `cosigned_message` for a checkpoint; it would not cover extension lines, so they are refused."""
+    lines = body.split("\n")
+    if len(lines) != 4 or lines[3]:
+        raise Rejected("bad_note", "ML-DSA-44 signs checkpoints without extension lines only")
+    try:
+        origin, size, root = lines[0].encode("utf-8"), decode_decimal(lines[1], below=2**63), decode_hash(lines[2])
+    except Rejected as error:
+        raise Rejected("bad_note", "ML-DSA-44 signs checkpoints only") from error
+    if not 0 < len(origin) < 256 or not 0 < len(name) < 256:
+        raise Rejected("bad_note", "names are 1 to 255 bytes")
+    numbers = (0).to_bytes(8, "big") + size.to_bytes(8, "big")
+    head = b"subtree/v1\n\0" + bytes([len(name)]) + name + time.to_bytes(8, "big")
+    return head + bytes([len(origin)]) + origin + numbers + root
 
 
 def _verify_signature(key: VerifierKey, found: NoteSignature, body: str) -> VerifiedSignature:
     """Raises `Rejected`: `bad_signature`."""
     time, signature = None, found.signature
-    if key.type is SignatureType.COSIGNATURE:
+    if key.type is not SignatureType.ED25519:
         time, signature = int.from_bytes(signature[:_TIMESTAMP_BYTES], "big"), signature[_TIMESTAMP_BYTES:]
         if time > MAX_TIMESTAMP:
-            raise Rejected("bad_signature", "timestamp is out of range", status=403)
-    verify_ed25519(key.public, signature, _signed_message(key.type, time, body))
+            raise Rejected("bad_signature", "timestamp is out of range")
+    verify = verify_mldsa44 if key.type is SignatureType.MLDSA44_COSIGNATURE else verify_ed25519
+    verify(key.public, signature, _signed_message(key, time, body))
     return VerifiedSignature(key, time, found.line())
 
 
@@ -259,16 +294,26 @@ class NoteSigner:
     """A signing key with its note name. `signature_type` says what it signs: texts, or cosignatures."""
 
     def __init__(
-        self, name: str, private: Ed25519Private, signature_type: SignatureType = SignatureType.ED25519
+        self,
+        name: str,
+        private: Ed25519Private | MlDsa44Private,
+        signature_type: SignatureType = SignatureType.ED25519,
     ) -> None:
+        if isinstance(private, MlDsa44Private) != (signature_type is SignatureType.MLDSA44_COSIGNATURE):
+            raise ValueError("key and signature type do not fit")
         self._private = private
         self.key = VerifierKey(name, signature_type, private.public)
 
     def sign(self, body: str, *, time: int | None = None) -> str:
-        """The signature line over `body`; `time` (POSIX seconds) exactly for a cosignature."""
-        if (self.key.type is SignatureType.COSIGNATURE) != (time is not None):
+        """The signature line over `body`; `time` (POSIX seconds) exactly for a cosignature.
+
+        A log that signs its own checkpoint with ML-DSA-44 gives none, and says 0.
+        """
+        if self.key.type is SignatureType.MLDSA44_COSIGNATURE and time is None:
+            time = 0
+        if (self.key.type is SignatureType.ED25519) != (time is None):
             raise ValueError("a cosignature, and only that, has a time")
-        signature = self._private.sign(_signed_message(self.key.type, time, body))
+        signature = self._private.sign(_signed_message(self.key, time, body))
         if time is not None:
             signature = time.to_bytes(_TIMESTAMP_BYTES, "big") + signature
         return NoteSignature(self.key.name, self.key.key_id, signature).line()
