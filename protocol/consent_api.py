@@ -11,6 +11,7 @@ from protocol.canonical import parse_struct
 from protocol.checkpoint import ChunkProof, Evidence, LeafProof
 from protocol.errors import Rejected
 from protocol.leaf import MAX_TREE_SIZE
+from protocol.presentation import SealedSecret
 from protocol.reading import MAX_READ_BYTES, MAX_TICKET_BYTES, Slot
 from protocol.seal import HPKE_OVERHEAD
 from protocol.terms import MAX_CLAIMS, B64u32, B64uKem, Form, Origin, Terms, check_terms
@@ -33,8 +34,6 @@ Index: TypeAlias = Annotated[int, Meta(ge=0, lt=MAX_TREE_SIZE)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, lt=MAX_TREE_SIZE)]
 Note: TypeAlias = Annotated[str, Meta(max_length=MAX_NOTE_CHARS)]
 Token: TypeAlias = Annotated[str, Meta(max_length=MAX_READ_BYTES, pattern=r"\A[A-Za-z0-9_.-]+\Z")]
-SealedKey: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1557}[AQgw]\Z")]
-"""One HPKE-sealed 32-byte secret: 1168 bytes in base64url."""
 OpeningText: TypeAlias = Annotated[str, Meta(max_length=48 * 1024)]
 """The opening of a leaf as text: JCS or a compact JWS."""
 Kind: TypeAlias = Literal["grant", "revocation", "read", "refusal", "head", "message"]
@@ -47,7 +46,7 @@ class GrantRequest(Form, frozen=True):
 
     terms: Terms
     opening_key: B64u32
-    deposit: SealedKey
+    deposit: SealedSecret
     view_hash: B64u32
     ticket: Annotated[str, Meta(max_length=MAX_TICKET_BYTES)] | None = None
     replaced_r: B64u32 | None = None
@@ -166,7 +165,7 @@ class OpeningsAnswer(Form, frozen=True):
 
 
 class StatusChunkAnswer(Form, frozen=True):
-    """`GET /v1/status-chunks/{n}`: chunk n of the status array, its path to the head's status root, and the head."""
+    """`GET /v1/status-chunks/{n}`: chunk n of the status array, its path to the status root, and the head."""
 
     checkpoint: Note
     head: LeafProof

@@ -1,0 +1,155 @@
+"""The consent of a holder: key-binding JWTs that sign the terms, by the keys that the issuer bound (**ours**).
+
+Protocol section 4: one signature fixes who may read, what, why, until when and how often; the digests in T bind
+the values. Nothing here needs a value, the log or a key of the agency.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from protocol.canonical import b64u_decode, b64u_encode, sha256
+from protocol.credential import VerifiedIssuerJwt, split_sd_jwt, verify_issuer_jwt
+from protocol.errors import Rejected
+from protocol.key_binding import verify_key_binding
+from protocol.presentation import RegieSealed, grant_opening
+from protocol.terms import ConsentElement, Terms, terms_hash
+from protocol.trust_list import Service, TrustList
+
+KEY_BINDING_AGE = 300
+"""Seconds between the holder's signature and the agency's acceptance (section 7.4)."""
+CredentialStatus: TypeAlias = Literal["valid", "revoked", "undetermined"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the agency asked, as it kept it: its own words, so they are trusted.
+
+    `transaction_data`: the one element as sent; `audience`: the full client_id; `vcts`: type of each DCQL id.
+    """
+
+    element: ConsentElement
+    transaction_data: str
+    request_hash: bytes
+    audience: str
+    nonce: str
+    vcts: Mapping[str, str]
+    service: Service
+
+
+@dataclass(frozen=True)
+class StandingAnswer:
+    """What the wallet sent: `vp_token` (issuer-signed JWT `~` KB-JWT under each DCQL id) and `regie_sealed`."""
+
+    vp_token: Mapping[str, str]
+    sealed: RegieSealed
+
+    @property
+    def terms(self) -> Terms:
+        """T."""
+        return self.sealed.terms
+
+
+@dataclass(frozen=True)
+class VerifiedConsent:
+    """The holder's signature over T with every credential that T uses, all of one `set`."""
+
+    credentials: Mapping[str, VerifiedIssuerJwt]
+    set_id: str
+
+
+def refresh_nonce(terms: Terms) -> str:
+    """Nonce of a refresh's KB-JWTs, for which nobody sent a request: b64u(H(`regie/refresh/v1` || JCS(T')))."""
+    return b64u_encode(sha256(b"regie/refresh/v1", grant_opening(terms)))
+
+
+def verify_consent(
+    answer: StandingAnswer, asked: Asked, *, trust: TrustList, now: int, fresh: bool
+) -> VerifiedConsent:
+    """That the holder of all credentials that T uses signed T for this agency:
+
+    1. one presentation for each credential that T touches and for the one that signs the request's element, and
+    only asked ones; 2. no disclosure in it, a KB-JWT behind it (RFC 9901 section 9.5: always, not when it happens
+    to be there); 3. issuer's signature, trust, dates; its type is the one asked and T's; 4. the digests of T stand
+    in this JWT; 5. T ends no later than it; 6. key binding: audience, nonce, when `fresh` at most 300 s old,
+    `consent` = H(JCS(T)), `transaction_data_hashes` at the named credential and nowhere else; 7. one `set`: not
+    the attributes of two residents.
+    **Not**: what the log says. A mandate (`on_behalf_of`) is refused, never ignored.
+    Raises `Rejected`: `bad_vp_token`, `disclosures_present`, `key_binding_missing`, `claim_mismatch`,
+    `digest_mismatch`, `outlives_credential`, `consent_mismatch`, `transaction_data_mismatch`,
+    `mandate_unsupported` and those of `verify_issuer_jwt` and `verify_key_binding`.
+    """
+    terms = answer.terms
+    if terms.on_behalf_of is not None:
+        raise Rejected("mandate_unsupported", "grants under a mandate are not accepted here")
+    needed = {claim.credential for claim in terms.claims} | set(asked.element.credential_ids)  # 1.
+    if not needed <= set(answer.vp_token) <= set(asked.vcts):
+        raise Rejected("bad_vp_token", "not exactly the presentations that these terms need")
+    binding = terms_hash(terms)
+    credentials = {
+        name: _verify_one(name, text, terms, binding, asked, trust=trust, now=now, fresh=fresh)
+        for name, text in answer.vp_token.items()
+    }
+    sets = {credential.set_id for credential in credentials.values()}  # 7.
+    set_id = sets.pop()
+    if sets or set_id is None:
+        raise Rejected("claim_mismatch", "credentials are not of one set")
+    return VerifiedConsent(credentials, set_id)
+
+
+def _verify_one(
+    name: str,
+    text: str,
+    terms: Terms,
+    binding: bytes,
+    asked: Asked,
+    *,
+    trust: TrustList,
+    now: int,
+    fresh: bool,
+) -> VerifiedIssuerJwt:
+    """Steps 2 to 6 of `verify_consent` for one presentation."""
+    parts = split_sd_jwt(text)  # 2.
+    if parts.disclosures:
+        raise Rejected("disclosures_present", "standing access presents no disclosure in the clear")
+    if parts.kb_jwt is None:
+        raise Rejected("key_binding_missing", "a presentation without the holder's signature")
+    credential = verify_issuer_jwt(parts.jwt, trust, now)  # 3.
+    claims = [claim for claim in terms.claims if claim.credential == name]
+    if any(credential.vct != vct for vct in (asked.vcts[name], *(claim.vct for claim in claims))):
+        raise Rejected("claim_mismatch", "credential is of another type")
+    if not all(b64u_decode(claim.digest) in credential.digests for claim in claims):  # 4.
+        raise Rejected("digest_mismatch", "a digest of the terms is not in its credential")
+    if terms.not_after > credential.exp:  # 5.
+        raise Rejected("outlives_credential", "the grant ends later than a credential it uses")
+    bound = verify_key_binding(  # 6.
+        parts.kb_jwt,
+        parts.presented,
+        credential.holder,
+        audience=asked.audience,
+        nonce=asked.nonce if terms.version == 1 else refresh_nonce(terms),
+        now=now if fresh else None,
+        max_age=KEY_BINDING_AGE,
+    )
+    if bound.consent != binding:
+        raise Rejected("consent_mismatch", "the holder signed other terms")
+    signs_element = name in asked.element.credential_ids
+    element_hash = sha256(asked.transaction_data.encode("ascii"))
+    if bound.transaction_data_hashes != ((element_hash,) if signs_element else ()):
+        raise Rejected("transaction_data_mismatch", "the holder signed another request")
+    return credential
+
+
+def check_status(
+    consent: VerifiedConsent, statuses: Mapping[str, CredentialStatus], accept_undetermined: bool
+) -> None:
+    """Credential status by DCQL id, as the caller found it; not found is `undetermined`, which a service decides.
+
+    Raises `Rejected`: `credential_revoked`, `status_undetermined`, both 403.
+    """
+    for name in consent.credentials:
+        status = statuses.get(name, "undetermined")
+        if status == "revoked":
+            raise Rejected("credential_revoked", "the issuer revoked a credential", status=403)
+        if status != "valid" and not accept_undetermined:
+            raise Rejected("status_undetermined", "the status of a credential is not known", status=403)
