@@ -7,7 +7,7 @@ ARGS ?=
 .PHONY: demo test lint bench campaign lock clean
 
 demo: $(VENV)/.runtime
-	$(BIN)/python examples/town.py $(ARGS)
+	$(BIN)/python -m examples.town $(ARGS)
 
 test: lint
 	$(BIN)/python -m pytest $(ARGS)

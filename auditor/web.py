@@ -1,0 +1,64 @@
+"""Who calls an auditor: the log for a cosignature, residents with a revocation to keep, the log to fetch it."""
+
+from pathlib import Path
+
+from flask import Flask, Response, request
+
+from auditor.client import LogReader
+from auditor.config import cosigner_signer, log_keys, read_config, trust_of
+from auditor.cosigner import Cosigner
+from auditor.store import Store
+from protocol.canonical import b64u_encode, b64u_fixed
+from protocol.consent_api import CosignerRevocationRequest, PendingRevocations
+from protocol.errors import Rejected
+from protocol.note import VerifierKey
+from service.app import json_response, make_app, read_json
+from service.clock import SystemClock
+from service.fetch import Fetcher
+from service.home import Home
+from service.witness import Witness, witness_blueprint
+
+
+def create(home: Path) -> Flask:
+    """The auditing cosigner of the home's log. Raises `Rejected`: `no_home`, `no_cosigner`."""
+    place = Home(home)
+    config = read_config(place)
+    if config.name is None:
+        raise Rejected("no_cosigner", "this auditor was initialised without --url: it does not cosign")
+    clock, trust, store, fetcher = SystemClock(), trust_of(place, config), Store(place), Fetcher()
+
+    def reader() -> LogReader:
+        return LogReader(trust.current(clock.now()).log(config.log).url, fetcher)
+
+    def log_key(origin: str) -> VerifierKey | None:
+        return log_keys(trust.current(clock.now()), origin)[1] if origin == config.log else None
+
+    def check_origin(origin: str) -> None:
+        if origin != config.log:
+            raise Rejected("unknown_log", "this cosigner does not follow that log", status=404)
+
+    cosigner = Cosigner(store, lambda start, size: reader().leaves(start, size))
+    witness = Witness(
+        store.engine,
+        cosigner_signer(place, config.name),
+        clock,
+        log_key,
+        before_cosign=cosigner.before_cosign,
+        in_transaction=cosigner.last_look,
+    )
+    app = make_app("auditor")
+    app.register_blueprint(witness_blueprint(witness))
+
+    @app.post("/v1/revocations")
+    def keep_revocation() -> Response:
+        wanted = read_json(CosignerRevocationRequest)
+        check_origin(wanted.origin)
+        cosigner.keep(b64u_fixed(wanted.r, 32))
+        return json_response({"state": "kept"})
+
+    @app.get("/v1/revocations")
+    def pending_revocations() -> Response:
+        check_origin(request.args.get("origin", ""))
+        return json_response(PendingRevocations([b64u_encode(r) for r in cosigner.pending()]))
+
+    return app

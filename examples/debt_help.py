@@ -1,0 +1,77 @@
+"""Debt help: a resident who does not manage the mail lets a helper look along, and stops with a slip of paper.
+
+Debt help reads the family card, each time with a case number. The phone is lost halfway: the paper receipt stops
+the agreement from somebody else's machine, without the wallet, its passphrase or an account.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from examples.founding import PARKING, PERSONS, Teller, Town, found_town
+
+FAMILY = "urn:regie:nl:gezin:1"
+PERSON = "urn:regie:nl:persoon:1"
+DEBT_HELP = {
+    **PARKING,
+    "id": "schuldhulpverlening",
+    "name": {"nl": "Schuldhulpverlening", "en": "Debt help"},
+    "purpose": {
+        "nl": "Een plan maken voor je schulden, samen met jou.",
+        "en": "Make a plan for your debts, together with you.",
+    },
+    "law": "Wet gemeentelijke schuldhulpverlening, artikel 3",
+    "upl": "schuldhulpverlening",
+    "claims": [
+        {"vct": PERSON, "path": ["volledigeNaam"], "needed": True},
+        {"vct": FAMILY, "path": ["burgerlijkeStaat"], "needed": True},
+        {"vct": FAMILY, "path": ["kinderen"], "needed": False},
+    ],
+    "longest_term": 3 * 365 * 86400,
+    "retention": "P5Y",
+}
+
+
+def story(town: Town, tell: Teller) -> None:
+    """From the first talk to the slip of paper. Raises when a step does not go as told."""
+    bsn = json.loads(PERSONS.read_text().splitlines()[0])["burgerservicenummer"]
+    town.open_wallet("resident", bsn)
+    ask = town.regie("agency", "verifier", "ask", "schuldhulpverlening", "--case", "S-77").answer
+    grant = town.regie("resident", "wallet", "grant", ask["request"], "--yes").answer
+    tell.say(f"The resident agrees, and keeps a slip of paper: {grant['code']}")
+    town.regie("agency", "verifier", "read", ask["id"], "--only", "burgerlijkeStaat", "--case", "S-77")
+    elsewhere = town.regie(
+        "agency", "verifier", "read", ask["id"], "--only", "kinderen", "--case", "S-78", expect=1
+    )
+    tell.say(f"The helper reads under the case of this talk; under another case it is refused: {elsewhere.code}.")
+
+    tell.say("The phone is lost. At the library the resident types the digits from the paper.")
+    town.regie("library", "wallet", "init", *town.trust)
+    stopped = town.regie("library", "wallet", "revoke", "--code", "-", stdin=grant["code"])
+    refused = town.regie("agency", "verifier", "read", ask["id"], "--only", "kinderen", "--case", "S-77", expect=1)
+    tell.say(f"The agreement is stopped ({stopped.answer['state']}), and the helper is refused: {refused.code}.")
+    if (elsewhere.code, refused.code) != ("out_of_scope", "revoked"):
+        raise AssertionError("another case and a stopped agreement must be refused by name")
+
+    found = town.regie("resident", "wallet", "history").answer["events"]
+    kinds = [event["kind"] for event in found]
+    tell.say(f"On a new phone the history shows everything, also what was refused: {', '.join(kinds)}.")
+    verdict = town.audit().answer
+    tell.say(f"Audit: {verdict_words(verdict)}.")
+
+
+def main() -> None:
+    """Found a town, tell the story, leave nothing behind."""
+    home = Path(tempfile.mkdtemp(prefix="regie-debt-"))
+    tell = Teller()
+    town = found_town(home, tell, [DEBT_HELP])
+    try:
+        story(town, tell)
+    finally:
+        town.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Founding a town: a trust list, an issuer, a witness, an auditing cosigner, the log, an agency, each in its own
+process.
+
+`found_town` gives a running `Town`; the stories tell themselves to a `Teller`.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from examples.processes import Outcome, Server, free_ports, run
+
+PERSONS = Path(__file__).with_name("persons.jsonl")
+ORIGIN = "log.voorbeeldstad.example/2026"
+OIN = "00000099000000001000"
+PASSPHRASE = "een lange zin die niemand raadt"  # noqa: S105 - of a fictional resident
+PARKING = {
+    "id": "parkeervergunning",
+    "version": 1,
+    "name": {"nl": "Parkeervergunning", "en": "Parking permit"},
+    "purpose": {
+        "nl": "Controleren of je in de wijk woont waar je wilt parkeren.",
+        "en": "Check that you live in the district where you want to park.",
+    },
+    "basis": "consent",
+    "law": "AVG artikel 6 lid 1 onder a",
+    "upl": "parkeervergunning",
+    "claims": [
+        {"vct": "urn:regie:nl:adres:1", "path": ["postcode"], "needed": True},
+        {"vct": "urn:regie:nl:adres:1", "path": ["huisnummer"], "needed": True},
+        {"vct": "urn:regie:nl:persoon:1", "path": ["volledigeNaam"], "needed": False},
+    ],
+    "longest_term": 366 * 86400,
+    "retention": "P1Y",
+    "mode": "view",
+    "privacy_policy": "https://voorbeeldstad.example/privacy",
+}
+
+
+class Town:
+    """Homes and servers of one town below `home`. `found()` makes and starts them; `close()` stops them."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        ports = free_ports(5)
+        self.urls = dict(
+            zip(
+                ("issuer", "log", "witness", "cosigner", "agency"),
+                (f"http://localhost:{port}" for port in ports),
+                strict=True,
+            )
+        )
+        self.servers: dict[str, Server] = {}
+        self.passphrase = home / "passphrase"
+        self.trust: tuple[str, ...] = ()
+
+    def at(self, name: str) -> Path:
+        """The home of one role."""
+        return self.home / name
+
+    def regie(self, who: str, *arguments: str, stdin: str = "", expect: int | None = 0) -> Outcome:
+        """A command in the home of `who`; wallets are given the resident's passphrase file."""
+        if arguments[0] == "wallet":
+            arguments = (*arguments, "--passphrase-file", str(self.passphrase))
+        return run(self.at(who), *arguments, stdin=stdin, expect=expect)
+
+    def found(self, services: list[dict[str, Any]] | None = None) -> None:
+        """Keys, trust list and servers. Raises `CommandFailed` when a part does not start."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.passphrase.write_text(PASSPHRASE + "\n")
+        registrar = self.regie("registrar", "registrar", "new", "--name", "Registrar van Voorbeeldland").answer
+        self.trust = ("--trust-list", registrar["trust_list"], "--registrar", registrar["registrar"])
+        url = self.urls
+        entries = {
+            "issuer": self._init(
+                "issuer", "issuer", "init", "--url", url["issuer"], "--name", "Gemeente Voorbeeldstad"
+            ),
+            "agency": self._init(
+                "agency",
+                "verifier",
+                "init",
+                "--url",
+                url["agency"],
+                "--oin",
+                OIN,
+                "--name",
+                "Parkeerbedrijf",
+                "--log",
+                ORIGIN,
+            ),
+            "log": self._init("log", "log", "init", "--url", url["log"], "--origin", ORIGIN),
+            "witness": self._init(
+                "witness", "log", "witness", "init", "--url", url["witness"], "--name", "getuige.example"
+            ),
+            "cosigner": self._init(
+                "cosigner",
+                "auditor",
+                "init",
+                "--url",
+                url["cosigner"],
+                "--name",
+                "rekenkamer.example",
+                "--log",
+                ORIGIN,
+            ),
+        }
+        for name, entry in entries.items():
+            kind = "witness" if name == "cosigner" else name
+            self.regie("registrar", "registrar", f"add-{kind}", str(entry))
+        for service in services or [PARKING]:
+            path = self._write(f"service-{service['id']}.json", service)
+            self.regie("registrar", "registrar", "add-service", "--agency", OIN, str(path))
+        self.regie("registrar", "registrar", "sign")
+        self.regie("issuer", "issuer", "import", str(PERSONS))
+        self._serve("witness", "log", "witness", "serve")
+        self._serve("cosigner", "auditor", "cosign")
+        for name, command in (("log", "log"), ("issuer", "issuer"), ("agency", "verifier")):
+            self._serve(name, command, "serve")
+
+    def _init(self, who: str, *arguments: str) -> Path:
+        entry = self.regie(who, *arguments, *self.trust).answer["entry"]
+        return self._write(f"entry-{who}.json", entry)
+
+    def _write(self, name: str, value: Any) -> Path:
+        path = self.home / name
+        path.write_text(json.dumps(value))
+        return path
+
+    def _serve(self, name: str, *arguments: str) -> None:
+        server = Server(name, self.at(name), arguments, self.urls[name], self.home / f"{name}.log")
+        self.servers[name] = server
+        server.start()
+
+    def open_wallet(self, who: str, bsn: str, cards: tuple[str, ...] = ("persoon", "adres", "gezin")) -> None:
+        """A resident comes to the counter: a new wallet, an offer and its code, the cards."""
+        self.regie(who, "wallet", "init", *self.trust)
+        wanted = [part for card in cards for part in ("--credential", card)]
+        offer = self.regie("issuer", "issuer", "offer", "--bsn", "-", *wanted, stdin=bsn).answer
+        self.regie(who, "wallet", "receive", offer["offer"], "--tx-code", offer["tx_code"])
+
+    def audit(self, *arguments: str, expect: int | None = 0) -> Outcome:
+        """`auditor verify` of the running log, with all openings."""
+        token = self.at("log") / "auditor-token.txt"
+        if not token.exists():
+            token.write_text(self.regie("log", "log", "auditor-token").answer["token"])
+        return self.regie(
+            "auditor", "auditor", "verify", "--openings", "--token", str(token), *arguments, expect=expect
+        )
+
+    def close(self) -> None:
+        """Stop every server, the log before its witnesses."""
+        for name in ("agency", "issuer", "log", "cosigner", "witness"):
+            if name in self.servers:
+                self.servers[name].stop()
+
+
+class Teller:
+    """Prints a step in plain words with the seconds since the start."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._start = time.monotonic()
+        self._quiet = quiet
+
+    def say(self, words: str) -> None:
+        """One step."""
+        if not self._quiet:
+            print(f"[{time.monotonic() - self._start:5.1f} s] {words}", flush=True)
+
+
+def verdict_words(verdict: dict[str, Any]) -> str:
+    """The auditor's three verdicts in one line."""
+    return ", ".join(f"{kind} {verdict[kind]}" for kind in ("integrity", "completeness", "policy"))
+
+
+def found_town(home: Path, tell: Teller, services: list[dict[str, Any]] | None = None) -> Town:
+    """A running town with an auditor of its own, or nothing left running."""
+    town = Town(home)
+    try:
+        town.found(services)
+        town.regie("auditor", "auditor", "init", *town.trust, "--log", ORIGIN)
+    except BaseException:
+        town.close()
+        raise
+    tell.say("The town stands: registrar, issuer, log, witness, auditing cosigner, agency; each its own process.")
+    return town

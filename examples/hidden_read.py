@@ -1,0 +1,105 @@
+"""The log lies in three ways, and each lie is caught by name.
+
+1. *A forked tree*: an old entry is changed. The witnesses refuse, and an auditor who saw the first tree says so.
+2. *A read after the revocation*: hidden among honest entries, so that the witnesses cannot see it. The auditor
+with the openings does.
+3. *A hidden revocation*: the head shows a stopped grant as live. The auditing cosigner refuses, the auditor says
+why.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from examples.founding import ORIGIN, Teller, Town, found_town
+from examples.lying_log import LyingLog
+from examples.parking import main_story
+from protocol.keys import Ed25519Private
+
+
+def three_lies(town: Town, tell: Teller) -> None:
+    """Needs a town in which something was read, revoked and refused. Stops its log. Raises if a lie goes
+    unnoticed.
+    """
+    villain = steal(town)
+    witnesses = [town.urls["witness"], town.urls["cosigner"]]
+    url = villain.serve()
+    try:
+        tell.say("Now the log lies. Somebody stole its key and serves a history of their own.")
+        fork(town, villain, witnesses, url, tell)
+        late_read(town, villain, witnesses, url, tell)
+        hidden_revocation(town, villain, witnesses, url, tell)
+    finally:
+        villain.close()
+
+
+def steal(town: Town) -> LyingLog:
+    """The honest log ends; its key and openings are in the wrong hands."""
+    town.audit()
+    token = town.regie("log", "log", "auditor-token").answer["token"]
+    key = Ed25519Private((town.at("log") / "log-key").read_bytes())
+    villain = LyingLog(ORIGIN, key, town.urls["log"], token)
+    town.servers["log"].stop()
+    return villain
+
+
+def fork(town: Town, villain: LyingLog, witnesses: list[str], url: str, tell: Teller) -> None:
+    """Lie 1."""
+    honest = list(villain.leaves)
+    villain.change(0)
+    villain.sign()
+    refusals = [villain.ask_cosignature(witness, villain.honest_size) for witness in witnesses]
+    expect(town, url, "forked", tell, f"A forked tree: an old entry was changed; the witnesses say {refusals}.")
+    if "cosigned" in refusals:
+        raise AssertionError("a fork must not be cosigned")
+    villain.leaves = honest
+
+
+def late_read(town: Town, villain: LyingLog, witnesses: list[str], url: str, tell: Teller) -> None:
+    """Lie 2."""
+    refused = next(opening for opening in villain.openings if opening["type"] == "refusal")
+    villain.read_after_revocation(refused)
+    villain.add_head()
+    villain.sign()
+    answers = [villain.ask_cosignature(witness, villain.honest_size) for witness in witnesses]
+    expect(town, url, "read_after_revocation", tell, f"A read after the revocation: the witnesses say {answers}.")
+
+
+def hidden_revocation(town: Town, villain: LyingLog, witnesses: list[str], url: str, tell: Teller) -> None:
+    """Lie 3."""
+    size = len(villain.leaves)
+    villain.add_head(hide_revocations=True)
+    villain.sign()
+    answers = [villain.ask_cosignature(witness, size) for witness in witnesses]
+    expect(
+        town, url, "replay_head_status", tell, f"A hidden revocation: witness and auditing cosigner say {answers}."
+    )
+    if answers[-1] == "cosigned":
+        raise AssertionError("an auditing cosigner must refuse a hidden revocation")
+
+
+def expect(town: Town, url: str, code: str, tell: Teller, words: str) -> None:
+    """The auditor must end with 1 and name the lie."""
+    findings = town.audit(url, expect=1).answer["findings"]
+    found = [finding["code"] for finding in findings]
+    if code not in found:
+        raise AssertionError(f"the auditor did not find {code}: {json.dumps(findings)}")
+    tell.say(f"{words} The auditor: {code}.")
+
+
+def main() -> None:
+    """Found a town, tell the main story, then the three lies; leave nothing behind."""
+    home = Path(tempfile.mkdtemp(prefix="regie-lies-"))
+    tell = Teller()
+    town = found_town(home, tell)
+    try:
+        main_story(town, tell)
+        three_lies(town, tell)
+    finally:
+        town.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Running `regie` commands and servers as separate processes, and making sure that nothing outlives the story."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REGIE = Path(sys.executable).with_name("regie")
+START_SECONDS = 30
+STOP_SECONDS = 10
+
+
+class CommandFailed(Exception):
+    """A command ended with another exit status than the story expects; the text is what it said."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: its exit status, its JSON answer (empty if none) and its words."""
+
+    status: int
+    answer: dict[str, Any]
+    words: str
+
+    @property
+    def code(self) -> str:
+        """The stable code of a refusal, or an empty string."""
+        return str(self.answer.get("error", {}).get("code", ""))
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The surroundings of every command: its home, and plain HTTP on the loopback address only."""
+    return {**os.environ, "REGIE_HOME": str(home), "REGIE_LOOPBACK": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def run(home: Path, *arguments: str, stdin: str = "", expect: int | None = 0) -> Outcome:
+    """`regie ARGUMENTS --json` in `home`. Raises `CommandFailed` unless it ends with `expect` (None: any)."""
+    done = subprocess.run(
+        [str(REGIE), *arguments, "--json"],
+        env=environment(home),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if expect is not None and done.returncode != expect:
+        called = " ".join(arguments[:2])
+        raise CommandFailed(f"regie {called}: status {done.returncode}, not {expect}:\n{done.stdout}{done.stderr}")
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    return Outcome(done.returncode, json.loads(lines[-1]) if lines else {}, done.stdout + done.stderr)
+
+
+@dataclass
+class Server:
+    """A `regie ... serve` in a process group of its own, with its output in a file."""
+
+    name: str
+    home: Path
+    arguments: tuple[str, ...]
+    url: str
+    log: Path
+    process: subprocess.Popen[bytes] | None = field(default=None)
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Start it and wait until it answers. Raises `CommandFailed` when it does not."""
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [str(REGIE), *self.arguments],
+                env={**environment(self.home), **self.extra},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not is_answering(self.url):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise CommandFailed(f"{self.name} did not start:\n{self.log.read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Ask it to end, and insist after `STOP_SECONDS`."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(STOP_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL the whole group: the main process alone would leave a worker answering."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+
+def is_answering(url: str) -> bool:
+    """Whether `/healthz` at `url` says that it is well."""
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:  # noqa: S310 - loopback
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def is_port_dead(url: str) -> bool:
+    """Whether nothing at all accepts connections at `url`."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, int(port))) != 0
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody uses now; all are held open together, so that they differ."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
