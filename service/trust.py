@@ -14,7 +14,7 @@ from typing import Any
 from protocol.canonical import parse_struct
 from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.jws import parse_jws, verify_jws
-from protocol.keys import parse_jwk
+from protocol.keys import Es256Public, parse_jwk
 from protocol.trust_list import (
     MAX_TRUST_LIST_BYTES,
     TRUST_LIST_TYP,
@@ -36,7 +36,6 @@ KEPT = "trust-list-kept.jwt"
 class _Loaded:
     trust: TrustList
     mark: object  # what the file looked like, to see that it changed
-    read_at: int
 
 
 class TrustSource:
@@ -79,13 +78,13 @@ class TrustSource:
 
     def _refresh(self, loaded: _Loaded | None, mark: object, now: int) -> _Loaded:
         try:
-            return _Loaded(self._accept(self._read(), now), mark, now)
+            return _Loaded(self._accept(self._read(), now), mark)
         except RegieError as error:
             log_event("service", "trust_list_refused", code=error.code)
             kept = self._fallback(loaded, now)
             if kept is None:
                 raise Unavailable("trust_list", f"no valid trust list: {error.detail or error.code}") from error
-            return _Loaded(kept, mark, now)
+            return _Loaded(kept, mark)
 
     def _fallback(self, loaded: _Loaded | None, now: int) -> TrustList | None:
         """What was accepted before and has not expired: by this process, or, of a URL, by an earlier one."""
@@ -122,9 +121,12 @@ class TrustSource:
             return None
         text = self.home.read_public(KEPT).decode("ascii", "replace")
         try:
-            payload = verify_jws(
-                parse_jws(text, typ=TRUST_LIST_TYP, max_bytes=MAX_TRUST_LIST_BYTES), self.registrar
-            )
-            return parse_struct(payload, TrustList, max_bytes=MAX_TRUST_LIST_BYTES)
+            return read_own_trust_list(text, self.registrar)
         except Rejected:
             return None
+
+
+def read_own_trust_list(token: str, registrar: Es256Public) -> TrustList:
+    """A list that was verified before and kept: its signature and form again, **not** its dates. Raises `Rejected`."""
+    payload = verify_jws(parse_jws(token, typ=TRUST_LIST_TYP, max_bytes=MAX_TRUST_LIST_BYTES), registrar)
+    return parse_struct(payload, TrustList, max_bytes=MAX_TRUST_LIST_BYTES)

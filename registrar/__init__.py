@@ -1,0 +1,9 @@
+"""The registrar signs the trust list: who may issue, who may ask what, and which logs and witnesses count.
+
+register  the draft and the rules of what may enter it: pure
+roots     what a root certificate must be: pure
+policy    the tlog-policy that a listed log gets: pure
+lint      what is allowed and still worth a second look: pure
+store     key, draft and signed list in the registrar's home
+cli       `regie registrar ...`
+"""

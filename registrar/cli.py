@@ -1,0 +1,165 @@
+"""`regie registrar`: keep the draft of the trust list and sign it."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from protocol.canonical import parse_struct, to_builtins
+from protocol.trust_list import Agency, Service, TrustedIssuer, TrustedLog, TrustedWitness
+from registrar import register
+from registrar.lint import remarks_on
+from registrar.register import MAX_LIST_DAYS, Draft
+from registrar.store import RegistrarStore
+from service.clock import SystemClock
+from service.command import command, emit, home_option, read_input
+from service.home import Home
+
+E = TypeVar("E")
+
+MAX_ENTRY_BYTES = 1024 * 1024
+DEFAULT_DAYS = 30
+_KINDS = ("issuer", "agency", "log", "witness")
+
+
+@click.group()
+@home_option
+def group() -> None:
+    """Sign the list of who may issue, ask and log."""
+
+
+@group.command("new")
+@click.option("--name", required=True, help="Name of the registrar.")
+@command
+def new(ctx: click.Context, home: Home, name: str) -> None:
+    """Make a key and an empty draft."""
+    store = RegistrarStore(home)
+    store.create(register.new_draft(name))
+    data = {
+        "home": str(home.path.absolute()),
+        "registrar": str(store.jwk_path.absolute()),
+        "trust_list": str(store.trust_list_path.absolute()),
+    }
+    emit(ctx, f"Every role pins this key: {data['registrar']}\nThe list will be: {data['trust_list']}", data)
+
+
+@group.command("add-issuer")
+@click.argument("file")
+@command
+def add_issuer(ctx: click.Context, home: Home, file: str) -> None:
+    """Add or replace an issuer from FILE (the entry that `regie issuer init` wrote; - is stdin)."""
+    entry, now = _read(file, TrustedIssuer), SystemClock().now()
+    _change(ctx, home, "issuer", entry.id, lambda draft: register.add_issuer(draft, entry, now))
+
+
+@group.command("add-agency")
+@click.argument("file")
+@command
+def add_agency(ctx: click.Context, home: Home, file: str) -> None:
+    """Add or replace an agency from FILE (the entry that `regie verifier init` wrote); its services stay."""
+    entry, now = _read(file, Agency), SystemClock().now()
+    _change(ctx, home, "agency", entry.id, lambda draft: register.add_agency(draft, entry, now))
+
+
+@group.command("add-service")
+@click.option("--agency", required=True, help="OIN of the agency: 20 digits.")
+@click.argument("file")
+@command
+def add_service(ctx: click.Context, home: Home, agency: str, file: str) -> None:
+    """Add a version of a service of an agency from FILE. A version never changes once it is added."""
+    entry = _read(file, Service)
+    place = f"{agency}/{entry.id}@{entry.version}"
+    _change(ctx, home, "service", place, lambda draft: register.add_service(draft, agency, entry))
+
+
+@group.command("add-log")
+@click.option("--policy", "policy", help="File with a tlog-policy of your own making.")
+@click.argument("file")
+@command
+def add_log(ctx: click.Context, home: Home, file: str, policy: str | None) -> None:
+    """Add or replace a consent log from FILE (the entry that `regie log init` wrote)."""
+    entry = _read(file, TrustedLog)
+    if policy is not None:
+        text = read_input(policy, max_bytes=MAX_ENTRY_BYTES).decode("utf-8", "replace")
+        entry = msgspec.structs.replace(entry, policy=text)
+    _change(ctx, home, "log", entry.origin, lambda draft: register.add_log(draft, entry))
+
+
+@group.command("add-witness")
+@click.argument("file")
+@command
+def add_witness(ctx: click.Context, home: Home, file: str) -> None:
+    """Add or replace a witness or auditing cosigner from FILE (the entry that its `init` wrote)."""
+    entry = _read(file, TrustedWitness)
+    _change(ctx, home, "witness", entry.name, lambda draft: register.add_witness(draft, entry))
+
+
+@group.command("remove")
+@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("id")
+@command
+def remove(ctx: click.Context, home: Home, kind: str, id: str) -> None:
+    """Take a party off the next list, by its id, OIN, origin or name."""
+    RegistrarStore(home).change(lambda draft: register.remove(draft, kind, id))
+    emit(ctx, f"Removed {kind} {id}. Sign the list to make it so.", {"removed": id, "kind": kind})
+
+
+@group.command("sign")
+@click.option("--days", default=DEFAULT_DAYS, show_default=True, help=f"In force: 1 to {MAX_LIST_DAYS}.")
+@command
+def sign(ctx: click.Context, home: Home, days: int) -> None:
+    """Sign the draft as the next version of the trust list."""
+    store = RegistrarStore(home)
+    trust = store.sign(SystemClock().now(), days)
+    path = str(store.trust_list_path.absolute())
+    data = {"version": trust.version, "iat": trust.iat, "exp": trust.exp, "trust_list": path}
+    emit(ctx, f"Signed version {trust.version}, in force for {days} days: {path}", data)
+
+
+@group.command("show")
+@command
+def show(ctx: click.Context, home: Home) -> None:
+    """Show the draft, the version signed last, and what to look at twice."""
+    store = RegistrarStore(home)
+    draft, published = store.draft(), store.published()
+    remarks = [{"code": r.code, "place": r.place, "text": r.text} for r in remarks_on(draft)]
+    data: dict[str, Any] = {
+        "draft": to_builtins(draft),
+        "signed": {"version": published.version, "exp": published.exp} if published else None,
+        "remarks": remarks,
+    }
+    emit(ctx, _show(draft, published.version if published else 0, remarks), data)
+
+
+@group.command("lint")
+@command
+def lint(ctx: click.Context, home: Home) -> None:
+    """List what is allowed and still worth a second look."""
+    remarks = remarks_on(RegistrarStore(home).draft())
+    lines = [f"{remark.place}: {remark.text} ({remark.code})" for remark in remarks]
+    data = {"remarks": [{"code": r.code, "place": r.place, "text": r.text} for r in remarks]}
+    emit(ctx, "\n".join(lines) or "Nothing to remark.", data)
+
+
+def _read(file: str, kind: type[E]) -> E:
+    return parse_struct(read_input(file, max_bytes=MAX_ENTRY_BYTES), kind, max_bytes=MAX_ENTRY_BYTES)
+
+
+def _change(ctx: click.Context, home: Home, kind: str, entry_id: str, rule: Callable[[Draft], Draft]) -> None:
+    RegistrarStore(home).change(rule)
+    emit(ctx, f"Added {kind} {entry_id}. Sign the list to make it so.", {"added": entry_id, "kind": kind})
+
+
+def _show(draft: Draft, signed: int, remarks: list[dict[str, str]]) -> str:
+    lines = [f"{draft.name}: version {signed} is signed" if signed else f"{draft.name}: nothing is signed yet"]
+    lines += [f"issuer   {entry.id}  {entry.name}  ({len(entry.vcts)} types)" for entry in draft.issuers]
+    for agency in draft.agencies:
+        lines.append(f"agency   {agency.id}  {agency.name}")
+        lines += [f"  service {entry.id}@{entry.version}  {entry.name.nl}" for entry in agency.services]
+    lines += [f"log      {entry.origin}  {entry.url}" for entry in draft.logs]
+    kinds = {True: "auditor ", False: "witness "}
+    lines += [f"{kinds[entry.auditing]} {entry.name}  {entry.url}" for entry in draft.witnesses]
+    if len(lines) == 1:
+        lines.append("The list is empty: add an issuer, an agency, a log and witnesses.")
+    return "\n".join([*lines, *(f"look at  {remark['place']}: {remark['text']}" for remark in remarks)])

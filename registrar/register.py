@@ -1,0 +1,248 @@
+"""The draft of the trust list, and the rules of what may enter it.
+
+Every `add_...` takes a draft and an entry and returns the new draft; the old one is never changed. An entry under a
+known id replaces it (roots and keys rotate), but for services: a version once added never changes.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import msgspec
+
+from protocol.attributes import credential_type
+from protocol.canonical import b64u_decode
+from protocol.errors import Rejected
+from protocol.note import SignatureType, VerifierKey, parse_vkey
+from protocol.seal import KEM_PUBLIC_BYTES, parse_kem_public
+from protocol.terms import BSN_ATTRIBUTE
+from protocol.trust_list import Agency, Service, TrustedIssuer, TrustedLog, TrustedWitness, TrustList
+from registrar.policy import check_policy, default_policy
+from registrar.roots import check_root
+from service.address import parse_url
+
+E = TypeVar("E")
+
+MIN_TERM_SECONDS = 60
+MAX_TERM_SECONDS = 5 * 366 * 86_400
+"""A grant lasts five years at most: who wants longer asks again, and the resident thinks again."""
+MAX_LIST_DAYS = 366
+"""A list that is in force for longer could not be withdrawn from a reader without a network."""
+DAY = 86_400
+_SERVICE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_ZERO_DURATION = re.compile(r"P[0YMWDTHS]*")
+
+
+class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the next list will say; `version` is that of the list signed last, 0 for none."""
+
+    name: str
+    version: int = 0
+    issuers: list[TrustedIssuer] = []
+    agencies: list[Agency] = []
+    logs: list[TrustedLog] = []
+    witnesses: list[TrustedWitness] = []
+
+
+def new_draft(name: str) -> Draft:
+    """An empty draft of the registrar called `name`. Raises `Rejected`: `bad_text`."""
+    _check_text(name, "the registrar's name")
+    return Draft(name)
+
+
+def add_issuer(draft: Draft, issuer: TrustedIssuer, now: int) -> Draft:
+    """1. name and URL; 2. roots in force and nobody else's; 3. types that exist, each once.
+
+    Raises `Rejected`: `bad_text`, `bad_url`, `bad_root`, `root_taken`, `unknown_vct`, `duplicate_vct`, `no_vct`.
+    """
+    _check_text(issuer.name, "the issuer's name")
+    _check_url(issuer.id)
+    _check_roots(draft, issuer.id, issuer.roots, now)
+    if not issuer.vcts:
+        raise Rejected("no_vct", "the issuer may issue nothing: name the credential types")
+    if len(set(issuer.vcts)) != len(issuer.vcts):
+        raise Rejected("duplicate_vct", "a credential type is named twice")
+    for vct in issuer.vcts:
+        credential_type(vct)
+    return msgspec.structs.replace(draft, issuers=_put(draft.issuers, issuer, lambda entry: entry.id))
+
+
+def add_agency(draft: Draft, agency: Agency, now: int) -> Draft:
+    """1. texts; 2. roots in force and nobody else's; 3. services by the rules of `add_service`.
+
+    An agency that is listed keeps its services and gets those of the entry besides. Raises `Rejected`: `bad_text`,
+    `bad_root`, `root_taken` and those of `add_service`.
+    """
+    _check_text(agency.name, "the agency's name")
+    _check_text(agency.erasure_contact, "the contact for erasure")
+    _check_roots(draft, agency.id, agency.roots, now)
+    listed = [entry for entry in draft.agencies if entry.id == agency.id]
+    entry = msgspec.structs.replace(agency, services=listed[0].services if listed else [])
+    draft = msgspec.structs.replace(draft, agencies=_put(draft.agencies, entry, lambda entry: entry.id))
+    if not agency.bsn_allowed and any(_asks_bsn(service) for service in entry.services):
+        raise Rejected("bsn_not_allowed", "a listed service of this agency uses the burgerservicenummer")
+    for service in agency.services:
+        draft = add_service(draft, agency.id, service)
+    return draft
+
+
+def add_service(draft: Draft, agency_id: str, service: Service) -> Draft:
+    """One version of a service of a listed agency. A byte-equal version again changes nothing.
+
+    1. the agency is listed; 2. id; 3. version: never changed, else one above the latest; 4. texts in both languages;
+    5. attributes that exist, each once; 6. BSN only where the law lets the agency; 7. a law where consent is not the
+    ground; 8. term and retention; 9. URL of the privacy policy.
+    Raises `Rejected`: `not_listed`, `bad_service_id`, `service_changed`, `bad_version`, `bad_text`, `unknown_vct`,
+    `unknown_attribute`, `duplicate_claim`, `bsn_not_allowed`, `law_missing`, `bad_term`, `bad_retention`, `bad_url`.
+    """
+    agency = next((entry for entry in draft.agencies if entry.id == agency_id), None)
+    if agency is None:  # 1
+        raise Rejected("not_listed", "add the agency before its services")
+    if not _SERVICE_ID.fullmatch(service.id):  # 2
+        raise Rejected("bad_service_id", "a service id is lower-case letters, digits and hyphens")
+    versions = {entry.version: entry for entry in agency.services if entry.id == service.id}
+    if service.version in versions:  # 3
+        if versions[service.version] != service:
+            raise Rejected("service_changed", "this version is listed with another content: add a new version")
+        return draft
+    if service.version != max(versions, default=0) + 1:
+        raise Rejected("bad_version", f"the next version of this service is {max(versions, default=0) + 1}")
+    _check_service(agency, service)  # 4 to 9
+    agency = msgspec.structs.replace(agency, services=[*agency.services, service])
+    return msgspec.structs.replace(draft, agencies=_put(draft.agencies, agency, lambda entry: entry.id))
+
+
+def add_log(draft: Draft, log: TrustedLog) -> Draft:
+    """1. URL; 2. note keys: the log's is named by its origin, the receipt key is another; 3. deposit key.
+
+    4. its policy, when it comes with one, is for this log. Without one it gets `default_policy` at signing.
+    Raises `Rejected`: `bad_url`, `bad_vkey`, `wrong_origin`, `same_key`, `bad_key`, `bad_policy`.
+    """
+    _check_url(log.url)
+    key = _key(log.vkey, SignatureType.ED25519)
+    receipt = _key(log.receipt_vkey, SignatureType.ED25519)
+    if key.name != log.origin:
+        raise Rejected("wrong_origin", "the log's key does not carry its origin as name")
+    if key.public == receipt.public:
+        raise Rejected("same_key", "receipts are signed by a key of their own")
+    parse_kem_public(b64u_decode(log.deposit_key, max_bytes=KEM_PUBLIC_BYTES))
+    if log.policy:
+        check_policy(log, log.policy)
+    return msgspec.structs.replace(draft, logs=_put(draft.logs, log, lambda entry: entry.origin))
+
+
+def add_witness(draft: Draft, witness: TrustedWitness) -> Draft:
+    """1. URL; 2. a cosignature key under the witness's name; 3. an auditing one has a receipt key; 4. nobody's key.
+
+    Raises `Rejected`: `bad_url`, `bad_vkey`, `wrong_name`, `receipt_key_missing`, `same_key`.
+    """
+    _check_url(witness.url)
+    key = parse_vkey(witness.vkey)
+    if key.type is SignatureType.ED25519:
+        raise Rejected("bad_vkey", "a witness needs a key of a cosignature type")
+    if key.name != witness.name:
+        raise Rejected("wrong_name", "the witness's key does not carry its name")
+    if witness.auditing and witness.receipt_vkey is None:
+        raise Rejected("receipt_key_missing", "an auditing cosigner signs receipts for revocations")
+    if witness.receipt_vkey is not None:
+        _key(witness.receipt_vkey, SignatureType.ED25519)
+    others = [parse_vkey(entry.vkey).public for entry in draft.witnesses if entry.name != witness.name]
+    if key.public in others:
+        raise Rejected("same_key", "another witness has this key: each counts once")
+    return msgspec.structs.replace(draft, witnesses=_put(draft.witnesses, witness, lambda entry: entry.name))
+
+
+def remove(draft: Draft, kind: str, entry_id: str) -> Draft:
+    """Take a party off the next list; `kind` is issuer, agency, log or witness. Raises `Rejected`: `not_listed`."""
+    field, attribute = {
+        "issuer": ("issuers", "id"),
+        "agency": ("agencies", "id"),
+        "log": ("logs", "origin"),
+        "witness": ("witnesses", "name"),
+    }[kind]
+    entries = getattr(draft, field)
+    kept = [entry for entry in entries if getattr(entry, attribute) != entry_id]
+    if len(kept) == len(entries):
+        raise Rejected("not_listed", f"no {kind} of this id is in the draft")
+    return msgspec.structs.replace(draft, **{field: kept})
+
+
+def next_list(draft: Draft, *, version: int, now: int, days: int) -> TrustList:
+    """The list to sign: each log without a policy of its own gets the one that its witnesses make.
+
+    Raises `Rejected`: `bad_days`, and those of `default_policy`.
+    """
+    if not 1 <= days <= MAX_LIST_DAYS:
+        raise Rejected("bad_days", f"a list is in force for 1 to {MAX_LIST_DAYS} days")
+    logs = [
+        msgspec.structs.replace(log, policy=log.policy or default_policy(log, draft.witnesses))
+        for log in draft.logs
+    ]
+    return TrustList(
+        version=version,
+        iat=now,
+        exp=now + days * DAY,
+        issuers=draft.issuers,
+        agencies=draft.agencies,
+        logs=logs,
+        witnesses=draft.witnesses,
+    )
+
+
+def _put(entries: Iterable[E], entry: E, key: Callable[[E], str]) -> list[E]:
+    """With `entry` in the place of the one of the same key, or at the end."""
+    found = {key(old): old for old in entries}
+    found[key(entry)] = entry
+    return list(found.values())
+
+
+def _check_service(agency: Agency, service: Service) -> None:
+    for text in (service.name.nl, service.name.en, service.purpose.nl, service.purpose.en):
+        _check_text(text, "a text of the service")
+    places = [(claim.vct, *claim.path) for claim in service.claims]
+    if len(set(places)) != len(places):
+        raise Rejected("duplicate_claim", "an attribute is registered twice")
+    for claim in service.claims:
+        if len(claim.path) != 1 or claim.path[0] not in credential_type(claim.vct).by_name:
+            raise Rejected("unknown_attribute", "an attribute does not exist in its credential type")
+    if _asks_bsn(service) and not agency.bsn_allowed:
+        raise Rejected("bsn_not_allowed", "this agency has no right to the burgerservicenummer")
+    if service.basis != "consent" and not (service.law or "").strip():
+        raise Rejected("law_missing", "a ground other than consent names its law and article")
+    if not MIN_TERM_SECONDS <= service.longest_term <= MAX_TERM_SECONDS:
+        raise Rejected("bad_term", f"the longest term is {MIN_TERM_SECONDS} to {MAX_TERM_SECONDS} seconds")
+    if _ZERO_DURATION.fullmatch(service.retention):
+        raise Rejected("bad_retention", "a retention of nothing: name how long the data is kept at most")
+    _check_url(service.privacy_policy)
+
+
+def _asks_bsn(service: Service) -> bool:
+    return any(claim.path == [BSN_ATTRIBUTE] for claim in service.claims)
+
+
+def _check_text(text: str, what: str) -> None:
+    if not text.strip() or text != text.strip() or not text.isprintable():
+        raise Rejected("bad_text", f"{what} is blank, or has control characters or spaces around it")
+
+
+def _check_url(url: str) -> None:
+    # Loopback is right on a developer's machine; whoever fetches it decides again.
+    parse_url(url, loopback=True)
+
+
+def _key(vkey: str, signature_type: SignatureType) -> VerifierKey:
+    key = parse_vkey(vkey)
+    if key.type is not signature_type:
+        raise Rejected("bad_vkey", f"this key must be of signature type {signature_type:#04x}")
+    return key
+
+
+def _check_roots(draft: Draft, owner: str, roots: list[str], now: int) -> None:
+    """Each root signs itself, is a CA in force, and belongs to one party: else one could pose as the other."""
+    taken = {root for party in (*draft.issuers, *draft.agencies) if party.id != owner for root in party.roots}
+    if len(set(roots)) != len(roots):
+        raise Rejected("bad_root", "a root is named twice")
+    for root in roots:
+        if root in taken:
+            raise Rejected("root_taken", "this root belongs to another party of the list")
+        check_root(root, now)
