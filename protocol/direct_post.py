@@ -38,7 +38,7 @@ WALLET_ERRORS = frozenset(
 )
 """RFC 6749 section 4.1.2.1 and OpenID4VP section 8.5: the error codes a wallet may send."""
 
-_URL = re.compile(r"https?://[^\s/@#?]+[^\s#]*")
+_URL = re.compile(r"https?://[^\s/@#?\\]+(?:[/?][^\s#\\]*)?")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ nothing from `client_metadata`. `request_object.py` makes requests, `direct_post
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -138,7 +139,7 @@ class _ClientMetadata(Struct, frozen=True):
 
     vp_formats_supported: dict[str, Any]
     jwks: dict[str, Any]
-    encrypted_response_enc_values_supported: list[str] = ["A128GCM"]
+    encrypted_response_enc_values_supported: Sequence[str] = ("A128GCM",)
 
 
 class _Request(Struct, frozen=True):
