@@ -54,6 +54,20 @@ def parse_key_proof(token: str) -> UnverifiedKeyProof:
     return UnverifiedKeyProof(jws, key, nonce, claims)
 
 
+def parse_key_proofs(tokens: Sequence[str]) -> tuple[tuple[UnverifiedKeyProof, ...], Rejected | None]:
+    """The proofs that have the form of one, and the refusal if one has not.
+
+    So that the caller can spend every nonce that was shown before it refuses: a nonce serves one try.
+    """
+    proofs, refusal = [], None
+    for token in tokens:
+        try:
+            proofs.append(parse_key_proof(token))
+        except Rejected as error:
+            refusal = refusal or error
+    return tuple(proofs), refusal
+
+
 def _header_key(header: Mapping[str, Any]) -> Es256Public:
     jwk = header.get("jwk")
     if not isinstance(jwk, dict) or "kid" in header or "x5c" in header:

@@ -1,0 +1,50 @@
+"""config.json of an issuer."""
+
+import os
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from protocol.errors import Rejected
+from protocol.issuer_metadata import check_url
+from service.address import LOOPBACK_HOSTS
+from service.database import sqlite_url
+from service.home import Home
+
+DATABASE = "issuer.db"
+Loa = Literal["low", "substantial", "high"]
+
+
+class IssuerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """`url` is the issuer identifier, `iss` of every credential; `loa` how surely residents are identified.
+
+    `database` is a URL (`postgresql://...`); without it DATABASE_URL of the environment, else SQLite in the home.
+    """
+
+    role: Literal["issuer"]
+    url: str
+    name: str
+    loa: Loa = "substantial"
+    database: str | None = None
+    trust_list: str | None = None
+    registrar: dict[str, Any] | None = None
+
+
+def check_issuer_url(url: str) -> str:
+    """An issuer identifier: https, no query, no slash at the end; http only for this machine, for tests and demos.
+
+    Raises `Rejected`: `bad_url`.
+    """
+    check_url(url, "bad_url")
+    parts = urlsplit(url)
+    if parts.query or url.endswith("/") or parts.path != parts.path.replace("//", "/"):
+        raise Rejected("bad_url", "an issuer URL has no query and no slash at its end")
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS:
+        raise Rejected("bad_url", "an issuer URL is https, except on this machine")
+    return url
+
+
+def database_url(home: Home, config: IssuerConfig) -> str:
+    """Where the register and what was issued are kept."""
+    return config.database or os.environ.get("DATABASE_URL") or sqlite_url(home.file(DATABASE))

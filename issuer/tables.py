@@ -1,0 +1,108 @@
+"""The tables of an issuer: its register, what it offered and what it issued.
+
+The register and `copies` say who somebody is; a thief of this database learns the register, but no code, token or
+key that would let him fetch a credential (only keyed hashes), and cannot issue (the key lies beside it).
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("bsn", String(9), primary_key=True),
+    Column("record", Text, nullable=False),  # the person as the register's API gave it, JSON
+    Column("imported", BigInteger, nullable=False),
+)
+
+offers = Table(
+    "offers",
+    metadata,
+    Column("id", String(22), primary_key=True),
+    Column("bsn", String(9), nullable=False),
+    Column("configurations", Text, nullable=False),  # names, joined by a space
+    Column("tx_code_hash", LargeBinary, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("tries_left", Integer, nullable=False),
+    Column("redeemed", Integer, nullable=False),
+    Column("start", Integer),  # first position of its sets, once a credential was fetched
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("offer_id", String(22), nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
+
+spent_nonces = Table(
+    "spent_nonces",
+    metadata,
+    Column("nonce", LargeBinary, primary_key=True),
+    Column("expires", BigInteger, nullable=False),
+)
+
+next_positions = Table(
+    "next_positions",
+    metadata,
+    Column("bsn", String(9), primary_key=True),
+    Column("configuration", String(32), primary_key=True),
+    Column("next", Integer, nullable=False),
+)
+
+sets = Table(
+    "sets",
+    metadata,
+    Column("bsn", String(9), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("set_id", String(22), nullable=False, unique=True),
+)
+
+status_lists = Table(
+    "status_lists",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("given_out", Integer, nullable=False),
+)
+
+copies = Table(
+    "copies",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("offer_id", String(22), nullable=False),
+    Column("bsn", String(9), nullable=False),
+    Column("configuration", String(32), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("list", Integer, nullable=False),
+    Column("idx", Integer, nullable=False),
+    Column("issued", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("revoked", BigInteger),
+    Column("reason", Text),
+    UniqueConstraint("list", "idx"),  # an index is never given out twice, whatever the code above does
+    UniqueConstraint("bsn", "configuration", "position"),
+    Index("copies_by_offer", "offer_id", "configuration"),
+    Index("copies_revoked", "list", "revoked"),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", String(22), primary_key=True),
+    Column("offer_id", String(22), nullable=False),
+    Column("configuration", String(32), nullable=False),
+    Column("event", String(32)),
+)
