@@ -33,7 +33,7 @@ def default_policy(log: TrustedLog, witnesses: Sequence[TrustedWitness]) -> str:
 
 
 def check_policy(log: TrustedLog, text: str) -> None:
-    """A policy names the log it is for, with the key that is listed. Raises `Rejected`: `bad_policy`, `bad_vkey`."""
+    """A policy names the log it is for, by its listed key. Raises `Rejected`: `bad_policy`, `bad_vkey`."""
     policy = parse_policy(text)
     if [str(entry.key) for entry in policy.logs] != [log.vkey]:
         raise Rejected("bad_policy", "the policy is not for this log's key alone")

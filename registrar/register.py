@@ -1,7 +1,7 @@
 """The draft of the trust list, and the rules of what may enter it.
 
-Every `add_...` takes a draft and an entry and returns the new draft; the old one is never changed. An entry under a
-known id replaces it (roots and keys rotate), but for services: a version once added never changes.
+Every `add_...` takes a draft and an entry and returns the new draft; the old one is never changed. An entry under
+a known id replaces it (roots and keys rotate), but for services: a version once added never changes.
 """
 
 import re
@@ -89,11 +89,12 @@ def add_agency(draft: Draft, agency: Agency, now: int) -> Draft:
 def add_service(draft: Draft, agency_id: str, service: Service) -> Draft:
     """One version of a service of a listed agency. A byte-equal version again changes nothing.
 
-    1. the agency is listed; 2. id; 3. version: never changed, else one above the latest; 4. texts in both languages;
-    5. attributes that exist, each once; 6. BSN only where the law lets the agency; 7. a law where consent is not the
-    ground; 8. term and retention; 9. URL of the privacy policy.
-    Raises `Rejected`: `not_listed`, `bad_service_id`, `service_changed`, `bad_version`, `bad_text`, `unknown_vct`,
-    `unknown_attribute`, `duplicate_claim`, `bsn_not_allowed`, `law_missing`, `bad_term`, `bad_retention`, `bad_url`.
+    1. the agency is listed; 2. id; 3. version: never changed, else one above the latest; 4. texts in both
+    languages; 5. attributes that exist, each once; 6. BSN only where the law lets the agency; 7. a law where
+    consent is not the ground; 8. term and retention; 9. URL of the privacy policy.
+    Raises `Rejected`: `not_listed`, `bad_service_id`, `service_changed`, `bad_version`, `bad_text`,
+    `duplicate_claim`, `unknown_vct`, `unknown_attribute`, `bsn_not_allowed`, `law_missing`, `bad_term`,
+    `bad_retention`, `bad_url`.
     """
     agency = next((entry for entry in draft.agencies if entry.id == agency_id), None)
     if agency is None:  # 1
@@ -132,7 +133,7 @@ def add_log(draft: Draft, log: TrustedLog) -> Draft:
 
 
 def add_witness(draft: Draft, witness: TrustedWitness) -> Draft:
-    """1. URL; 2. a cosignature key under the witness's name; 3. an auditing one has a receipt key; 4. nobody's key.
+    """1. URL; 2. a cosignature key under the witness's name; 3. an auditing one has a receipt key; 4. key unused.
 
     Raises `Rejected`: `bad_url`, `bad_vkey`, `wrong_name`, `receipt_key_missing`, `same_key`.
     """
@@ -153,7 +154,10 @@ def add_witness(draft: Draft, witness: TrustedWitness) -> Draft:
 
 
 def remove(draft: Draft, kind: str, entry_id: str) -> Draft:
-    """Take a party off the next list; `kind` is issuer, agency, log or witness. Raises `Rejected`: `not_listed`."""
+    """Take a party off the next list; `kind` is issuer, agency, log or witness.
+
+    Raises `Rejected`: `not_listed`.
+    """
     field, attribute = {
         "issuer": ("issuers", "id"),
         "agency": ("agencies", "id"),

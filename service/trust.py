@@ -127,6 +127,6 @@ class TrustSource:
 
 
 def read_own_trust_list(token: str, registrar: Es256Public) -> TrustList:
-    """A list that was verified before and kept: its signature and form again, **not** its dates. Raises `Rejected`."""
+    """A list that was verified before and kept: signature and form again, **not** its dates. Raises `Rejected`."""
     payload = verify_jws(parse_jws(token, typ=TRUST_LIST_TYP, max_bytes=MAX_TRUST_LIST_BYTES), registrar)
     return parse_struct(payload, TrustList, max_bytes=MAX_TRUST_LIST_BYTES)
