@@ -1,0 +1,137 @@
+"""With the openings: whatever is missing or was not allowed is found by its name, at its entry."""
+
+import msgspec
+import pytest
+
+from auditor.openings import check_openings
+from protocol.canonical import b64u_encode
+from protocol.terms import Context
+from tests.auditor.history import History, honest
+from tests.protocol.builders import DAY, NOW, TRUST
+from tests.protocol.granting import HUISNUMMER, POSTCODE, SURNAME, change
+
+
+def found(history: History) -> list[tuple[str, str, int | None]]:
+    history.log.publish()
+    findings = check_openings(history.log.leaves, history.openings, TRUST)
+    return [(finding.kind, finding.code, finding.index) for finding in findings]
+
+
+def test_auditor_finds_nothing_in_honest_openings() -> None:
+    assert found(honest()) == []
+
+
+def test_attack_read_after_the_revocation() -> None:
+    history = honest()
+    index = history.read(2)
+    assert found(history) == [("policy", "read_after_revocation", index)]
+
+
+def test_attack_read_outside_the_granted_attributes() -> None:
+    history = History(places=[POSTCODE, HUISNUMMER])
+    wide = History()
+    token = wide.town.make_read(SURNAME)
+    index = history.event("read", token, 0)
+    assert ("policy", "read_out_of_scope", index) in found(history)
+
+
+@pytest.mark.parametrize(
+    ("iat", "codes"),
+    [
+        (NOW - 60, []),
+        (NOW - 61, ["read_out_of_dates"]),
+        (NOW + 200 * DAY + 59, []),
+        (NOW + 200 * DAY + 60, ["read_out_of_dates"]),
+    ],
+)
+def test_attack_read_outside_the_dates(iat: int, codes: list[str]) -> None:
+    history = History()
+    history.read(0, iat=iat)
+    assert [code for _, code, _ in found(history)] == codes
+
+
+def test_attack_more_reads_than_granted() -> None:
+    history = History(max_reads=1)
+    history.read(0)
+    index = history.read(1)
+    assert found(history) == [("policy", "too_many_reads", index)]
+
+
+def test_attack_read_on_a_day_that_was_not_granted() -> None:
+    history = History(context=Context(zone="office"))
+    index = history.read(0, zone="remote")
+    assert found(history) == [("policy", "read_out_of_context", index)]
+
+
+def test_attack_read_by_somebody_else_than_the_recipient() -> None:
+    history = History()
+    token = history.town.make_read(POSTCODE)
+    head, payload, _ = token.split(".")
+    forged = f"{head}.{payload}.{b64u_encode(bytes(64))}"
+    index = history.event("read", forged, 0)
+    assert found(history) == [("policy", "read_not_by_recipient", index)]
+
+
+def test_attack_read_booked_on_another_grant() -> None:
+    history = honest()
+    index = history.event("read", history.town.make_read(POSTCODE), 2, slot=0)
+    assert ("policy", "read_of_another_grant", index) in found(history)
+
+
+def test_attack_read_hidden_from_the_auditor() -> None:
+    history = honest()
+    del history.openings[4]
+    codes = found(history)
+    assert ("completeness", "leaf_without_opening", 4) in codes
+
+
+def test_attack_read_whose_number_is_skipped() -> None:
+    history = History()
+    history.read(0)
+    index = history.read(2)
+    assert found(history) == [("completeness", "gap_in_n", index)]
+
+
+def test_attack_opening_that_is_not_what_was_committed_to() -> None:
+    history = honest()
+    other = history.town.make_read(HUISNUMMER)
+    history.openings[3] = change(history.openings[3], opening=other)
+    assert ("completeness", "bad_opening", 3) in found(history)
+
+
+def test_attack_tag_of_another_number() -> None:
+    history = honest()
+    history.openings[3] = change(history.openings[3], n=5)
+    assert ("completeness", "wrong_tag", 3) in found(history)
+
+
+def test_attack_terms_under_another_lock() -> None:
+    history = History()
+    terms = change(history.town.terms, lock=b64u_encode(bytes(32)))
+    text = msgspec.json.encode(terms).decode()
+    history.openings[1] = change(history.openings[1], opening=text)
+    assert ("completeness", "bad_opening", 1) in found(history)
+
+
+def test_auditor_accepts_what_was_erased_with_its_grant() -> None:
+    history = honest()
+    history.openings = {index: opening for index, opening in history.openings.items() if opening.slot == 0}
+    assert found(history) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", '{"read":"x","reason":"revoked"}', "not json", '{"read":1,"reason":"revoked"}']
+)
+def test_auditor_finds_a_refusal_that_opens_to_nonsense(text: str) -> None:
+    history = History()
+    index = history.event("refusal", text, 0)
+    assert found(history) == [("completeness", "bad_opening", index)]
+
+
+def test_auditor_never_repeats_what_an_opening_holds() -> None:
+    history = honest()
+    history.openings[3] = change(history.openings[3], opening='{"bsn":"999990019"}')
+    history.log.publish()
+    findings = check_openings(history.log.leaves, history.openings, TRUST)
+    assert findings
+    assert "999990019" not in repr(findings)
