@@ -26,7 +26,8 @@ _TYPES = {kind.configuration_id: kind for kind in CREDENTIAL_TYPES.values()}
 class Offer:
     """One resident, one or more credential types, one code. Times in POSIX seconds.
 
-    `id` is b64u of 16 random bytes: the name of the offer in its URL and, later, of what was issued under it.
+    `id` is 16 random bytes in hex (no dash at its start to trouble a command line): the name of the offer in its
+    URL and, later, of what was issued under it.
     """
 
     id: str
@@ -57,7 +58,7 @@ def make_offer(
         raise ValueError("an offer names different credentials")
     for name in configurations:
         configuration(name)
-    offer_id = b64u_encode(random(_ID_BYTES))
+    offer_id = random(_ID_BYTES).hex()
     tx_code = f"{int.from_bytes(random(16), 'big') % 10**TX_CODE_DIGITS:0{TX_CODE_DIGITS}}"
     hashed = _tx_code_hash(key, offer_id, tx_code)
     return Offer(offer_id, bsn, tuple(configurations), hashed, now + OFFER_SECONDS, MAX_TRIES, False), tx_code
@@ -69,7 +70,7 @@ def _tx_code_hash(key: bytes, offer_id: str, tx_code: str) -> bytes:
 
 def code_of(key: bytes, offer_id: str) -> str:
     """The pre-authorized code: b64u(id || HMAC), so that a stolen database holds no code that can be used."""
-    raw = b64u_decode(offer_id, max_bytes=_ID_BYTES)
+    raw = bytes.fromhex(offer_id)
     return b64u_encode(raw + hmac_sha256(key, b"regie/offer-code/v1", raw)[:_MAC_BYTES])
 
 
@@ -79,7 +80,7 @@ def find_offer_id(key: bytes, code: str) -> str | None:
         raw = b64u_decode(code, max_bytes=_ID_BYTES + _MAC_BYTES)
     except Rejected:
         return None
-    offer_id = b64u_encode(raw[:_ID_BYTES])
+    offer_id = raw[:_ID_BYTES].hex()
     return offer_id if is_equal(code_of(key, offer_id).encode(), code.encode()) else None
 
 

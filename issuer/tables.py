@@ -30,7 +30,7 @@ persons = Table(
 offers = Table(
     "offers",
     metadata,
-    Column("id", String(22), primary_key=True),
+    Column("id", String(32), primary_key=True),
     Column("bsn", String(9), nullable=False),
     Column("configurations", Text, nullable=False),  # names, joined by a space
     Column("tx_code_hash", LargeBinary, nullable=False),
@@ -44,7 +44,7 @@ tokens = Table(
     "tokens",
     metadata,
     Column("token_hash", LargeBinary, primary_key=True),
-    Column("offer_id", String(22), nullable=False),
+    Column("offer_id", String(32), nullable=False),
     Column("expires", BigInteger, nullable=False),
 )
 
@@ -82,7 +82,7 @@ copies = Table(
     "copies",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("offer_id", String(22), nullable=False),
+    Column("offer_id", String(32), nullable=False),
     Column("bsn", String(9), nullable=False),
     Column("configuration", String(32), nullable=False),
     Column("position", Integer, nullable=False),
@@ -102,7 +102,7 @@ notifications = Table(
     "notifications",
     metadata,
     Column("id", String(22), primary_key=True),
-    Column("offer_id", String(22), nullable=False),
+    Column("offer_id", String(32), nullable=False),
     Column("configuration", String(32), nullable=False),
     Column("event", String(32)),
 )
