@@ -2,5 +2,6 @@
 them.
 
 `town` is the demo; `parking` its main story, `hidden_read` the log that lies in three ways (`lying_log` is the
-villain); `moving_house` and `debt_help` tell of the practice. `founding` starts a town, `processes` what runs in it.
+villain); `moving_house` and `debt_help` tell of the practice. `founding` starts a town, `processes` what runs
+in it.
 """

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from examples.founding import PARKING, PERSONS, Teller, Town, found_town
+from examples.founding import PARKING, PERSONS, Teller, Town, found_town, verdict_words
 
 FAMILY = "urn:regie:nl:gezin:1"
 PERSON = "urn:regie:nl:persoon:1"

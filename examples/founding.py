@@ -1,4 +1,4 @@
-"""Founding a town: a trust list, an issuer, a witness, an auditing cosigner, the log, an agency, each in its own
+"""Founding a town: trust list, issuer, witness, auditing cosigner, log and agency, each in its own process.
 process.
 
 `found_town` gives a running `Town`; the stories tell themselves to a `Teller`.

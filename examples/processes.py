@@ -119,6 +119,12 @@ def is_answering(url: str) -> bool:
         return False
 
 
+def fetch_json(url: str) -> Any:
+    """The JSON answer of a neighbour on this machine."""
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - loopback
+        return json.loads(answer.read())
+
+
 def is_port_dead(url: str) -> bool:
     """Whether nothing at all accepts connections at `url`."""
     host, _, port = url.removeprefix("http://").partition(":")

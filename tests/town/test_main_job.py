@@ -1,0 +1,107 @@
+"""Issue, grant, read, revoke, refuse, audit: by the command line, between real processes."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from examples.founding import ORIGIN, Town
+from examples.processes import fetch_json, is_port_dead
+from tests.town import residents
+from tests.town.residents import agree, grant_again, read, revoke
+
+
+def test_agency_reads_exactly_what_it_asked_of_what_was_granted(town: Town) -> None:
+    agreement = agree(town, "anna")
+    assert set(read(town, agreement).answer["values"]) == {"postcode"}
+
+
+def test_resident_sees_every_read_and_refusal_in_the_history(town: Town) -> None:
+    agreement = agree(town, "bram", person=1)
+    read(town, agreement)
+    revoke(town, agreement)
+    refused = read(town, agreement, expect=1)
+    assert refused.code == "revoked"
+    events = town.regie("bram", "wallet", "history", agreement.grant).answer["events"]
+    assert [event["kind"] for event in events if event["kind"] in ("read", "refusal")] == ["read", "refusal"]
+    assert all(event["verified"] for event in events)
+    assert next(event for event in events if event["kind"] == "read")["attributes"][0].endswith("postcode")
+
+
+def test_read_after_the_revocation_exits_1_with_the_code_revoked(town: Town) -> None:
+    agreement = agree(town, "cees", person=2)
+    assert revoke(town, agreement)["state"] == "confirmed"
+    outcome = read(town, agreement, expect=1)
+    assert outcome.code == "revoked"
+    assert "values" not in outcome.answer
+
+
+def test_revocation_by_paper_code_from_a_stranger_s_machine(town: Town) -> None:
+    agreement = agree(town, "dora", person=3)
+    town.regie("library", "wallet", "init", *town.trust)
+    town.regie("library", "wallet", "revoke", "--code", "-", stdin=agreement.code)
+    assert read(town, agreement, expect=1).code == "revoked"
+
+
+def test_revoking_twice_is_no_error(town: Town) -> None:
+    agreement = agree(town, "emma", person=4)
+    revoke(town, agreement)
+    assert revoke(town, agreement)["state"] == "confirmed"
+
+
+def test_declined_request_leaves_nothing_to_read(town: Town) -> None:
+    town.open_wallet("fien", residents.BSNS[5], ("adres", "persoon"))
+    ask = town.regie("agency", "verifier", "ask", "parkeervergunning").answer
+    town.regie("fien", "wallet", "decline", ask["request"])
+    assert town.regie("agency", "verifier", "read", ask["id"], "--case", "Z-1", expect=None).status == 1
+
+
+def test_one_request_is_answered_once(town: Town) -> None:
+    agree(town, "gijs", person=6)
+    ask = town.regie("agency", "verifier", "ask", "parkeervergunning").answer
+    town.regie("gijs", "wallet", "grant", ask["request"], "--yes")
+    again = town.regie("gijs", "wallet", "grant", ask["request"], "--yes", expect=None)
+    assert again.status == 1
+    grants = town.regie("agency", "verifier", "grants").answer["grants"]
+    assert sum(grant["id"] == ask["id"] for grant in grants) == 1
+
+
+def test_audit_of_all_this_is_clean(town: Town) -> None:
+    verdict = town.audit().answer
+    assert (verdict["integrity"], verdict["completeness"], verdict["policy"]) == ("ok", "ok", "ok")
+    evidence = town.home / "evidence-of-the-module.db"
+    town.regie("agency", "verifier", "evidence", str(evidence))
+    assert town.regie("auditor", "auditor", "check", str(evidence)).status == 0
+
+
+def test_audit_without_the_token_is_refused(town: Town) -> None:
+    wrong = town.home / "wrong-token"
+    wrong.write_text("AAAA")
+    outcome = town.regie("auditor", "auditor", "verify", "--openings", "--token", str(wrong), expect=None)
+    assert outcome.code == "unauthorized"
+
+
+def test_while_the_log_is_down_nobody_reads_and_a_stop_still_counts(own_town: Town) -> None:
+    town = own_town
+    kept = agree(town, "hugo")
+    stopped = grant_again(town, "hugo")
+    log = town.servers["log"]
+    log.kill()
+    assert is_port_dead(log.url)
+
+    outcome = read(town, kept, expect=3)
+    assert "values" not in outcome.answer
+    answer = revoke(town, stopped)
+    assert answer["state"] == "not yet confirmed"
+    pending = fetch_json(f"{town.urls['cosigner']}/v1/revocations?origin={ORIGIN}")
+    assert len(pending["revocations"]) == 1
+
+    with ThreadPoolExecutor(4) as pool:
+        racing = [pool.submit(read, town, stopped, expect=None) for _ in range(100)]
+        time.sleep(0.5)
+        log.start()
+        outcomes = [future.result() for future in racing]
+    assert [outcome.answer for outcome in outcomes if "values" in outcome.answer] == []
+    assert read(town, stopped, expect=1).code == "revoked"
+    assert set(read(town, kept).answer["values"]) == {"postcode"}
+    town.regie("hugo", "wallet", "sync")
+    states = {grant["id"]: grant["state"] for grant in town.regie("hugo", "wallet", "grants").answer["grants"]}
+    assert states[stopped.grant] != states[kept.grant]
