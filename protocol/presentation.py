@@ -178,8 +178,10 @@ def check_share(claim: Claim, share: bytes) -> None:
         raise Rejected("share_mismatch", "the log released another share than the terms name")
 
 
-def open_disclosure(terms: Terms, claim: Claim, sealed: SealedDisclosure, a: bytes, share: bytes) -> str:
-    """The disclosure (base64url) of one claim.
+def open_disclosure(
+    terms: Terms, claim: Claim, sealed: SealedDisclosure, a: bytes, share: bytes, *, binding: bytes
+) -> str:
+    """The disclosure (base64url) of one claim; `binding` = H(JCS(T)), computed once for all of them.
 
     Call `check_share` first: then a failure here is the wallet's doing. Raises `Rejected`: `digest_mismatch`.
     """
@@ -187,7 +189,7 @@ def open_disclosure(terms: Terms, claim: Claim, sealed: SealedDisclosure, a: byt
     try:
         key = disclosure_key(a, share, b64u_decode(terms.lock))
         nonce, ciphertext = b64u_decode(sealed.nonce), b64u_decode(sealed.ciphertext)
-        disclosure = unpad(aead_open(key, nonce, ciphertext, terms_hash(terms) + digest)).decode("ascii")
+        disclosure = unpad(aead_open(key, nonce, ciphertext, binding + digest)).decode("ascii")
     except (Rejected, UnicodeDecodeError) as error:
         raise Rejected("digest_mismatch", "the wallet sealed something else or under another key") from error
     if digest_of(disclosure) != digest:

@@ -26,7 +26,7 @@ from protocol.presentation import check_sealed_form, check_share, grant_leaf, op
 from protocol.reading import UnverifiedRead, is_in_scope, open_release, parse_read
 from protocol.receipt import parse_tlog_proof, verify_tlog_proof
 from protocol.seal import KemPrivate
-from protocol.terms import Place, Terms, check_refresh, check_terms, check_within, places_of
+from protocol.terms import Place, Terms, check_refresh, check_terms, check_within, places_of, terms_hash
 from protocol.trust_list import TrustList
 
 
@@ -213,8 +213,9 @@ def _open_disclosures(
     for digest, share in zip(read.read.claims, shares, strict=True):
         check_share(claims[digest], share)
     a = open_share_a(kem, terms, b64u_decode(answer.sealed.share_a))
+    binding = terms_hash(terms)
     return {
-        digest: open_disclosure(terms, claims[digest], sealed[digest], a, share)
+        digest: open_disclosure(terms, claims[digest], sealed[digest], a, share, binding=binding)
         for digest, share in zip(read.read.claims, shares, strict=True)
     }
 
