@@ -24,8 +24,10 @@ _URL = re.compile(
 )
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _SIX_ALLOWED = ipaddress.IPv6Network("2000::/3")
-_SIX_REFUSED = (ipaddress.IPv6Network("2001::/23"), ipaddress.IPv6Network("2002::/16"))
-_FOUR_REFUSED = ipaddress.IPv4Network("192.0.0.0/24")
+_SIX_REFUSED = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2002::/16", "3fff::/20")))
+"""Protocol assignments with Teredo, 6to4, and documentation (RFC 9637), which `ipaddress` does not know yet."""
+_FOUR_REFUSED = tuple(map(ipaddress.IPv4Network, ("192.0.0.0/24", "192.88.99.0/24")))
+"""Protocol assignments and the former 6to4 relays."""
 
 Resolver = Callable[[str, int], list[str]]
 """Host and port to textual addresses; raises OSError."""
@@ -97,7 +99,7 @@ def is_public(address: str) -> bool:
         return False
     if isinstance(parsed, ipaddress.IPv6Address):
         return parsed in _SIX_ALLOWED and parsed.is_global and not any(parsed in net for net in _SIX_REFUSED)
-    return parsed.is_global and not parsed.is_multicast and parsed not in _FOUR_REFUSED
+    return parsed.is_global and not parsed.is_multicast and not any(parsed in net for net in _FOUR_REFUSED)
 
 
 def is_loopback(address: str) -> bool:
