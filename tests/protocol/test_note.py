@@ -15,6 +15,7 @@ from protocol.note import (
     MAX_NOTE_BYTES,
     MAX_SIGNATURES,
     MAX_TIMESTAMP,
+    NoteSignature,
     NoteSigner,
     SignatureType,
     VerifierKey,
@@ -28,7 +29,7 @@ from protocol.note import (
     sign_note,
     verify_note,
 )
-from tests.protocol.witnessed_log import signer
+from tests.protocol.witnessed_log import attempt, signer
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "c2sp.json").read_text())
 ALICE = signer("alice.example")
@@ -82,8 +83,8 @@ def test_a_cosignature_has_its_time() -> None:
 
 def test_signatures_of_unknown_keys_are_ignored_even_with_a_known_name_or_id() -> None:
     namesake = NoteSigner("alice.example", Ed25519Private(b"n" * 32))
-    sibling = BOB.sign(BODY).replace(encode_base64(BOB.key.key_id)[:5], encode_base64(ALICE.key.key_id)[:5])
-    text = NOTE + namesake.sign(BODY + "x") + sibling + BOB.sign("other\n")
+    same_id = NoteSignature("bob.example", ALICE.key.key_id, bytes(64)).line()
+    text = NOTE + namesake.sign(BODY + "x") + same_id + BOB.sign("other\n")
     assert [found.key for found in verify_note(text, [ALICE.key]).signatures] == [ALICE.key]
 
 
@@ -205,10 +206,9 @@ def test_a_note_with_one_other_character_is_refused(place: int, char: str) -> No
 
 @given(st.text(max_size=80))
 def test_any_text_is_read_back_or_refused(text: str) -> None:
-    try:
-        note = parse_note(text)
-    except Rejected as refusal:
-        assert refusal.code == "bad_note"
+    note = attempt(lambda: parse_note(text))
+    if isinstance(note, str):
+        assert note == "bad_note"
     else:
         assert note.body + "\n" + "".join(found.line() for found in note.signatures) == text
 

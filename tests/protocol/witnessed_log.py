@@ -1,5 +1,6 @@
-"""A consent log on paper for tests: leaves in a list, proofs by the naive oracle, and three witnesses of whom two
-suffice. Nothing is random. `protocol` only signs here and makes leaves; everything it verifies was computed by the oracle.
+"""A consent log on paper for tests: leaves in a list, proofs by the naive oracle, three witnesses, two suffice.
+
+Nothing is random. `protocol` only signs here and makes leaves; what it verifies was computed by the oracle.
 """
 
 import hashlib
