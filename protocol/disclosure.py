@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from protocol.canonical import JsonValue, b64u_decode, b64u_encode, canonical_bytes, parse_json, sha256
 from protocol.errors import Rejected
 
@@ -24,10 +26,10 @@ FORBIDDEN_NAMES = frozenset(
 )
 """Claims that a holder could hide to make a credential look valid (RFC 9901 9.7, SD-JWT VC 3.2.2.2)."""
 _RESERVED_NAMES = ("_sd", "...")
+_CONTAINERS = (dict, list)
 
 
-@dataclass(frozen=True)
-class Disclosure:
+class Disclosure(msgspec.Struct, frozen=True):
     """One disclosure; `name` is None for an array element, `digest` the 32 bytes that stand in the payload."""
 
     encoded: str
@@ -77,30 +79,28 @@ class _Unpacking:
     """One run of RFC 9901 section 7.1 step 3; the sets hold base64url digests, as they stand in the payload."""
 
     def __init__(self, disclosures: Sequence[str]) -> None:
-        self.by_digest: dict[str, Disclosure] = {}
-        for encoded in disclosures:
-            disclosure = parse_disclosure(encoded)
-            self.by_digest[b64u_encode(disclosure.digest)] = disclosure
+        parsed = [parse_disclosure(encoded) for encoded in disclosures]
+        self.by_digest = {b64u_encode(disclosure.digest): disclosure for disclosure in parsed}
         if len(self.by_digest) != len(disclosures):
             raise Rejected("digest_twice", "one disclosure was sent twice")
         self.seen: set[str] = set()
         self.used: set[str] = set()
 
-    def _take(self, digest: object) -> Disclosure | None:
-        """The disclosure of a digest, or None for a decoy or what was withheld. Each digest occurs once."""
-        if not isinstance(digest, str):
+    def _take(self, digests: Sequence[Any]) -> list[Disclosure]:
+        """The disclosures that these digests stand for; decoys and what was withheld give none (step 3.3.1)."""
+        if set(map(type, digests)) - {str}:
             raise Rejected("bad_digest", "a digest is a text")
-        if digest in self.seen:
+        fresh = set(digests)
+        if len(fresh) != len(digests) or not fresh.isdisjoint(self.seen):
             raise Rejected("digest_twice", "a digest occurs twice")
-        self.seen.add(digest)
-        disclosure = self.by_digest.get(digest)
-        if disclosure is not None:
-            self.used.add(digest)
-        return disclosure
+        self.seen |= fresh
+        found = [digest for digest in digests if digest in self.by_digest]
+        self.used.update(found)
+        return [self.by_digest[digest] for digest in found]
 
     def value(self, value: Any, depth: int) -> Any:
         """A payload value with what was disclosed in place, and nothing that was not."""
-        if not isinstance(value, dict | list):
+        if not isinstance(value, _CONTAINERS):
             return value
         if depth > MAX_DEPTH:
             raise Rejected("too_deep", f"disclosures are nested deeper than {MAX_DEPTH}")
@@ -109,14 +109,16 @@ class _Unpacking:
     def _object(self, node: Mapping[str, Any], depth: int) -> dict[str, Any]:
         if "..." in node:
             raise Rejected("bad_digest", "... stands alone in an array element only")
-        digests = node.get("_sd", [])
-        if not isinstance(digests, list):
+        out = {
+            name: self.value(value, depth + 1) if isinstance(value, _CONTAINERS) else value
+            for name, value in node.items()
+            if name != "_sd"
+        }
+        if "_sd" not in node:
+            return out
+        if not isinstance(node["_sd"], list):
             raise Rejected("bad_digest", "_sd is an array")
-        out = {name: self.value(value, depth + 1) for name, value in node.items() if name != "_sd"}
-        for digest in digests:
-            disclosure = self._take(digest)
-            if disclosure is None:
-                continue
+        for disclosure in self._take(node["_sd"]):
             if disclosure.name is None:
                 raise Rejected("bad_disclosure", "the disclosure of an array element stands for an object member")
             if depth == 1 and disclosure.name in FORBIDDEN_NAMES:
@@ -134,12 +136,10 @@ class _Unpacking:
                 continue
             if len(element) != 1:
                 raise Rejected("bad_digest", "... stands alone in an array element only")
-            disclosure = self._take(element["..."])
-            if disclosure is None:
-                continue
-            if disclosure.name is not None:
-                raise Rejected("bad_disclosure", "the disclosure of an object member stands for an array element")
-            out.append(self.value(disclosure.value, depth + 1))
+            for disclosure in self._take([element["..."]]):
+                if disclosure.name is not None:
+                    raise Rejected("bad_disclosure", "the disclosure of an object member stands in an array")
+                out.append(self.value(disclosure.value, depth + 1))
         return out
 
 
