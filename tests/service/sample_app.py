@@ -1,0 +1,85 @@
+"""A small role for the tests of the web edge and of the server process around it."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+from flask import Flask, Response
+
+from protocol.errors import Rejected, Unavailable
+from service.app import bearer_token, json_response, make_app, read_body, read_form, read_json, require_bearer
+from service.serve import on_stop
+
+TOKEN = bytes(range(32))
+
+
+class Thing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the endpoint takes."""
+
+    a: int
+    note: str = ""
+
+
+def make(room: str = "service") -> Flask:
+    """The app without a home."""
+    app = make_app(room)
+
+    @app.post("/v1/things/<int:number>")
+    def add_thing(number: int) -> Response:
+        return json_response({"a": read_json(Thing).a, "number": number}, status=201)
+
+    @app.post("/large")
+    def large() -> Response:
+        return json_response({"bytes": len(read_body(max_bytes=100_000))})
+
+    @app.post("/form")
+    def form() -> Response:
+        return json_response(read_form())
+
+    @app.get("/token")
+    def token() -> Response:
+        return json_response({"bytes": len(bearer_token())})
+
+    @app.get("/secret")
+    def secret() -> Response:
+        require_bearer(TOKEN)
+        return json_response({"ok": True}, max_age=60)
+
+    @app.get("/refused")
+    def refused() -> Response:
+        raise Rejected("revoked", "grant was revoked", status=410)
+
+    @app.get("/busy")
+    def busy() -> Response:
+        raise Unavailable("no_quorum", "witnesses are missing", retry_after=7)
+
+    @app.get("/bug")
+    def bug() -> Response:
+        raise KeyError("999990019")
+
+    @app.get("/slow")
+    def slow() -> Response:
+        time.sleep(1)
+        return json_response({"slow": True})
+
+    return app
+
+
+def create(home: Path) -> Flask:
+    """As a role offers it; writes its process id, and a file when it stops gracefully."""
+    if (home / "refuse").exists():
+        raise Rejected("no_key", "this home has no key")
+    if (home / "unavailable").exists():
+        raise Unavailable("database", "the database cannot do this now")
+    if (home / "crash").exists():
+        threading.Timer(0.5, os._exit, args=(3,)).start()
+    (home / "worker.pid").write_text(str(os.getpid()))
+    on_stop(lambda: (home / "stopped").write_text("gracefully"))
+    return make()
+
+
+def create_broken(home: Path) -> Flask:
+    """Fails in a way that nobody foresaw."""
+    raise ZeroDivisionError

@@ -1,0 +1,248 @@
+"""The server process: announced when it answers, gone when it is stopped or killed, clear when it cannot start."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from service.fetch import Fetcher
+
+ROOT = Path(__file__).parent.parent.parent
+SCRIPT = """
+import sys
+import click
+from service.command import command, root
+from service.serve import serve
+@click.command()
+@click.argument("target")
+@click.argument("port", type=int)
+@command
+def run(ctx, home, target, port):
+    serve(target, home.path, port=port)
+run.main(prog_name="run")
+"""
+
+
+class Server:
+    """`run` in a process group of its own."""
+
+    def __init__(self, home: Path, target: str = "tests.service.sample_app:create", port: int = 0) -> None:
+        self.home = home
+        home.mkdir(exist_ok=True)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, "--home", str(home), target, str(port)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+
+    def url(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("listening on http://127.0.0.1:"), self.process.communicate()[1]
+        return line.removeprefix("listening on ").strip()
+
+    def worker(self) -> int:
+        return int((self.home / "worker.pid").read_text())
+
+    def result(self) -> tuple[int, str]:
+        error = self.process.communicate(timeout=20)[1]
+        return self.process.returncode, error
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[list[Server]]:
+    started: list[Server] = []
+    yield started
+    for server in started:
+        if server.process.poll() is None:
+            os.killpg(server.process.pid, signal.SIGKILL)
+        server.process.communicate()
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pid: int, seconds: float = 5) -> float:
+    started = time.monotonic()
+    while is_running(pid):
+        assert time.monotonic() - started < seconds
+        time.sleep(0.01)
+    return time.monotonic() - started
+
+
+def can_connect(url: str) -> bool:
+    host, _, port = url.removeprefix("http://").partition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until_closed(url: str) -> None:
+    """The kernel closes the sockets of a killed process once the last of its threads has ended."""
+    started = time.monotonic()
+    while can_connect(url):
+        assert time.monotonic() - started < 2
+        time.sleep(0.01)
+
+
+def test_server_answers_when_it_says_so_and_stops_gracefully(tmp_path: Path, servers: list[Server]) -> None:
+    server = Server(tmp_path)
+    servers.append(server)
+    url = server.url()
+    fetcher = Fetcher(loopback=True)
+    assert fetcher.get(f"{url}/healthz").status == 200
+    assert fetcher.post_json(f"{url}/v1/things/7", {"a": 1}).status == 201
+    worker = server.worker()
+    server.process.send_signal(signal.SIGTERM)
+    code, error = server.result()
+    assert code == 0
+    assert "Traceback" not in error
+    assert (tmp_path / "stopped").read_text() == "gracefully"
+    assert not is_running(worker)
+    assert not can_connect(url)
+
+
+def test_request_under_way_is_finished_before_the_stop(tmp_path: Path, servers: list[Server]) -> None:
+    server = Server(tmp_path)
+    servers.append(server)
+    url = server.url()
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as connection:
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGINT)
+        connection.settimeout(10)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b'{"slow":true}' in answer
+    assert server.result()[0] == 0
+
+
+def test_worker_dies_with_its_killed_parent(tmp_path: Path, servers: list[Server]) -> None:
+    server = Server(tmp_path)
+    servers.append(server)
+    url, worker = server.url(), server.worker()
+    os.kill(server.process.pid, signal.SIGKILL)
+    assert wait_until_gone(worker) < 2
+    wait_until_closed(url)
+
+
+def test_killed_group_is_gone_and_its_port_free(tmp_path: Path, servers: list[Server]) -> None:
+    server = Server(tmp_path)
+    servers.append(server)
+    url, worker = server.url(), server.worker()
+    port = int(url.rpartition(":")[2])
+    os.killpg(server.process.pid, signal.SIGKILL)
+    wait_until_gone(worker)
+    again = Server(tmp_path, port=port)
+    servers.append(again)
+    assert again.url() == url
+
+
+def test_server_ends_when_its_worker_dies(tmp_path: Path, servers: list[Server]) -> None:
+    (tmp_path / "crash").touch()
+    server = Server(tmp_path)
+    servers.append(server)
+    server.url()
+    code, error = server.result()
+    assert code == 3
+    assert error.splitlines()[-1].endswith("(worker_stopped)")
+
+
+def test_taken_port_is_refused_at_once(tmp_path: Path, servers: list[Server]) -> None:
+    first = Server(tmp_path / "first")
+    servers.append(first)
+    port = int(first.url().rpartition(":")[2])
+    second = Server(tmp_path / "second", port=port)
+    servers.append(second)
+    code, error = second.result()
+    assert code == 3
+    assert error.splitlines()[-1].endswith("(port_in_use)")
+    assert "Traceback" not in error
+    assert first.process.poll() is None
+
+
+def test_one_home_has_one_server(tmp_path: Path, servers: list[Server]) -> None:
+    first = Server(tmp_path)
+    servers.append(first)
+    first.url()
+    second = Server(tmp_path)
+    servers.append(second)
+    code, error = second.result()
+    assert (code, error.splitlines()[-1].rpartition(" ")[2]) == (3, "(in_use)")
+
+
+@pytest.mark.parametrize(
+    ("marker", "code", "text"),
+    [
+        ("refuse", 1, "refused: this home has no key (no_key)"),
+        ("unavailable", 3, "not reachable: the database cannot do this now (database)"),
+    ],
+)
+def test_app_that_cannot_be_made_ends_the_server_with_its_reason(
+    tmp_path: Path, servers: list[Server], marker: str, code: int, text: str
+) -> None:
+    (tmp_path / marker).touch()
+    server = Server(tmp_path)
+    servers.append(server)
+    found, error = server.result()
+    assert (found, error.splitlines()[-1]) == (code, text)
+    assert "Traceback" not in error
+
+
+def test_app_that_fails_unforeseen_ends_the_server(tmp_path: Path, servers: list[Server]) -> None:
+    server = Server(tmp_path, target="tests.service.sample_app:create_broken")
+    servers.append(server)
+    code, error = server.result()
+    assert code == 3
+    assert "ZeroDivisionError" in error
+
+
+def test_large_body_is_refused_without_being_read(tmp_path: Path, servers: list[Server]) -> None:
+    server = Server(tmp_path)
+    servers.append(server)
+    url = server.url()
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(64 * 1024):
+            yield bytes(65536)  # 4 GiB
+
+    started = time.monotonic()
+    pool = urllib3.PoolManager(retries=False, timeout=10)
+    headers = {"Content-Type": "application/json"}
+    try:
+        status = pool.request("POST", f"{url}/v1/things/7", body=endless(), headers=headers).status
+    except urllib3.exceptions.ProtocolError:
+        status = 413  # the server answered and closed before we had sent it all
+    assert status == 413
+    assert time.monotonic() - started < 5
+    assert Fetcher(loopback=True).get(f"{url}/healthz").status == 200
+
+
+def test_head_of_a_request_that_never_ends_is_cut_off(tmp_path: Path, servers: list[Server]) -> None:
+    server = Server(tmp_path)
+    servers.append(server)
+    url = server.url()
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 600_000)
+        connection.settimeout(5)
+        answer = connection.recv(100)
+    assert not answer.startswith(b"HTTP/1.1 200")
