@@ -1,0 +1,161 @@
+"""SIGKILL of the log's process group at random moments under load: nothing acknowledged is lost or forked."""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from auditor.client import LogReader
+from bench.load import Load, LoadGrant, LoadRead, shares_of
+from examples.founding import ORIGIN, Town
+from examples.processes import is_port_dead
+from protocol.canonical import b64u_decode
+from protocol.checkpoint import parse_checkpoint_body
+from protocol.errors import RegieError, Unavailable
+from protocol.leaf import Grant, LeafType, Read, Revocation, event_tag, parse_leaf
+from protocol.merkle import Frontier, leaf_hash
+from protocol.presentation import check_share, claim_shares
+from protocol.receipt import parse_tlog_proof
+from protocol.revocation_code import revocation_secret
+from service.fetch import Fetcher
+
+T = TypeVar("T")
+KILLS = int(os.environ.get("REGIE_KILLS", "30"))
+CLIENTS = 6
+LONGEST_RUN = 1.2
+"""Seconds of load between two kills, at most."""
+
+
+@dataclass
+class Record:
+    """What the clients were told. Lists only grow, and are appended to by one client each."""
+
+    grants: list[LoadGrant] = field(default_factory=list)
+    reads: list[tuple[LoadRead, int, int, str]] = field(default_factory=list)  # index, n, checkpoint
+    revocations: list[tuple[LoadGrant, int]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    surprises: list[str] = field(default_factory=list)
+
+
+class Client(threading.Thread):
+    """Grants, reads and revokes until it is told to stop; repeats byte for byte what got no answer."""
+
+    def __init__(self, town: Town, seed: int) -> None:
+        super().__init__(daemon=True)
+        self.load, self.dice, self.record = Load(town), random.Random(seed), Record()
+        self.ending = threading.Event()
+        self.live: list[LoadGrant] = []
+
+    def run(self) -> None:
+        while not self.ending.is_set():
+            try:
+                self.step()
+            except Unavailable:
+                time.sleep(0.05)
+            except RegieError as error:
+                self.record.surprises.append(str(error))
+
+    def step(self) -> None:
+        if not self.live or self.dice.random() < 0.2:
+            grant = self.load.grant()
+            self.record.grants.append(grant)
+            self.live.append(grant)
+        elif self.dice.random() < 0.1:
+            grant = self.live.pop()
+            answer = self.insist(lambda: self.load.revoke(grant))
+            self.record.revocations.append((grant, answer.index))
+            self.read(grant, revoked=True)
+        else:
+            self.read(self.dice.choice(self.live), revoked=False)
+
+    def read(self, grant: LoadGrant, *, revoked: bool) -> None:
+        read = self.load.make_read(grant)
+        try:
+            answer = self.insist(lambda: self.load.send(read))
+        except RegieError as error:
+            self.record.refused.append(error.code)
+            if not revoked:
+                self.record.surprises.append(str(error))
+            return
+        if revoked:
+            self.record.surprises.append("a read after the acknowledged revocation was answered")
+        claims = {claim.digest: claim for claim in grant.terms.claims}
+        shares = shares_of(read, answer)
+        for digest, share in zip(read.read.claims, shares, strict=True):
+            check_share(claims[digest], share)
+        assert shares == claim_shares([claims[digest] for digest in read.read.claims], grant.b)
+        self.record.reads.append((read, answer.index, answer.n, parse_tlog_proof(answer.proof).checkpoint))
+
+    def insist(self, call: Callable[[], T]) -> T:
+        """Repeat until there is an answer: a retry must find its own entry."""
+        while True:
+            try:
+                return call()
+            except Unavailable:
+                if self.ending.is_set():
+                    raise
+                time.sleep(0.05)
+
+
+def leaves_of(town: Town) -> list[bytes]:
+    reader = LogReader(town.urls["log"], Fetcher(loopback=True))
+    size = parse_checkpoint_body(reader.checkpoint().partition("\n\n")[0] + "\n").size
+    return list(reader.leaves(0, size))
+
+
+def roots_of(leaves: list[bytes]) -> dict[int, bytes]:
+    tree, roots = Frontier(), {}
+    for leaf in leaves:
+        tree.append(leaf_hash(leaf))
+        roots[tree.size] = tree.root()
+    return roots
+
+
+def test_sigkill_at_random_moments_under_load_loses_nothing_and_forks_nothing(own_town: Town) -> None:
+    town, dice = own_town, random.Random(20261122)
+    clients = [Client(town, seed) for seed in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    log = town.servers["log"]
+    for _ in range(KILLS):
+        time.sleep(dice.uniform(0.05, LONGEST_RUN))
+        log.kill()
+        assert is_port_dead(log.url)
+        log.start()
+    time.sleep(1)
+    for client in clients:
+        client.ending.set()
+    for client in clients:
+        client.join(30)
+
+    records = [client.record for client in clients]
+    assert [surprise for record in records for surprise in record.surprises] == []
+    leaves = leaves_of(town)
+    parsed, roots = [parse_leaf(leaf) for leaf in leaves], roots_of(leaves)
+    for record in records:
+        check_record(record, parsed, roots)
+    assert sum(len(record.reads) for record in records) >= KILLS
+    assert sum(len(record.revocations) for record in records) >= 1
+    verdict = town.audit().answer
+    assert (verdict["integrity"], verdict["completeness"], verdict["policy"]) == ("ok", "ok", "ok")
+
+
+def check_record(record: Record, parsed: list, roots: dict[int, bytes]) -> None:
+    for grant in record.grants:
+        leaf = parsed[grant.index]
+        assert isinstance(leaf, Grant)
+        assert (leaf.slot, leaf.lock) == (grant.slot, b64u_decode(grant.terms.lock))
+    ended = {grant.slot: index for grant, index in record.revocations}
+    for grant, index in record.revocations:
+        assert parsed[index] == Revocation(grant.index, grant.slot, revocation_secret(grant.code, 1))
+    for read, index, n, checkpoint in record.reads:
+        leaf = parsed[index]
+        assert isinstance(leaf, Read)
+        assert leaf.tag == event_tag(b64u_decode(read.grant.terms.tag_key), LeafType.READ, n)
+        assert index < ended.get(read.grant.slot, len(parsed))
+        seen = parse_checkpoint_body(checkpoint.partition("\n\n")[0] + "\n")
+        assert (seen.origin, seen.root) == (ORIGIN, roots[seen.size])
+        assert index < seen.size
