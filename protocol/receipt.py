@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol.canonical import b64u_encode, b64u_fixed
-from protocol.checkpoint import VerifiedCheckpoint, VerifiedStanding, parse_checkpoint_body
+from protocol.checkpoint import VerifiedCheckpoint, parse_checkpoint_body
 from protocol.errors import Rejected
 from protocol.merkle import MAX_PROOF_HASHES, MAX_SIZE, leaf_hash, verify_inclusion
 from protocol.note import (
@@ -99,18 +99,6 @@ def verify_tlog_proof(proof: TlogProof, leaf: bytes, checkpoint: VerifiedCheckpo
         raise Rejected("other_checkpoint", "proof is to another checkpoint")
     verify_inclusion(leaf_hash(leaf), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
     return VerifiedInclusion(proof.index, checkpoint)
-
-
-def verify_read_proof(text: str, leaf: bytes, standing: VerifiedStanding) -> VerifiedInclusion:
-    """The tlog-proof of a read leaf, under the very checkpoint at which the grant was found to stand.
-
-    1. form; 2. same checkpoint; 3. inclusion; 4. it comes after the grant. **Not**: whose read it is.
-    Raises `Rejected`: `bad_proof`, `other_checkpoint`, `bad_inclusion` and those of parsing.
-    """
-    verified = verify_tlog_proof(parse_tlog_proof(text), leaf, standing.checkpoint)
-    if verified.index <= standing.grant_index:
-        raise Rejected("bad_inclusion", "a read stands before its grant")
-    return verified
 
 
 def make_revocation_receipt(origin: str, lock: bytes, time: int, signer: NoteSigner) -> str:
