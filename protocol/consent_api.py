@@ -7,10 +7,9 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from msgspec import Meta
 
-from protocol.canonical import parse_struct
+from protocol.canonical import MAX_SAFE_INTEGER, parse_struct
 from protocol.checkpoint import ChunkProof, Evidence, LeafProof
 from protocol.errors import Rejected
-from protocol.leaf import MAX_TREE_SIZE
 from protocol.presentation import SealedSecret
 from protocol.reading import MAX_READ_BYTES, MAX_TICKET_BYTES, Slot
 from protocol.seal import HPKE_OVERHEAD
@@ -30,8 +29,8 @@ MAX_PENDING = 10_000
 """Revocations that a cosigner hands over at once; the log comes back for more."""
 _MAX_SEALED_SHARES = ((HPKE_OVERHEAD + 32 * MAX_CLAIMS) * 4 + 2) // 3
 
-Index: TypeAlias = Annotated[int, Meta(ge=0, lt=MAX_TREE_SIZE)]
-Count: TypeAlias = Annotated[int, Meta(ge=0, lt=MAX_TREE_SIZE)]
+Index: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Note: TypeAlias = Annotated[str, Meta(max_length=MAX_NOTE_CHARS)]
 Token: TypeAlias = Annotated[str, Meta(max_length=MAX_READ_BYTES, pattern=r"\A[A-Za-z0-9_.-]+\Z")]
 OpeningText: TypeAlias = Annotated[str, Meta(max_length=48 * 1024)]

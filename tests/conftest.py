@@ -8,10 +8,15 @@ are deselected and counted; each has a twin on the project's own persons. Tests 
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+# Two shared cores: how long one example takes says nothing about the code.
+hypothesis.settings.register_profile("regie", deadline=None)
+hypothesis.settings.load_profile("regie")
+
 _skipped: list[str] = []
 _deselected_shared: list[str] = []
 
