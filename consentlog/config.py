@@ -1,0 +1,165 @@
+"""The home of a log, and that of a witness: configuration, keys, and the entries for the registrar."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from consentlog.epochs import Epochs
+from consentlog.lock import GlobalLock
+from protocol.canonical import b64u_encode
+from protocol.errors import Rejected
+from protocol.keys import Ed25519Private
+from protocol.note import NoteSigner, SignatureType
+from protocol.seal import KEM_SEED_BYTES, KemPrivate
+from protocol.trust_list import TrustedLog, TrustedWitness
+from service.database import engine_for, sqlite_url
+from service.home import Home
+
+LOG_ROLE = "log"
+WITNESS_ROLE = "witness"
+SEED_BYTES = 32
+TOKEN_BYTES = 32
+LOG_KEY = "log-key"
+RECEIPT_KEY = "receipt-key"
+DEPOSIT_KEY = "deposit-key"
+WITNESS_KEY = "witness-key"
+AUDITOR_TOKEN = "auditor-token"  # noqa: S105 - the name of a file
+EPOCHS = "epochs"
+ENTRY = "entry.json"
+
+
+class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`config.json` of a log. `database` and `lock`: database URLs, SQLite files in the home unless given.
+
+    Keep the lock on another disk than the database where that can be: it must survive a restored backup.
+    """
+
+    role: str
+    origin: str
+    url: str
+    trust_list: str
+    registrar: dict[str, Any]
+    database: str | None = None
+    lock: str | None = None
+
+    def database_url(self, home: Home) -> str:
+        """Where the log's rows are; DATABASE_URL comes before the default."""
+        return self.database or os.environ.get("DATABASE_URL") or sqlite_url(home.file("log.db"))
+
+    def lock_url(self, home: Home) -> str:
+        """Where the global lock is."""
+        return self.lock or sqlite_url(home.file("lock.db"))
+
+
+class WitnessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`config.json` of a witness."""
+
+    role: str
+    name: str
+    url: str
+    trust_list: str
+    registrar: dict[str, Any]
+    database: str | None = None
+
+    def database_url(self, home: Home) -> str:
+        """Where the witness keeps the trees that it has cosigned."""
+        return self.database or sqlite_url(home.file("witness.db"))
+
+
+def log_config(home: Home) -> LogConfig:
+    """The settings of this home. Raises `Rejected`: `no_home`, `wrong_role`."""
+    found = home.config(LogConfig)
+    _check_role(found.role, LOG_ROLE)
+    return found
+
+
+def witness_config(home: Home) -> WitnessConfig:
+    """The settings of this home. Raises `Rejected`: `no_home`, `wrong_role`."""
+    found = home.config(WitnessConfig)
+    _check_role(found.role, WITNESS_ROLE)
+    return found
+
+
+def _check_role(found: str, role: str) -> None:
+    if found != role:
+        raise Rejected("wrong_role", "this home belongs to another role")
+
+
+def log_signer(home: Home, origin: str) -> NoteSigner:
+    """Signs checkpoints."""
+    return NoteSigner(origin, Ed25519Private(home.read_secret(LOG_KEY)))
+
+
+def receipt_signer(home: Home, origin: str) -> NoteSigner:
+    """Signs the receipts of revocations, with a key of its own: a receipt is no checkpoint."""
+    return NoteSigner(f"{origin}/receipts", Ed25519Private(home.read_secret(RECEIPT_KEY)))
+
+
+def deposit_private(home: Home) -> KemPrivate:
+    """Opens deposits."""
+    return KemPrivate(home.read_secret(DEPOSIT_KEY))
+
+
+def witness_signer(home: Home, name: str) -> NoteSigner:
+    """Signs cosignatures."""
+    return NoteSigner(name, Ed25519Private(home.read_secret(WITNESS_KEY)), SignatureType.COSIGNATURE)
+
+
+def _claim(home: Home) -> None:
+    home.create()
+    if home.has("config.json"):
+        raise Rejected("home_exists", "this home was initialised before")
+
+
+def make_log(
+    home: Home,
+    *,
+    url: str,
+    origin: str,
+    trust_list: str,
+    registrar: Mapping[str, Any],
+    random: Callable[[int], bytes],
+    now: int,
+) -> TrustedLog:
+    """A new log: keys, first epoch, global lock of the empty tree; the configuration last, so that a home that was
+    left half made is made again. Raises `Rejected`: `home_exists`.
+    """
+    _claim(home)
+    home.write_secret(LOG_KEY, random(SEED_BYTES))
+    home.write_secret(RECEIPT_KEY, random(SEED_BYTES))
+    home.write_secret(DEPOSIT_KEY, random(KEM_SEED_BYTES))
+    home.write_secret(AUDITOR_TOKEN, random(TOKEN_BYTES))
+    Epochs(Home(home.path / EPOCHS)).begin(random(32), now)
+    config = LogConfig(LOG_ROLE, origin, url, trust_list, dict(registrar))
+    lock = GlobalLock(engine_for(config.lock_url(home)), origin)
+    lock.create(now)
+    entry = TrustedLog(
+        origin=origin,
+        url=url,
+        vkey=str(log_signer(home, origin).key),
+        receipt_vkey=str(receipt_signer(home, origin).key),
+        deposit_key=b64u_encode(deposit_private(home).public_bytes()),
+    )
+    home.write_json(ENTRY, entry)
+    home.write_config(config)
+    return entry
+
+
+def make_witness(
+    home: Home,
+    *,
+    url: str,
+    name: str,
+    trust_list: str,
+    registrar: Mapping[str, Any],
+    random: Callable[[int], bytes],
+) -> TrustedWitness:
+    """A new witness, and its entry. Raises `Rejected`: `home_exists`."""
+    _claim(home)
+    home.write_secret(WITNESS_KEY, random(SEED_BYTES))
+    entry = TrustedWitness(name=name, url=url, vkey=str(witness_signer(home, name).key), auditing=False)
+    home.write_json(ENTRY, entry)
+    home.write_config(WitnessConfig(WITNESS_ROLE, name, url, trust_list, dict(registrar)))
+    return entry

@@ -1,0 +1,186 @@
+"""What the parties of a grant ask of a running log: grant, read, revoke, look back, complain, erase.
+
+Each method turns a parsed request into an operation, waits until it may be answered, and builds the answer with
+its proofs. Refusals are raised as they come.
+"""
+
+from consentlog import intake, queries
+from consentlog.intake import check_view
+from consentlog.node import Node
+from consentlog.operations import (
+    Delivered,
+    EraseOperation,
+    Granted,
+    RepeatOperation,
+    Revoked,
+    Sealed,
+)
+from consentlog.publish import prove_grant, prove_head, prove_leaf, tlog_proof
+from consentlog.queries import EventRow
+from consentlog.rows import StoredGrant
+from protocol.canonical import b64u_encode, b64u_fixed, sha256
+from protocol.checkpoint import ChunkProof
+from protocol.consent_api import (
+    MAX_PAGE,
+    Event,
+    EventsAnswer,
+    GrantAnswer,
+    GrantRequest,
+    Kind,
+    MessageAnswer,
+    MessageRequest,
+    Opening,
+    OpeningsAnswer,
+    ReadAnswer,
+    ReadRequest,
+    RevocationAnswer,
+    RevocationRequest,
+)
+from protocol.errors import Rejected
+from protocol.leaf import LeafType, lock_of
+from protocol.receipt import make_revocation_receipt
+
+_KINDS: dict[LeafType, Kind] = {
+    LeafType.GRANT: "grant",
+    LeafType.REVOCATION: "revocation",
+    LeafType.READ: "read",
+    LeafType.REFUSAL: "refusal",
+    LeafType.MESSAGE: "message",
+}
+
+
+class Parties:
+    """Thread-safe; one for a node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def grant(self, request: GrantRequest, body: bytes) -> GrantAnswer:
+        """`POST /v1/grants`; `request` is `body`, parsed. A byte-equal body gets the same grant."""
+        node = self._node
+        earlier = queries.grant_of_lock(node.engine, b64u_fixed(request.terms.lock, 32))
+        if earlier is not None and earlier.row.post_hash == sha256(body):
+            outcome = node.perform(RepeatOperation(earlier.row.lock, sha256(body)))
+        else:
+            node.check_open(for_reads=False)
+            outcome = node.perform(
+                intake.grant_operation(
+                    request,
+                    body,
+                    trust=node.trust(),
+                    origin=node.config.origin,
+                    deposit_key=node.deposit_key,
+                    replaced=self._replaced(request),
+                    now=node.writer.time(),
+                )
+            )
+        if not isinstance(outcome, Granted):
+            raise TypeError("a grant is granted")
+        return GrantAnswer(outcome.index, outcome.slot, self._proof(outcome.index))
+
+    def _replaced(self, request: GrantRequest) -> StoredGrant | None:
+        if request.replaced_r is None:
+            return None
+        return queries.grant_of_lock(self._node.engine, lock_of(b64u_fixed(request.replaced_r, 32)))
+
+    def read(self, request: ReadRequest) -> ReadAnswer:
+        """`POST /v1/reads`: the claim shares, once the read is under a witnessed checkpoint."""
+        node = self._node
+        node.check_open(for_reads=True)
+        operation = intake.read_operation(
+            request, trust=node.trust(), grant_of=node.grant_of, now=node.writer.time()
+        )
+        outcome = node.perform(operation)
+        grant = node.grant_of(operation.slot)
+        if not isinstance(outcome, Sealed) or grant is None:
+            raise TypeError("an admitted read is sealed")
+        view, admitted = outcome.view, outcome.admitted
+        return ReadAnswer(
+            n=admitted.n,
+            index=admitted.index,
+            opening_key=b64u_encode(admitted.opening_key),
+            proof=tlog_proof(node.tree, admitted.index, view.note, view.size),
+            evidence=prove_grant(node.tree, view, grant.row.index, grant.leaf),
+            sealed=b64u_encode(outcome.sealed),
+        )
+
+    def revoke(self, request: RevocationRequest) -> RevocationAnswer:
+        """`POST /v1/revocations`: durable when it is answered; needs no witness."""
+        node = self._node
+        outcome = node.perform(intake.revocation_operation(request))
+        if not isinstance(outcome, Revoked):
+            raise TypeError("a revocation revokes")
+        receipt = make_revocation_receipt(node.config.origin, outcome.lock, outcome.time, node.receipt_signer)
+        return RevocationAnswer(receipt, outcome.slot, outcome.index)
+
+    def message(self, request: MessageRequest, view: bytes | None) -> MessageAnswer:
+        """`POST /v1/messages`; `view`: the resident's bearer, None for an agency."""
+        node = self._node
+        node.check_open(for_reads=False)
+        now = node.writer.time()
+        outcome = node.perform(
+            intake.message_operation(request, view, trust=node.trust(), grant_of=node.grant_of, now=now)
+        )
+        if not isinstance(outcome, Delivered):
+            raise TypeError("a message is delivered")
+        proof = self._proof(outcome.index)
+        return MessageAnswer(outcome.n, outcome.index, b64u_encode(outcome.opening_key), proof)
+
+    def erase(self, slot: int, view: bytes) -> None:
+        """`DELETE /v1/grants/{slot}/openings`."""
+        node = self._node
+        check_view(queries.grant_of_slot(node.engine, slot), view)
+        node.perform(EraseOperation(slot))
+        node.forget(slot)
+
+    def events(self, slot: int, view: bytes, start: int) -> EventsAnswer:
+        """`GET /v1/grants/{slot}/events`: from leaf `start`, at most `MAX_PAGE`."""
+        node = self._node
+        grant = check_view(queries.grant_of_slot(node.engine, slot), view)
+        seen = node.published.view(slot)
+        rows = queries.events_of(node.engine, grant.row, start=start, size=seen.size, limit=MAX_PAGE)
+        return EventsAnswer(
+            slot=slot,
+            checkpoint=seen.note,
+            head=prove_head(node.tree, seen),
+            status=ChunkProof.make(seen.chunk, seen.chunk_proof),
+            events=[self._event(row, seen.size) for row in rows],
+        )
+
+    def _event(self, row: EventRow, size: int) -> Event:
+        proof = prove_leaf(self._node.tree, row.index, row.leaf, size)
+        opening = row.opening
+        return Event(
+            index=row.index,
+            leaf=proof.leaf,
+            hashes=proof.hashes,
+            type=_KINDS[row.type],
+            n=None if opening is None else opening.n,
+            opening_key=None if opening is None else b64u_encode(opening.opening_key),
+            opening=None if opening is None else opening.opening.decode("utf-8"),
+        )
+
+    def openings(self, start: int, end: int) -> OpeningsAnswer:
+        """`GET /v1/openings`: of leaves [start, end) under the published checkpoint, at most `MAX_PAGE` a page."""
+        if start > end:
+            raise Rejected("bad_range", "from is larger than to")
+        size = self._node.published.size
+        rows = queries.openings_between(self._node.engine, start, min(end, size), MAX_PAGE + 1)
+        following = rows[MAX_PAGE].index if len(rows) > MAX_PAGE else None
+        found = [
+            Opening(
+                index=row.index,
+                type=_KINDS[row.type],
+                opening_key=b64u_encode(row.opening_key),
+                opening=row.opening.decode("utf-8"),
+                slot=row.slot,
+                n=row.n,
+            )
+            for row in rows[:MAX_PAGE]
+        ]
+        return OpeningsAnswer(found, size, following)
+
+    def _proof(self, index: int) -> str:
+        published = self._node.published
+        note, size = published.checkpoint()
+        return tlog_proof(self._node.tree, index, note, size)

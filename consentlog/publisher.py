@@ -1,0 +1,208 @@
+"""The thread that publishes: for the newest committed tree it moves the global lock, signs, gathers cosignatures.
+
+1. fetch what the auditing cosigners keep for us, and have it written; 2. move the global lock, durably, before
+anything is signed; 3. sign; 4. ask all witnesses at once; 5. when the policy is satisfied publish, and let go what
+waited for it. An unchanged tree is cosigned again every 20 s, so that the published checkpoint stays fresh.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from threading import Event, Thread
+from time import monotonic
+from typing import Any
+
+from consentlog import crash
+from consentlog.client import WitnessClient
+from consentlog.lock import GlobalLock, Locked
+from consentlog.operations import RevocationOperation
+from consentlog.publish import COSIGN_INTERVAL, Committed, Published, is_whole_quorum
+from consentlog.tree import Tree
+from consentlog.writer import Writer
+from protocol.checkpoint import (
+    Checkpoint,
+    VerifiedCheckpoint,
+    add_cosignatures,
+    sign_checkpoint,
+)
+from protocol.errors import RegieError, Rejected, Unavailable
+from protocol.note import NoteSigner
+from protocol.policy import VerifiedQuorum, parse_policy, satisfied
+from protocol.trust_list import TrustedWitness, TrustList
+from service.fetch import Fetcher
+from service.journal import log_event
+
+QUORUM_SECONDS = 2.0
+"""How long a round waits for its witnesses."""
+PENDING_SECONDS = 2.0
+WRITE_SECONDS = 10.0
+RETRY_SECONDS = 0.2
+"""After a round without a quorum: soon, since it may be a revocation that a cosigner wants to see first."""
+MAX_CONCURRENT = 64
+"""Requests to witnesses under way at once: two for each of the policy's at most 32."""
+
+
+class Publisher(Thread):
+    """`is_ready` once pending revocations of a whole quorum are in the log and a checkpoint is published."""
+
+    def __init__(
+        self,
+        origin: str,
+        signer: NoteSigner,
+        lock: GlobalLock,
+        locked: Locked,
+        tree: Tree,
+        writer: Writer,
+        published: Published,
+        fetcher: Fetcher,
+        trust: Callable[[], TrustList],
+    ) -> None:
+        super().__init__(name="publisher", daemon=True)
+        self.is_ready = False
+        self.policy_text = ""
+        self._origin = origin
+        self._signer = signer
+        self._lock = lock
+        self._locked = locked
+        self._note = locked.note
+        self._tree = tree
+        self._writer = writer
+        self._published = published
+        self._fetcher = fetcher
+        self._trust = trust
+        self._wake = Event()
+        self._stopping = Event()
+        self._has_heard_quorum = False
+        self._clients: dict[str, tuple[TrustedWitness, WitnessClient]] = {}
+        self._pool = ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="witness")
+
+    def wake(self) -> None:
+        """There is a new committed tree."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after the round that is under way."""
+        self._stopping.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Publish until stopped. A lock that somebody else moved ends the thread: this log never signs again."""
+        try:
+            while not self._stopping.is_set():
+                started = monotonic()
+                if self._try_round():
+                    self._wake.wait(max(0.0, COSIGN_INTERVAL - (monotonic() - started)))
+                else:
+                    self._stopping.wait(RETRY_SECONDS)
+                self._wake.clear()
+        finally:
+            self.is_ready = False
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _try_round(self) -> bool:
+        """Whether a checkpoint was published."""
+        try:
+            self._round()
+        except RegieError as error:
+            if error.code == "lock_moved":
+                raise
+            log_event("consentlog", "not_published", code=error.code)
+            return False
+        return True
+
+    def _round(self) -> None:
+        trust = self._trust()
+        policy = parse_policy(trust.log(self._origin).policy)
+        clients = self._clients_of(trust)
+        auditing = [client for client in clients if client.is_auditing]
+        heard = self._take_pending(auditing)  # 1.
+        if not self._has_heard_quorum:
+            self._has_heard_quorum = is_whole_quorum(
+                policy, {client.key for client in auditing}, {client.key for client in heard}
+            )
+        committed = self._writer.committed
+        if committed is None:
+            raise Unavailable("busy", "nothing is committed yet")
+        checkpoint = self._sign(committed)  # 2. and 3.
+        quorum = self._cosign(checkpoint, clients, policy.text)  # 4.
+        crash.point("after_cosign")
+        self._publish(quorum, committed, policy.text)  # 5.
+
+    def _clients_of(self, trust: TrustList) -> list[WitnessClient]:
+        """A client for each witness on the trust list, kept as long as its entry stays the same."""
+        kept = self._clients
+        self._clients = {
+            entry.name: known
+            if (known := kept.get(entry.name)) is not None and known[0] == entry
+            else (entry, WitnessClient(self._fetcher, entry))
+            for entry in trust.witnesses
+        }
+        return [client for _, client in self._clients.values()]
+
+    def _take_pending(self, auditing: Sequence[WitnessClient]) -> list[WitnessClient]:
+        """Have all kept revocations written. The cosigners that were heard, and whose word is in the log."""
+        asked = {self._pool.submit(client.pending, self._origin): client for client in auditing}
+        done, _ = wait(asked, timeout=PENDING_SECONDS)
+        heard = [(asked[future], future.result()) for future in done if future.exception() is None]
+        for future in done:
+            _foreseen(future)
+        waiting = [
+            self._writer.room.put(RevocationOperation(r)) for r in {r for _, pending in heard for r in pending}
+        ]
+        written, late = wait(waiting, timeout=WRITE_SECONDS)
+        # What fits no lock is dropped (404); what could not be written makes the round fail.
+        if late or any(isinstance(future.exception(), Unavailable) for future in written):
+            raise Unavailable("busy", "pending revocations could not be written")
+        return [client for client, _ in heard]
+
+    def _sign(self, committed: Committed) -> VerifiedCheckpoint:
+        if committed.size > self._locked.size:
+            crash.point("before_lock")
+            self._locked = self._lock.advance(
+                self._locked, committed.size, committed.root, self._writer.time(), self._note
+            )
+        elif (committed.size, committed.root) != (self._locked.size, self._locked.root):
+            raise Unavailable("lock_moved", "the committed tree is not the one that was signed")
+        crash.point("after_lock")
+        note = sign_checkpoint(Checkpoint(self._origin, committed.size, committed.root), [self._signer])
+        crash.point("after_sign")
+        return VerifiedCheckpoint(self._origin, committed.size, committed.root, note)
+
+    def _cosign(
+        self, checkpoint: VerifiedCheckpoint, clients: Sequence[WitnessClient], policy_text: str
+    ) -> VerifiedQuorum:
+        """As soon as the policy is satisfied. Raises `Unavailable`: `no_quorum`."""
+        policy = parse_policy(policy_text)
+        pending: set[Future[tuple[str, ...]]] = {
+            self._pool.submit(client.add_checkpoint, checkpoint, self._tree)
+            for client in clients
+            if not client.is_busy
+        }
+        note, deadline = checkpoint.note, monotonic() + QUORUM_SECONDS
+        while pending and (left := deadline - monotonic()) > 0:
+            done, pending = wait(pending, timeout=left, return_when=FIRST_COMPLETED)
+            for future in done:
+                if _foreseen(future) is None:
+                    note = add_cosignatures(note, future.result())
+            try:
+                return satisfied(policy, note, self._writer.time(), log_keys=(self._signer.key,))
+            except Rejected:
+                continue  # not yet
+        raise Unavailable("no_quorum", "not enough witnesses cosigned in time", retry_after=2)
+
+    def _publish(self, quorum: VerifiedQuorum, committed: Committed, policy_text: str) -> None:
+        if quorum.time is None:
+            raise Unavailable("no_quorum", "the policy asks for no witness")
+        self._published.publish(quorum.checkpoint, committed.head, quorum.time)
+        self._note, self.policy_text = quorum.checkpoint.note, policy_text
+        self.is_ready = self._has_heard_quorum
+        self._writer.room.published()
+
+
+def _foreseen(future: Future[Any]) -> BaseException | None:
+    """The error of a finished request, if it is one of ours; any other is a mistake and is raised."""
+    error = future.exception()
+    if error is not None and not isinstance(error, RegieError):
+        raise error
+    if error is not None:
+        log_event("consentlog", "witness_refused", code=error.code)
+    return error

@@ -1,0 +1,215 @@
+"""What a group reads before it decides and writes when it has: a handful of statements, however large the group.
+
+Both run in one writing transaction (`service.database.immediate`), so that what was decided on is still so when
+it is written.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from consentlog.rows import Changes, GrantRow, Keys, MessageRow, OpeningRow, ReadRow, Rows, read_key
+from consentlog.tables import (
+    counters,
+    grants,
+    leaves,
+    messages,
+    openings,
+    reads,
+    shares,
+    status_chunks,
+    tickets,
+    tiles,
+)
+from protocol.leaf import LeafType
+
+
+def _among(column: Column[Any]) -> ColumnElement[bool]:
+    return column.in_(bindparam("keys", expanding=True))
+
+
+GRANTS = select(grants, shares.c.epoch, shares.c.wrapped).select_from(
+    grants.outerjoin(shares, grants.c.slot == shares.c.slot)
+)
+_GRANTS_BY_SLOT = GRANTS.where(_among(grants.c.slot))
+_GRANTS_BY_LOCK = GRANTS.where(_among(grants.c.lock))
+_TAGS = select(grants.c.tag_hash).distinct().where(_among(grants.c.tag_hash))
+_READS = (
+    select(reads, openings.c.opening_key)
+    .select_from(reads.outerjoin(openings, reads.c.idx == openings.c.idx))
+    .where(_among(reads.c.key))
+)
+_MESSAGES = (
+    select(messages, openings.c.opening_key)
+    .select_from(messages.outerjoin(openings, messages.c.idx == openings.c.idx))
+    .where(_among(messages.c.key))
+)
+_COUNTERS = select(counters.c.key, counters.c.n).where(_among(counters.c.key))
+_TICKETS = select(tickets.c.key).where(_among(tickets.c.key))
+_RECENT = (
+    select(openings.c.slot, openings.c.type, func.count())
+    .where(
+        _among(openings.c.slot),
+        openings.c.type.in_((int(LeafType.REFUSAL), int(LeafType.MESSAGE))),
+        openings.c.time > bindparam("since"),
+    )
+    .group_by(openings.c.slot, openings.c.type)
+)
+
+
+def grant_row(row: Row[Any]) -> GrantRow:
+    """A row of `GRANTS` as the rules see it: the columns stand in the order of its fields."""
+    return GrantRow(*tuple(row))
+
+
+def load_rows(connection: Connection, keys: Keys, *, since: int) -> Rows:
+    """The rows that a group decides on; MUST run in the transaction that writes the group's changes."""
+    rows = Rows()
+    for wanted, statement in ((keys.slots, _GRANTS_BY_SLOT), (keys.locks, _GRANTS_BY_LOCK)):
+        if wanted:
+            for row in connection.execute(statement, {"keys": list(wanted)}):
+                rows.grants[row.slot] = grant_row(row)
+    if keys.tags:
+        rows.tags.update(connection.scalars(_TAGS, {"keys": list(keys.tags)}))
+    if keys.reads:
+        for row in connection.execute(_READS, {"keys": list(keys.reads)}):
+            rows.reads[row.key] = ReadRow(row.read_hash, row.idx, row.n, row.reason, row.opening_key)
+    if keys.messages:
+        for row in connection.execute(_MESSAGES, {"keys": list(keys.messages)}):
+            rows.messages[row.key] = MessageRow(row.message_hash, row.idx, row.n, row.opening_key)
+    if keys.counters:
+        rows.counters.update(
+            (row.key, row.n) for row in connection.execute(_COUNTERS, {"keys": list(keys.counters)})
+        )
+    if keys.tickets:
+        rows.tickets.update(connection.scalars(_TICKETS, {"keys": list(keys.tickets)}))
+    if keys.events_of:
+        for slot, kind, count in connection.execute(_RECENT, {"keys": list(keys.events_of), "since": since}):
+            rows.recent[slot, kind] = count
+    return rows
+
+
+_SHARES_OF = delete(shares).where(_among(shares.c.slot))
+_OPENINGS_OF = delete(openings).where(_among(openings.c.slot))
+_MESSAGES_OF = delete(messages).where(_among(messages.c.slot))
+_READS_OF = delete(reads).where(reads.c.key >= bindparam("low"), reads.c.key < bindparam("high"))
+_ERASE = update(grants).where(_among(grants.c.slot)).values(erased=True, post_hash=None)
+_REVOKE = (
+    update(grants)
+    .where(grants.c.slot == bindparam("of"))
+    .values(revoked_idx=bindparam("at_index"), revoked_at=bindparam("at_time"))
+)
+_COUNT = update(counters).where(counters.c.key == bindparam("of")).values(n=bindparam("to"))
+_TILE = delete(tiles).where(tiles.c.level == bindparam("at_level"), tiles.c.n == bindparam("at_n"))
+_CHUNK = delete(status_chunks).where(_among(status_chunks.c.n))
+
+
+def save_changes(connection: Connection, changes: Changes) -> None:
+    """Write all of a group. A leaf whose index is taken fails: two sequencers cannot both commit."""
+
+    def write(statement: Executable, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            connection.execute(statement, rows)
+
+    numbered = enumerate(changes.leaves, changes.first)
+    write(insert(leaves), [{"idx": index, "leaf": leaf} for index, leaf in numbered])
+    _save_grants(connection, changes)
+    write(insert(openings), [_opening_values(row) for row in changes.openings])
+    write(
+        insert(reads),
+        [
+            {"key": key, "read_hash": row.read_hash, "idx": row.index, "n": row.n, "reason": row.reason}
+            for key, row in changes.reads.items()
+        ],
+    )
+    write(
+        insert(messages),
+        [
+            {"key": key, "slot": slot, "message_hash": row.message_hash, "idx": row.index, "n": row.n}
+            for key, (slot, row) in changes.messages.items()
+        ],
+    )
+    known = changes.counters.keys() - changes.new_counters
+    write(insert(counters), [{"key": key, "n": changes.counters[key]} for key in changes.new_counters])
+    write(_COUNT, [{"of": key, "to": changes.counters[key]} for key in known])
+    write(insert(tickets), [{"key": ticket.key, "exp": ticket.exp} for ticket in changes.tickets])
+    _save_tree(connection, changes)
+    _erase(connection, changes.erased)
+
+
+def _opening_values(row: OpeningRow) -> dict[str, Any]:
+    return {
+        "idx": row.index,
+        "slot": row.slot,
+        "type": int(row.type),
+        "n": row.n,
+        "time": row.time,
+        "opening_key": row.opening_key,
+        "opening": row.opening,
+    }
+
+
+def _grant_values(row: GrantRow) -> dict[str, Any]:
+    return {
+        "slot": row.slot,
+        "idx": row.index,
+        "lock": row.lock,
+        "tag_hash": row.tag_hash,
+        "view_hash": row.view_hash,
+        "post_hash": row.post_hash,
+        "version": row.version,
+        "granted_at": row.granted_at,
+        "not_after": row.not_after,
+        "represented": row.represented,
+        "revoked_idx": row.revoked_index,
+        "revoked_at": row.revoked_at,
+        "erased": row.erased,
+    }
+
+
+def _save_grants(connection: Connection, changes: Changes) -> None:
+    new = list(changes.grants.values())
+    if new:
+        connection.execute(insert(grants), [_grant_values(row) for row in new])
+        kept = [{"slot": row.slot, "epoch": row.epoch, "wrapped": row.wrapped} for row in new if row.wrapped]
+        if kept:
+            connection.execute(insert(shares), kept)
+    ended = [row for slot, row in changes.revoked.items() if slot not in changes.grants]
+    if ended:
+        connection.execute(
+            _REVOKE, [{"of": row.slot, "at_index": row.revoked_index, "at_time": row.revoked_at} for row in ended]
+        )
+        # In the transaction of the revocation leaf: from its commit on there is nothing left to release.
+        connection.execute(_SHARES_OF, {"keys": [row.slot for row in ended]})
+
+
+def _save_tree(connection: Connection, changes: Changes) -> None:
+    for level, n, data in changes.tiles:
+        if level:
+            connection.execute(_TILE, {"at_level": level, "at_n": n})
+        connection.execute(insert(tiles), {"level": level, "n": n, "data": data})
+    if changes.chunks:
+        connection.execute(_CHUNK, {"keys": list(changes.chunks)})
+        connection.execute(insert(status_chunks), [{"n": n, "data": data} for n, data in changes.chunks.items()])
+
+
+def _erase(connection: Connection, slots: set[int]) -> None:
+    if not slots:
+        return
+    keys = {"keys": list(slots)}
+    for statement in (_OPENINGS_OF, _MESSAGES_OF, _SHARES_OF, _ERASE):
+        connection.execute(statement, keys)
+    for slot in slots:
+        connection.execute(_READS_OF, {"low": read_key(slot, b""), "high": read_key(slot + 1, b"")})

@@ -1,0 +1,131 @@
+"""Where operations wait: for the writer, and then for the checkpoint that covers their leaf.
+
+A revocation is always let in, and taken first. A read passes twice: appended, and, once its leaf is under a
+published checkpoint, as its release. Whoever gave up waiting (a cancelled future) is passed over.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Condition
+
+from consentlog.operations import (
+    Admitted,
+    Delivered,
+    Granted,
+    Operation,
+    Outcome,
+    ReadOperation,
+    ReleaseOperation,
+    RevocationOperation,
+)
+from protocol.errors import RegieError, Unavailable
+
+MAX_GROUP = 256
+"""Operations of one transaction."""
+MAX_WAITING = 2048
+"""Operations that wait; beyond that `busy`."""
+
+
+@dataclass
+class Waiting:
+    """An operation and the place for its answer; `outcome` once that waits for a checkpoint."""
+
+    operation: Operation
+    answer: "Future[Outcome]"
+    outcome: Granted | Admitted | Delivered | None = None
+
+
+class WaitingRoom:
+    """Thread-safe. `covered()` tells how many leaves the published checkpoint has."""
+
+    def __init__(self, covered: Callable[[], int]) -> None:
+        self._covered = covered
+        self._wake = Condition()
+        self._urgent: deque[Waiting] = deque()
+        self._queue: deque[Waiting] = deque()
+        self._uncovered: list[Waiting] = []
+        self._is_open = True
+        self.only_revocations = False
+
+    def put(self, operation: Operation) -> "Future[Outcome]":
+        """The answer, in time. Raises `Unavailable`: `busy`."""
+        waiting = Waiting(operation, Future())
+        with self._wake:
+            if not self._is_open:
+                raise Unavailable("busy", "the log is stopping")
+            if isinstance(operation, RevocationOperation):
+                self._urgent.append(waiting)
+            elif self.only_revocations or len(self._queue) >= MAX_WAITING:
+                raise Unavailable("busy", "the log takes only revocations now", retry_after=5)
+            else:
+                self._queue.append(waiting)
+            self._wake.notify()
+        return waiting.answer
+
+    def answer(self, waiting: Waiting, outcome: Outcome | RegieError) -> None:
+        """An operation has been written, durably: answer it, or let it wait for its checkpoint."""
+        if isinstance(outcome, Granted | Admitted | Delivered):
+            waiting.outcome = outcome
+            with self._wake:
+                self._go_on(waiting, self._covered())
+        else:
+            _resolve(waiting, outcome)
+
+    def published(self) -> None:
+        """A checkpoint was published: what it covers goes on."""
+        with self._wake:
+            covered, waiting = self._covered(), self._uncovered
+            self._uncovered = []
+            for each in waiting:
+                self._go_on(each, covered)
+            self._wake.notify()
+
+    def take(self, timeout: float) -> list[Waiting] | None:
+        """The next group, revocations first; empty after `timeout` seconds, None once the room is closed."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._urgent or self._queue or not self._is_open, timeout)
+            if not self._is_open:
+                return None
+            group: list[Waiting] = []
+            for line in (self._urgent, self._queue):
+                while line and len(group) < MAX_GROUP:
+                    waiting = line.popleft()
+                    if not waiting.answer.cancelled():
+                        group.append(waiting)
+            return group
+
+    def close(self) -> None:
+        """Let nobody in any more and answer `busy` to all who wait."""
+        with self._wake:
+            self._is_open = False
+            left = [*self._urgent, *self._queue, *self._uncovered]
+            self._urgent.clear()
+            self._queue.clear()
+            self._uncovered = []
+            self._wake.notify_all()
+        for waiting in left:
+            _resolve(waiting, Unavailable("busy", "the log has stopped"))
+
+    def _go_on(self, waiting: Waiting, covered: int) -> None:
+        """With the condition held. Releases go before reads that come after them: they free their askers."""
+        outcome = waiting.outcome
+        if outcome is None or outcome.index >= covered:
+            self._uncovered.append(waiting)
+        elif isinstance(outcome, Admitted):
+            if not isinstance(waiting.operation, ReadOperation):
+                raise TypeError("only a read is admitted")
+            release = ReleaseOperation(waiting.operation, outcome)
+            self._queue.append(Waiting(release, waiting.answer))
+        else:
+            _resolve(waiting, outcome)
+
+
+def _resolve(waiting: Waiting, outcome: Outcome | RegieError) -> None:
+    if not waiting.answer.set_running_or_notify_cancel():
+        return
+    if isinstance(outcome, RegieError):
+        waiting.answer.set_exception(outcome)
+    else:
+        waiting.answer.set_result(outcome)

@@ -1,0 +1,176 @@
+"""The log over HTTP (protocol section 6). `create(home)` is what granian runs.
+
+Public paths are cacheable; tiles for ever. A wait for witnesses holds a thread, so a part of the threads is kept
+free of it: the auditing cosigner fetches the new leaves from here before those who wait can be answered.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import Any
+
+from flask import Flask, Response, request
+
+from consentlog.node import Node
+from consentlog.parties import Parties
+from consentlog.public import Public
+from protocol.consent_api import (
+    MAX_REQUEST_BYTES,
+    MessageRequest,
+    ReadRequest,
+    RevocationRequest,
+    parse_grant_request,
+)
+from protocol.errors import Rejected, Unavailable
+from protocol.leaf import MAX_SLOTS, MAX_TREE_SIZE
+from service.app import bearer_token, json_response, make_app, read_body, read_json, require_bearer
+from service.clock import SystemClock
+from service.fetch import Fetcher
+from service.home import Home
+from service.serve import on_stop
+
+THREADS = 128
+"""Of the server: who waits for witnesses needs a thread meanwhile."""
+MAX_PARTIES = 96
+"""Requests of parties under way at once; the other threads serve tiles, checkpoints and revocations."""
+FOR_EVER = 365 * 24 * 3600
+_TEXT = "text/plain; charset=utf-8"
+
+
+def create(home: Path) -> Flask:
+    """The app of a log that was initialised in `home`, with its threads running."""
+    node = Node(Home(home), clock=SystemClock(), random=os.urandom, fetcher=Fetcher())
+    node.start()
+    on_stop(node.stop)
+    return make_web(node)
+
+
+def make_web(node: Node) -> Flask:
+    """The app of a running node."""
+    app = make_app("consentlog", health=lambda: _health(node))
+    _add_public(app, Public(node))
+    _add_parties(app, Parties(node), BoundedSemaphore(MAX_PARTIES))
+    _add_openings(app, Parties(node), node.auditor_token)
+    return app
+
+
+def _health(node: Node) -> dict[str, Any]:
+    if not node.writer.is_alive() or not node.publisher.is_alive():
+        raise Unavailable("stopped", "the log no longer writes or publishes", retry_after=60)
+    return {
+        "origin": node.config.origin,
+        "published": node.published.size,
+        "reads": node.publisher.is_ready,
+        "room": "consentlog",
+    }
+
+
+def _add_public(app: Flask, public: Public) -> None:
+    @app.get("/checkpoint")
+    def checkpoint() -> Response:
+        return _text(public.checkpoint(), max_age=1)
+
+    @app.get("/tile/<path:path>")
+    def tile(path: str) -> Response:
+        data = public.tile(f"tile/{path}")
+        response = Response(data, content_type="application/octet-stream")
+        response.headers["Cache-Control"] = f"public, max-age={FOR_EVER}, immutable"
+        return response
+
+    @app.get("/v1/policy")
+    def policy() -> Response:
+        return _text(public.policy(), max_age=60)
+
+    @app.get("/v1/proofs/<int:index>")
+    def proof(index: int) -> Response:
+        return _text(public.proof(_below(index, MAX_TREE_SIZE)), max_age=1)
+
+    @app.get("/v1/status-chunks/<int:number>")
+    def status_chunk(number: int) -> Response:
+        return json_response(public.status_chunk(_below(number, MAX_SLOTS)), max_age=1)
+
+
+def _add_parties(app: Flask, parties: Parties, places: BoundedSemaphore) -> None:
+    @contextmanager
+    def place() -> Iterator[None]:
+        if not places.acquire(blocking=False):
+            raise Unavailable("busy", "too many requests are waiting")
+        try:
+            yield
+        finally:
+            places.release()
+
+    @app.post("/v1/grants")
+    def grant() -> Response:
+        body = _json_body()
+        asked = parse_grant_request(body)
+        with place():
+            return json_response(parties.grant(asked, body), status=201)
+
+    @app.post("/v1/reads")
+    def read() -> Response:
+        asked = read_json(ReadRequest, MAX_REQUEST_BYTES)
+        with place():
+            return json_response(parties.read(asked), status=201)
+
+    @app.post("/v1/revocations")
+    def revoke() -> Response:
+        # No place is needed: a stop never waits behind a yes.
+        return json_response(parties.revoke(read_json(RevocationRequest, MAX_REQUEST_BYTES)))
+
+    @app.post("/v1/messages")
+    def message() -> Response:
+        asked = read_json(MessageRequest, MAX_REQUEST_BYTES)
+        view = bearer_token() if "Authorization" in request.headers else None
+        with place():
+            return json_response(parties.message(asked, view), status=201)
+
+    @app.get("/v1/grants/<int:slot>/events")
+    def events(slot: int) -> Response:
+        view = bearer_token()
+        return json_response(parties.events(_below(slot, MAX_SLOTS), view, _number("from", 0)))
+
+    @app.delete("/v1/grants/<int:slot>/openings")
+    def erase(slot: int) -> Response:
+        view = bearer_token()
+        with place():
+            parties.erase(_below(slot, MAX_SLOTS), view)
+        return Response(status=204)
+
+
+def _add_openings(app: Flask, parties: Parties, token: bytes) -> None:
+    @app.get("/v1/openings")
+    def openings() -> Response:
+        require_bearer(token)
+        return json_response(parties.openings(_number("from", 0), _number("to", MAX_TREE_SIZE - 1)))
+
+
+def _json_body() -> bytes:
+    if request.mimetype != "application/json":
+        raise Rejected("bad_media_type", "send application/json", status=415)
+    return read_body(max_bytes=MAX_REQUEST_BYTES)
+
+
+def _number(name: str, default: int) -> int:
+    """A query parameter: a plain decimal index, at most once. Raises `Rejected`: `bad_parameter`."""
+    values = request.args.getlist(name)
+    if not values:
+        return default
+    text = values[0]
+    if len(values) > 1 or not text.isascii() or not text.isdigit() or len(text) > 19:
+        raise Rejected("bad_parameter", f"{name} is one decimal number")
+    return _below(int(text), MAX_TREE_SIZE)
+
+
+def _below(number: int, limit: int) -> int:
+    if number >= limit:
+        raise Rejected("not_found", "number is out of range", status=404)
+    return number
+
+
+def _text(text: str, *, max_age: int) -> Response:
+    response = Response(text, content_type=_TEXT)
+    response.headers["Cache-Control"] = f"public, max-age={max_age}"
+    return response

@@ -1,0 +1,37 @@
+"""A plain C2SP witness of one or more logs: `regie log witness`.
+
+It sees that a log only grows; it does not look into leaves. The rules and the store are `service.witness`.
+"""
+
+from pathlib import Path
+
+from flask import Flask
+
+from consentlog import config
+from protocol.errors import Rejected
+from protocol.note import VerifierKey, parse_vkey
+from service.app import make_app
+from service.clock import SystemClock
+from service.database import engine_for
+from service.home import Home
+from service.trust import TrustSource
+from service.witness import Witness, witness_blueprint
+
+
+def create(home: Path) -> Flask:
+    """The app of a witness that was initialised in `home`; it witnesses every log on its trust list."""
+    place, clock = Home(home), SystemClock()
+    settings = config.witness_config(place)
+    source = TrustSource(place, settings.trust_list, settings.registrar)
+
+    def log_key(origin: str) -> VerifierKey | None:
+        try:
+            return parse_vkey(source.current(clock.now()).log(origin).vkey)
+        except Rejected:
+            return None  # a log that is not listed is not witnessed: 404
+
+    signer = config.witness_signer(place, settings.name)
+    witness = Witness(engine_for(settings.database_url(place)), signer, clock, log_key)
+    app = make_app("consentlog")
+    app.register_blueprint(witness_blueprint(witness))
+    return app
