@@ -261,11 +261,11 @@ def verify_signatures(
     """The signatures by one of `keys`, each key once (its latest time), in the order of `keys`.
 
     1. a line whose name and key id match none of `keys` is ignored; 2. one that matches must verify.
-    Raises `Rejected`: `bad_signature`; `ValueError` when two of our own keys share name and key id.
+    Raises `Rejected`: `bad_signature`, `bad_vkey` (two of `keys` share name and key id: a collision made on purpose).
     """
     known = {(key.name, key.key_id): key for key in keys}
     if len(known) != len(set(keys)):
-        raise ValueError("two keys share a name and a key id")
+        raise Rejected("bad_vkey", "two keys share a name and a key id")
     verified: dict[VerifierKey, VerifiedSignature] = {}
     for found in signatures:
         key = known.get((found.name, found.key_id))
