@@ -261,7 +261,7 @@ def verify_signatures(
     """The signatures by one of `keys`, each key once (its latest time), in the order of `keys`.
 
     1. a line whose name and key id match none of `keys` is ignored; 2. one that matches must verify.
-    Raises `Rejected`: `bad_signature`, `bad_vkey` (two of `keys` share name and key id: a collision made on purpose).
+    Raises `Rejected`: `bad_signature`, `bad_vkey` (two of `keys` share name and key id).
     """
     known = {(key.name, key.key_id): key for key in keys}
     if len(known) != len(set(keys)):
