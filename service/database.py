@@ -6,15 +6,16 @@ decided on is still true when its answer is written. `snapshot(engine)` reads on
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from protocol.errors import Unavailable
 from service.sqlite_file import SQLITE_PRAGMAS
@@ -22,7 +23,13 @@ from service.sqlite_file import SQLITE_PRAGMAS
 POOL_SIZE = 8
 """Connections kept open; more are opened for as long as more threads need one."""
 POOL_OVERFLOW = 120
+CONNECT_SECONDS = 3
+COMMIT_SECONDS = 5.0
+"""How long a commit may wait for synchronous standbys of PostgreSQL."""
+_EXECUTION = {"preserve_rowcount": True}
+"""`rowcount` of an INSERT tells whether a row was written, also on PostgreSQL: compare-and-swaps need it."""
 _IMMEDIATE = "regie_immediate"
+_WARNINGS = "regie_warnings"
 _WRITER_LOCK = 0x72656769
 """Key of the PostgreSQL advisory lock that makes writers take turns, as BEGIN IMMEDIATE does."""
 
@@ -56,7 +63,7 @@ def _sqlite_engine(url: str, connect: Callable[[], Any] | None) -> Engine:
         options |= {"pool_size": POOL_SIZE, "max_overflow": POOL_OVERFLOW}
     else:
         options |= {"poolclass": StaticPool}
-    engine = create_engine(url, **options)
+    engine = create_engine(url, execution_options=_EXECUTION, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -79,28 +86,71 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgresql_engine(url: str) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 3},
+        execution_options=_EXECUTION,
+        connect_args={"connect_timeout": CONNECT_SECONDS},
     )
+    event.listen(engine, "connect", _watch_warnings)
+    return engine
+
+
+def _watch_warnings(connection: Any, record: ConnectionPoolEntry) -> None:
+    warnings: list[str] = []
+    record.info[_WARNINGS] = warnings
+
+    def keep(notice: Any) -> None:
+        if notice.severity_nonlocalized == "WARNING":
+            warnings.append(str(notice.sqlstate))
+
+    connection.add_notice_handler(keep)
 
 
 @contextmanager
 def immediate(engine: Engine) -> Iterator[Connection]:
     """One writing transaction, alone among writers from its first statement; commits when the block ends.
 
-    The commit is durable when this returns. Raises `Unavailable`: `database` when it is not known to be; an
-    `IntegrityError` of the block's own statements passes through.
+    The commit is durable when this returns. Raises `Unavailable`: `database` when it is not known to be (it may
+    still be there: ask again, do not assume); an `IntegrityError` of the block's own statements passes through.
     """
     with _translated(), engine.connect() as connection:
         connection.execution_options(**{_IMMEDIATE: True})
-        with connection.begin():
+        transaction = connection.begin()
+        try:
             if engine.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
             yield connection
+        except BaseException:
+            transaction.rollback()
+            raise
+        if engine.dialect.name == "postgresql":
+            _commit_on_standbys(connection, transaction)
+        else:
+            transaction.commit()
+
+
+def _commit_on_standbys(connection: Connection, transaction: RootTransaction) -> None:
+    """Commit, and believe it only if the server says nothing else.
+
+    A server whose wait for its synchronous standby is cancelled acknowledges the commit with a mere warning, and
+    statement_timeout does not bound that wait: so there is a deadline of ours, and a warning is a failure.
+    """
+    warnings: list[str] = connection.info[_WARNINGS]
+    warnings.clear()
+    driver: Any = connection.connection.driver_connection
+    timer = threading.Timer(COMMIT_SECONDS, driver.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        transaction.commit()
+    finally:
+        timer.cancel()
+    if warnings:
+        connection.invalidate()
+        raise Unavailable("database", "the commit is not known to be on the standby servers")
 
 
 @contextmanager
