@@ -212,7 +212,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 @contextmanager
 def exit_codes(ctx: click.Context) -> Iterator[None]:
-    """Turn our errors into a line on stderr and an exit code. The only place that does."""
+    """Turn our errors into a line on stderr and an exit code."""
     try:
         yield
     except RegieError as error:
@@ -238,5 +238,8 @@ def _report(error: RegieError, *, as_json: bool) -> int:
 
 
 def main() -> None:
-    """The console script."""
-    root.main(prog_name="regie")
+    """The console script. Maps also what is raised while arguments are parsed, before any command runs."""
+    try:
+        root.main(prog_name="regie")
+    except RegieError as error:
+        sys.exit(_report(error, as_json="--json" in sys.argv))
