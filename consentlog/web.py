@@ -113,7 +113,7 @@ def _add_parties(app: Flask, parties: Parties, places: BoundedSemaphore) -> None
     def read() -> Response:
         asked = read_json(ReadRequest, MAX_REQUEST_BYTES)
         with place():
-            return json_response(parties.read(asked), status=201)
+            return json_response(parties.read(asked))
 
     @app.post("/v1/revocations")
     def revoke() -> Response:

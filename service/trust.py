@@ -48,7 +48,7 @@ class TrustSource:
         self.location = str(location)
         self.registrar = parse_jwk(registrar_jwk)
         self._is_url = self.location.startswith(("https://", "http://"))
-        self._fetcher = fetcher or (Fetcher() if self._is_url else None)
+        self._fetcher = (fetcher or Fetcher()) if self._is_url else None
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
 
