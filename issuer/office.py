@@ -35,10 +35,10 @@ from protocol.openid4vci import (
     CredentialOffer,
     CredentialResponse,
     IssuedCredential,
-    Notification,
     TokenRequest,
     TokenResponse,
     parse_credential_request,
+    parse_notification,
 )
 from service.clock import Clock
 from service.database import immediate, snapshot
@@ -252,9 +252,11 @@ class Office:
         except Rejected as error:
             raise Rejected("credential_request_denied", "the register's record cannot be issued") from error
 
-    def notify(self, token: bytes, notification: Notification) -> None:
-        """Keep what became of a batch. Raises `Rejected`: `invalid_token` (401), `invalid_notification_id`."""
+    def notify(self, token: bytes, body: bytes) -> None:
+        """Keep what became of a batch. Raises `Rejected`: `invalid_token` (401), `invalid_notification_id`,
+        `invalid_notification_request`."""
         offer = self.authenticate(token)
+        notification = parse_notification(body)
         with immediate(self.engine) as connection:
             known = store.note_event(connection, notification.notification_id, offer.id, notification.event)
         if not known:

@@ -35,7 +35,6 @@ from protocol.openid4vci import (
     TOKEN_ERRORS,
     NonceResponse,
     error_body,
-    parse_notification,
     parse_token_request,
 )
 from protocol.status_list import STATUS_LIST_MEDIA_TYPE
@@ -45,6 +44,8 @@ from service.database import engine_for
 from service.home import Home
 
 METADATA_SECONDS = 300
+MAX_LISTS = 10**6
+"""More than anybody needs; a larger number would overflow the database's integers."""
 LIST_CACHE_SECONDS = 60
 P = ParamSpec("P")
 View = Callable[P, Response]
@@ -165,7 +166,7 @@ def _add_issuance(app: Flask, office: Office, prefix: str) -> None:
     def notification() -> Response:
         access = _access_token()
         _require_json("invalid_notification_request")
-        office.notify(access, parse_notification(read_body(max_bytes=MAX_OFFER_BYTES)))
+        office.notify(access, read_body(max_bytes=MAX_OFFER_BYTES))
         return Response(status=204)
 
 
@@ -179,4 +180,6 @@ def _add_public(app: Flask, office: Office, prefix: str) -> None:
         response.headers["Cache-Control"] = f"public, max-age={LIST_CACHE_SECONDS}"
         return response
 
-    app.add_url_rule(f"{prefix}/status-lists/<int:number>", "status_list", _open_to_all(status_list))
+    app.add_url_rule(
+        f"{prefix}/status-lists/<int(max={MAX_LISTS}):number>", "status_list", _open_to_all(status_list)
+    )
