@@ -1,0 +1,17 @@
+"""An agency asks, checks, and reads: no log entry, no value (OpenID4VP 1.0, HAIP 1.0; protocol sections 3, 7, 8).
+
+Rules, pure:
+ask       a request from a service of the trust list
+verify    an answer: what must be true before anything is stored
+gate      a READ, the log's answer to it, and the values at the very end
+
+Edge:
+store     one SQLite file: requests, grants, READs, the last checkpoint; never a value of standing access
+evidence  what the agency can show of its grants and READs, as one SQLite file without values
+signing   the agency's key, its certificates and its entry in the trust list
+client    the consent log and the issuers' status lists over HTTP
+desk      the agency at work: rules between network and store, intent before effect
+web       the HTTP endpoints
+config    config.json
+cli       regie verifier init | services | ask | requests | grants | read | evidence | serve
+"""

@@ -1,0 +1,241 @@
+"""What an agency asks: a request built from one registered service version, never from free input (pure).
+
+Standing access names credentials without claims and puts the claims into the consent element (protocol section 3);
+a copy asks the same claims by DCQL. What a resident reads about it stands in the trust list, not in the request.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from protocol.attributes import credential_type
+from protocol.canonical import b64u_encode, canonical_bytes, convert
+from protocol.consent import Asked
+from protocol.dcql import FORMAT, Query, parse_query
+from protocol.errors import Rejected
+from protocol.keys import Es256Private
+from protocol.reading import Ticket, sign_ticket
+from protocol.request_object import request_payload
+from protocol.seal import KemPrivate
+from protocol.terms import (
+    BSN_ATTRIBUTE,
+    CONSENT_TYPE,
+    ConsentElement,
+    Context,
+    ElementClaim,
+    LogReference,
+    Place,
+    check_element,
+    parse_element,
+    salted_hash,
+    with_flags,
+)
+from protocol.trust_list import Agency, Service, TrustedLog
+
+REQUEST_SECONDS = 3000
+"""A link lives 50 minutes, below the hour of the ticket in it: consent must not be hurried (WCAG 2.2.1)."""
+MAX_CASE_CHARACTERS = 256
+DAY = 86_400
+Kind: TypeAlias = Literal["standing", "copy"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the desk adds to a service. `case` is the agency's own number; `days` and `max_reads` only narrow."""
+
+    once: bool = False
+    case: str | None = None
+    max_reads: int | None = None
+    days: int | None = None
+    context: Context | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as the agency keeps it. Its two keys and the salt are secrets of the home.
+
+    `payload` has all members of the request object but `wallet_nonce`; `kem` and `case_salt` only standing access.
+    """
+
+    id: str
+    kind: Kind
+    service: str
+    service_version: int
+    payload: Mapping[str, Any]
+    answer_key: Es256Private | None
+    kem: KemPrivate | None
+    case_salt: bytes | None
+    created: int
+
+    @property
+    def exp(self) -> int:
+        """When the link ends."""
+        return int(self.payload["exp"])
+
+    @property
+    def nonce(self) -> str:
+        """What the holder's signature must name."""
+        return str(self.payload["nonce"])
+
+    @property
+    def state(self) -> str:
+        """What the answer must bring back."""
+        return str(self.payload["state"])
+
+    @property
+    def client_id(self) -> str:
+        """The full client identifier: the audience of every KB-JWT."""
+        return str(self.payload["client_id"])
+
+    @property
+    def query(self) -> Query:
+        """The DCQL query."""
+        return parse_query(self.payload["dcql_query"])
+
+    def asked(self, service: Service, request_hash: bytes) -> Asked:
+        """What the rules of standing access compare an answer with. Raises `ValueError` for a copy."""
+        (item,) = self.payload["transaction_data"]
+        return Asked(
+            element=parse_element(item),
+            transaction_data=item,
+            request_hash=request_hash,
+            audience=self.client_id,
+            nonce=self.nonce,
+            vcts={query.id: query.meta.vct_values[0] for query in self.query.credentials},
+            service=service,
+        )
+
+
+@dataclass(frozen=True)
+class Office:
+    """Who asks: the agency as listed, its address, its certificate chain and key, its consent log."""
+
+    agency: Agency
+    url: str
+    client_id: str
+    key: Es256Private
+    x5c: Sequence[str]
+    log: TrustedLog
+
+
+def make_request(
+    office: Office, service: Service, wish: Wish, *, now: int, random: Callable[[int], bytes]
+) -> Request:
+    """A request with fresh id, nonce, state and keys (HAIP 5.5: the key of the answer belongs to one request).
+
+    Raises `Rejected`: `over_asking` 403, `bad_wish`.
+    """
+    _check_wish(wish)
+    request_id = b64u_encode(random(16))
+    answer_key = Es256Private.from_secret(random(48))
+    places = _places(service)
+    kem, case_salt, items = None, None, []
+    if wish.once:
+        if not office.agency.bsn_allowed and any(place.name == BSN_ATTRIBUTE for place in places):
+            raise Rejected("over_asking", "this agency has no right to the burgerservicenummer", status=403)
+    else:
+        kem = KemPrivate(random(96))
+        case_salt = random(32) if wish.case is not None else None
+        element = _element(office, service, wish, places, request_id, kem, case_salt, now=now, random=random)
+        check_element(element, {place.credential: place.vct for place in places}, office.agency, service)
+        items = [b64u_encode(canonical_bytes(element))]
+    payload = request_payload(
+        client_id=office.client_id,
+        response_uri=f"{office.url}/responses/{request_id}",
+        nonce=b64u_encode(random(32)),
+        state=b64u_encode(random(16)),
+        query=_query(places, claims=wish.once),
+        encryption_key=answer_key.public,
+        iat=now,
+        exp=now + REQUEST_SECONDS,
+        transaction_data=items,
+    )
+    kind: Kind = "copy" if wish.once else "standing"
+    return Request(request_id, kind, service.id, service.version, payload, answer_key, kem, case_salt, created=now)
+
+
+def _check_wish(wish: Wish) -> None:
+    if wish.case is not None and not 1 <= len(wish.case) <= MAX_CASE_CHARACTERS:
+        raise Rejected("bad_wish", f"a case number has 1 to {MAX_CASE_CHARACTERS} characters")
+    if (wish.max_reads is not None and wish.max_reads < 1) or (wish.days is not None and wish.days < 1):
+        raise Rejected("bad_wish", "days and reads are at least 1")
+    if wish.once and (wish.max_reads, wish.days, wish.context) != (None, None, None):
+        raise Rejected("bad_wish", "a copy has no term, no number of reads and no context: nothing can hold it")
+
+
+def _places(service: Service) -> list[Place]:
+    """All registered attributes and the flags of their credentials; one DCQL id for each type."""
+    places = [Place(credential_type(c.vct).configuration_id, c.vct, c.path[0]) for c in service.claims]
+    return with_flags(places)
+
+
+def _query(places: Sequence[Place], *, claims: bool) -> Query:
+    """One credential query for each type, in order of appearance; with `claims`, those that are to be shown."""
+    credentials: dict[str, dict[str, Any]] = {}
+    for place in places:
+        item = {"id": place.credential, "format": FORMAT, "meta": {"vct_values": [place.vct]}}
+        asked = credentials.setdefault(place.credential, item)
+        if claims:
+            asked.setdefault("claims", []).append({"path": [place.name]})
+    return parse_query({"credentials": list(credentials.values())})
+
+
+def _element(
+    office: Office,
+    service: Service,
+    wish: Wish,
+    places: Sequence[Place],
+    request_id: str,
+    kem: KemPrivate,
+    case_salt: bytes | None,
+    *,
+    now: int,
+    random: Callable[[int], bytes],
+) -> ConsentElement:
+    """The consent element; it is signed by a credential that the resident cannot leave out, if there is one."""
+    needed = {(claim.vct, claim.path[0]) for claim in service.claims if claim.needed}
+    needed_types = {vct for vct, _ in needed}
+    claims = [
+        ElementClaim(place.credential, [place.name], _is_needed(place, needed, needed_types)) for place in places
+    ]
+    signing = next((place for place in places if place.vct in needed_types), places[0])
+    term = service.longest_term if wish.days is None else min(wish.days * DAY, service.longest_term)
+    case = None if wish.case is None or case_salt is None else salted_hash(case_salt, wish.case)
+    element = {
+        "type": CONSENT_TYPE,
+        "credential_ids": [signing.credential],
+        "claims": claims,
+        "recipient": office.agency.id,
+        "service": service.id,
+        "service_version": service.version,
+        "max_not_after": now + term,
+        "retention": service.retention,
+        "mode": service.mode,
+        "log": LogReference(office.log.origin, office.log.url),
+        "kem_key": b64u_encode(kem.public_bytes()),
+        "inbox": f"{office.url}/v1/inbox/{request_id}",
+        "ticket": _ticket(office, service, now=now, random=random),
+        "max_reads": wish.max_reads,
+        "case": case,
+        "context": wish.context,
+    }
+    return convert({name: value for name, value in element.items() if value is not None}, ConsentElement)
+
+
+def _is_needed(place: Place, needed: set[tuple[str, str]], needed_types: set[str]) -> bool:
+    """As registered; a flag is needed with a needed attribute of its credential, else it goes with the rest."""
+    is_flag = place.name in credential_type(place.vct).flags
+    return (place.vct, place.name) in needed or (is_flag and place.vct in needed_types)
+
+
+def _ticket(office: Office, service: Service, *, now: int, random: Callable[[int], bytes]) -> str:
+    """Leave to make one grant in the log, for as long as the request lives."""
+    ticket = Ticket(
+        iss=office.agency.id,
+        aud=office.log.origin,
+        jti=b64u_encode(random(16)),
+        exp=now + REQUEST_SECONDS,
+        service=service.id,
+        service_version=service.version,
+    )
+    return sign_ticket(ticket, office.key, office.x5c)

@@ -1,0 +1,49 @@
+"""config.json of a verifier."""
+
+import re
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from protocol.errors import Rejected
+from service.address import LOOPBACK_HOSTS
+
+DATABASE = "verifier.db"
+MAX_URL_CHARACTERS = 256
+"""The inbox URL, which is longer, goes into every request."""
+_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?")
+
+
+class VerifierConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """`url`: where wallets reach this agency; `log`: origin of the consent log; `registrar`: public JWK.
+
+    `accept_undetermined`: services that go on when the issuer cannot tell the status of a credential (its list is
+    not reachable or does not verify). All others stop then: a credential may have been revoked.
+    """
+
+    role: Literal["verifier"]
+    url: str
+    oin: str
+    name: str
+    log: str
+    trust_list: str
+    registrar: dict[str, Any]
+    accept_undetermined: tuple[str, ...] = ()
+
+
+def check_verifier_url(url: str) -> str:
+    """https, no query, no slash at the end; http only for this machine, for tests and demos.
+
+    Raises `Rejected`: `bad_url`.
+    """
+    if len(url) > MAX_URL_CHARACTERS or not _URL.fullmatch(url):
+        raise Rejected("bad_url", "a verifier URL is plain https without query and slash at its end")
+    try:
+        parts = urlsplit(url)
+        port_is_number = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise Rejected("bad_url", "not a URL") from error
+    if not port_is_number or (parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS):
+        raise Rejected("bad_url", "a verifier URL is https, except on this machine")
+    return url

@@ -1,0 +1,218 @@
+"""The agency at work: its home, the trust list in force, its log and the issuers behind one object.
+
+`accept` and `reader` hold the two long acts; here is what they share, and asking.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from protocol.canonical import b64u_decode, sha256
+from protocol.checkpoint import VerifiedCheckpoint, VerifiedStanding
+from protocol.consent import Asked, CredentialStatus, StandingAnswer
+from protocol.credential import VerifiedIssuerJwt
+from protocol.errors import RegieError, Rejected
+from protocol.light_check import KeptCheckpoint, verify_kept, verify_light_check
+from protocol.openid4vp import build_authorization_url, check_registration, verify_request_object
+from protocol.policy import satisfied
+from protocol.presentation import grant_leaf
+from protocol.request_object import sign_request_object
+from protocol.status_list import StatusList, verify_status_token
+from protocol.trust_list import Agency, Service, TrustList
+from service.clock import Clock, SystemClock
+from service.fetch import Fetcher
+from service.home import Home
+from service.trust import TrustSource
+from verifier.ask import Office, Request, Wish, make_request
+from verifier.client import LogClient, StatusClient
+from verifier.config import DATABASE, VerifierConfig
+from verifier.signing import Signer, load_copies_key, load_signer
+from verifier.store import Store
+from verifier.verify import LogTrust, grant_opening_of, log_trust, status_of
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What tests replace."""
+
+    clock: Clock
+    fetcher: Fetcher
+    random: Callable[[int], bytes]
+
+
+def default_parts() -> Parts:
+    """The machine's clock, network and randomness."""
+    return Parts(SystemClock(), Fetcher(), secrets.token_bytes)
+
+
+class Desk:
+    """One agency; safe for many threads. Raises `Rejected`: `no_home` and those of a bad home."""
+
+    def __init__(self, home: Home, parts: Parts | None = None) -> None:
+        self.parts = parts or default_parts()
+        self.config = home.config(VerifierConfig)
+        self.home = home
+        self.store = Store(home.file(DATABASE))
+        self.statuses_of = StatusClient(self.parts.fetcher)
+        self._trust = TrustSource(home, self.config.trust_list, self.config.registrar, fetcher=self.parts.fetcher)
+
+    def now(self) -> int:
+        """POSIX seconds."""
+        return self.parts.clock.now()
+
+    def trust(self, now: int) -> TrustList:
+        """The list in force. Raises `Unavailable`: `trust_list`."""
+        return self._trust.current(now)
+
+    def agency(self, trust: TrustList) -> Agency:
+        """This agency as listed. Raises `Rejected`: `not_listed`."""
+        return trust.agency(self.config.oin)
+
+    def signer(self, now: int) -> Signer:
+        """The agency's signing key, whose certificate is in force."""
+        return load_signer(self.home, now)
+
+    def copies_key(self) -> bytes:
+        """What seals copies at rest."""
+        return load_copies_key(self.home)
+
+    def log_trust(self, trust: TrustList) -> LogTrust:
+        """Key and policy of the agency's log. Raises `Rejected`: `not_listed`; `Unavailable`: `log_policy`."""
+        return log_trust(trust.log(self.config.log))
+
+    def log(self, log: LogTrust) -> LogClient:
+        """The agency's log over HTTP."""
+        return LogClient(self.parts.fetcher, log.url)
+
+    def accepts_undetermined(self, service: str) -> bool:
+        """Whether the service goes on when an issuer cannot tell a credential's status."""
+        return service in self.config.accept_undetermined
+
+    # --- asking --------------------------------------------------------------------------------------
+
+    def service(self, trust: TrustList, name: str) -> Service:
+        """The newest version of a service of this agency, or `id@version`. Raises `Rejected`: `not_listed`."""
+        service_id, _, version = name.rpartition("@")
+        if service_id and version.isdigit():
+            return trust.service(self.config.oin, service_id, int(version))
+        found = [service for service in self.agency(trust).services if service.id == name]
+        if not found:
+            raise Rejected("not_listed", "the trust list has no such service of this agency", status=403)
+        return max(found, key=lambda service: service.version)
+
+    def ask(self, name: str, wish: Wish) -> tuple[str, str]:
+        """A new request, stored: its id and the link for the wallet.
+
+        It is verified as a wallet will, so that nothing goes out that a wallet must refuse.
+        Raises `Rejected`: `over_asking`, `not_listed`, `bad_wish`.
+        """
+        now = self.now()
+        trust = self.trust(now)
+        signer = self.signer(now)
+        office = Office(
+            self.agency(trust),
+            self.config.url,
+            signer.client_id,
+            signer.key,
+            signer.x5c,
+            trust.log(self.config.log),
+        )
+        request = make_request(office, self.service(trust, name), wish, now=now, random=self.parts.random)
+        token = sign_request_object(request.payload, signer.key, signer.chain)
+        check_registration(verify_request_object(token, signer.client_id, trust, now))
+        self.store.requests.add(request)
+        self.store.requests.add_object(request.id, sha256(token.encode("ascii")), token, None)
+        return request.id, self.link(request)
+
+    def link(self, request: Request) -> str:
+        """What a wallet opens or scans."""
+        return build_authorization_url(request.client_id, f"{self.config.url}/requests/{request.id}")
+
+    def request_object(self, request_id: str, wallet_nonce: str | None) -> str:
+        """The signed object of an open request; kept before it is sent, since answers carry its hash.
+
+        Fetching again gives the same object: networks repeat, and previews fetch first.
+        Raises `Rejected`: `unknown_request` 404, `request_ended` 410, `too_many_fetches` 429.
+        """
+        now = self.now()
+        stored = self.store.requests.get(request_id)
+        signer = self.signer(now)
+        if stored.state != "open" or now >= stored.request.exp or signer.client_id != stored.request.client_id:
+            raise Rejected("request_ended", "this request has ended", status=410)
+        token = sign_request_object(stored.request.payload, signer.key, signer.chain, wallet_nonce=wallet_nonce)
+        return self.store.requests.add_object(request_id, sha256(token.encode("ascii")), token, wallet_nonce)
+
+    # --- what accepting and reading share ------------------------------------------------------------
+
+    def asked(self, trust: TrustList, request: Request, request_hash: bytes) -> Asked:
+        """What was asked, with its service version as listed. Raises `Rejected`: `not_listed`."""
+        service = trust.service(self.config.oin, request.service, request.service_version)
+        return request.asked(service, request_hash)
+
+    def statuses(
+        self, credentials: Mapping[str, VerifiedIssuerJwt], trust: TrustList, now: int
+    ) -> dict[str, CredentialStatus]:
+        """Status of each credential: valid, revoked, or undetermined when its list cannot be had or trusted."""
+        return {
+            name: status_of(credential, self._status_list(credential, trust, now))
+            for name, credential in credentials.items()
+        }
+
+    def _status_list(self, credential: VerifiedIssuerJwt, trust: TrustList, now: int) -> StatusList | None:
+        if credential.status is None:
+            return None
+        uri, roots = credential.status.uri, trust.issuer(credential.iss).root_certificates
+        row = self.store.seen.status_list(uri)
+        minimum = row["iat"] if row else 0
+        try:
+            if row:
+                known = verify_status_token(row["token"], uri=uri, roots=roots, now=now)
+                if known.is_fresh(row["fetched"], now):
+                    return known
+        except Rejected:
+            pass  # expired, or of an issuer whose roots changed: ask again
+        try:
+            token = self.statuses_of.token(uri)
+            found = verify_status_token(token, uri=uri, roots=roots, now=now, minimum_iat=minimum)
+        except RegieError:
+            return None
+        self.store.seen.keep_status_list(uri, token, found.iat, now)
+        return found
+
+    def current_standing(
+        self, answer: StandingAnswer, grant_index: int, log: LogTrust, now: int
+    ) -> VerifiedStanding:
+        """The light check on the log's newest checkpoint, for a grant that was verified otherwise.
+
+        Raises `Rejected` as `verify_light_check`; `Unavailable` when the log does not answer.
+        """
+        client, slot = self.log(log), answer.sealed.slot
+        chunk = client.status_chunk(slot)
+        checkpoint = satisfied(log.policy, chunk.checkpoint, now, log_keys=(log.key,)).checkpoint
+        leaf = grant_leaf(answer.terms, slot, b64u_decode(answer.sealed.opening_key)).to_bytes()
+        evidence = client.evidence(slot, grant_index, leaf, size=checkpoint.size, chunk=chunk)
+        return verify_light_check(
+            evidence,
+            grant_opening_of(answer),
+            log_key=log.key,
+            policy=log.policy,
+            now=now,
+            kept=self.kept(log, checkpoint, now),
+        )
+
+    def kept(self, log: LogTrust, checkpoint: VerifiedCheckpoint, now: int) -> KeptCheckpoint | None:
+        """The checkpoint kept from before, once `checkpoint` is found to be of the same history.
+
+        Two that contradict each other are stored as evidence. Raises `Rejected`: `bad_consistency`; `Unavailable`.
+        """
+        known = self.store.seen.kept_checkpoint(log.origin)
+        if known is None:
+            return None
+        try:
+            kept = self.log(log).kept(known.size, known.root, checkpoint.size)
+            verify_kept(checkpoint, kept)
+        except Rejected as error:
+            if error.code == "bad_consistency":
+                self.store.seen.add_contradiction(log.origin, known.note, checkpoint.note, now)
+            raise
+        return kept

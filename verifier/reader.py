@@ -1,0 +1,189 @@
+"""Reading at the desk: intent before effect, and values only when all else is on disk (protocol section 8)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec import json
+
+from protocol.canonical import JsonValue, parse_object, to_builtins
+from protocol.consent import Asked, CredentialStatus, verify_consent
+from protocol.consent_api import ReadAnswer
+from protocol.errors import Rejected
+from protocol.policy import satisfied
+from protocol.reading import missing_numbers
+from protocol.seal import NONCE_BYTES, aead_open
+from protocol.standing import VerifiedReading
+from protocol.trust_list import TrustList
+from verifier.accept import COPY_FORMAT
+from verifier.desk import Desk
+from verifier.gate import (
+    ENDED,
+    PendingRead,
+    Purpose,
+    choose_digests,
+    is_same,
+    make_read,
+    open_answer,
+    outcome_of,
+    reading_values,
+)
+from verifier.grants import StoredGrant
+from verifier.verify import LogTrust, check_statuses
+
+MAX_COPY_BYTES = 256 * 1024
+TRANSIENT = frozenset({"stale_checkpoint", "no_quorum", "bad_tile"})
+"""What the log may answer better when it is asked for the same READ again."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Values for the caller, who may use them for what the entry says and no more.
+
+    `index`: the entry in the log; `gaps`: numbers below n that this agency has no READ for.
+    """
+
+    values: dict[str, JsonValue]
+    n: int
+    index: int
+    gaps: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What one reading needs at every step."""
+
+    grant: StoredGrant
+    asked: Asked
+    trust: TrustList
+    log: LogTrust
+    statuses: dict[str, CredentialStatus]
+    accept_undetermined: bool
+
+
+def read_grant(desk: Desk, grant_id: str, only: Sequence[str], purpose: Purpose) -> Opened:
+    """Read attributes under a grant: `only` these, or all.
+
+    1. the grant stands as far as we know, consent and credential status are in order: a READ that could not be
+    used is not made; 2. the same READ that is still under way, or a new one, kept before it is sent; 3. send;
+    4. open (section 8.4); 5. keep n, proofs and checkpoint; then the values.
+    Raises `Rejected` with the log's refusal or the rule that failed; `Unavailable`, after which the same call goes
+    on with the same READ.
+    """
+    context = _prepare(desk, grant_id)  # 1.
+    digests = choose_digests(context.grant.answer.terms, only)
+    pending = _pending(desk, context, digests, purpose)  # 2.
+    try:
+        released = _send(desk, context, pending)  # 3.
+    except Rejected as error:
+        if error.code != "stale":
+            raise
+        # It never reached the log in time: made again, since an old READ is not admitted any more.
+        pending = _pending(desk, context, digests, purpose)
+        released = _send(desk, context, pending)
+    used = desk.store.reads.used_numbers(context.grant.answer.terms.tag_key, but=pending.read_id)
+    reading = _open(desk, context, pending, released, used)  # 4.
+    outcome = {
+        "n": reading.n,
+        "leaf_index": reading.index,
+        "opening_key": released.opening_key,
+        "proof": released.proof,
+        "evidence": json.encode(to_builtins(released.evidence)).decode(),
+        "statuses": json.encode(context.statuses).decode(),
+    }
+    desk.store.reads.finish(pending.read_id, outcome, reading.standing.checkpoint)  # 5.
+    gaps = tuple(missing_numbers([*used, reading.n]))
+    return Opened(reading_values(reading), reading.n, reading.index, gaps)
+
+
+def _prepare(desk: Desk, grant_id: str) -> _Context:
+    now = desk.now()
+    grant = desk.store.grants.get(grant_id)
+    if grant.state == "revoked":
+        raise Rejected("revoked", "the resident ended this grant", status=410)
+    if now >= grant.answer.terms.not_after:
+        raise Rejected("expired", "the grant has ended", status=403)
+    trust = desk.trust(now)
+    asked = desk.asked(trust, grant.request, grant.request_hash)
+    consent = verify_consent(grant.answer, asked, trust=trust, now=now, fresh=False)
+    statuses = desk.statuses(consent.credentials, trust, now)
+    accept_undetermined = desk.accepts_undetermined(grant.request.service)
+    check_statuses(statuses, accept_undetermined=accept_undetermined)
+    return _Context(grant, asked, trust, desk.log_trust(trust), statuses, accept_undetermined)
+
+
+def _pending(desk: Desk, context: _Context, digests: Sequence[str], purpose: Purpose) -> PendingRead:
+    """A READ under way that asks the same, or a new one; in the store before anybody sees it."""
+    grant, now = context.grant, desk.now()
+    terms = grant.answer.terms
+    for pending in desk.store.reads.pending(grant.slot):
+        if is_same(pending, terms, digests, purpose):
+            return pending
+    signer = desk.signer(now)
+    made = make_read(
+        terms,
+        grant.slot,
+        digests,
+        purpose,
+        case_salt=grant.request.case_salt,
+        key=signer.key,
+        x5c=signer.x5c,
+        now=now,
+        random=desk.parts.random,
+    )
+    desk.store.reads.add(grant, made)
+    return made
+
+
+def _send(desk: Desk, context: _Context, pending: PendingRead) -> ReadAnswer:
+    try:
+        return desk.log(context.log).read(pending.request)
+    except Rejected as error:
+        outcome = outcome_of(error)
+        if outcome != "pending":
+            desk.store.reads.refuse(pending.read_id, outcome, error.code)
+        if error.code in ENDED:
+            desk.store.grants.end(context.grant.slot)
+        raise
+
+
+def _open(
+    desk: Desk, context: _Context, pending: PendingRead, released: ReadAnswer, used: dict[int, str]
+) -> VerifiedReading:
+    """Step 4. What the log cannot answer better another time ends the READ; nothing of it is used."""
+    now, log, kem = desk.now(), context.log, context.grant.request.kem
+    if kem is None:
+        raise Rejected("unknown_grant", "the key of this grant is gone", status=404)
+    try:
+        checkpoint = satisfied(log.policy, released.evidence.checkpoint, now, log_keys=(log.key,)).checkpoint
+        return open_answer(
+            context.grant.answer,
+            context.asked,
+            pending,
+            released,
+            trust=context.trust,
+            log=log,
+            kept=desk.kept(log, checkpoint, now),
+            kem=kem,
+            now=now,
+            used=used,
+            statuses=context.statuses,
+            accept_undetermined=context.accept_undetermined,
+        )
+    except Rejected as error:
+        if error.code not in TRANSIENT:
+            desk.store.reads.refuse(pending.read_id, "void", error.code)
+        if error.code == "revoked":
+            desk.store.grants.end(context.grant.slot)
+        raise
+
+
+def take_copy(desk: Desk, request_id: str) -> dict[str, JsonValue]:
+    """What a resident shared once, handed over once: it is deleted before it is returned.
+
+    Raises `Rejected`: `unknown_request` 404, `no_copy` 410.
+    """
+    desk.store.requests.get(request_id)
+    sealed = desk.store.requests.take_copy(request_id)
+    nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+    plaintext = aead_open(desk.copies_key(), nonce, ciphertext, COPY_FORMAT + request_id.encode())
+    return parse_object(plaintext, max_bytes=MAX_COPY_BYTES)

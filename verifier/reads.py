@@ -1,0 +1,82 @@
+"""READs: kept before they are sent, with the one-use reply key that goes when the answer has been opened."""
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from protocol.checkpoint import VerifiedCheckpoint
+from protocol.errors import Rejected
+from protocol.reading import parse_read
+from verifier.gate import PendingRead
+from verifier.grants import StoredGrant
+from verifier.seen import keep_checkpoint
+from verifier.tables import StoreFile
+
+
+class Reads:
+    """Each method is one transaction."""
+
+    def __init__(self, file: StoreFile) -> None:
+        self._file = file
+
+    def add(self, grant: StoredGrant, pending: PendingRead) -> None:
+        """Keep a READ and its reply key before the READ is sent."""
+        with self._file.writing() as db:
+            db.execute(
+                "INSERT INTO reads (id, slot, tag_key, token, reply_seed, case_salt, officer_salt, created)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    pending.read_id, grant.slot, grant.answer.terms.tag_key, pending.token, pending.reply_seed,
+                    pending.case_salt, pending.officer_salt, pending.read.iat,
+                ),
+            )  # fmt: skip
+
+    def pending(self, slot: int) -> list[PendingRead]:
+        """READs without an outcome, the newest first."""
+        rows = self._file.rows(
+            "SELECT * FROM reads WHERE slot = ? AND state = 'pending' ORDER BY created DESC", slot
+        )
+        return [
+            PendingRead(
+                row["id"], row["token"], parse_read(row["token"]).read, row["reply_seed"], row["case_salt"],
+                row["officer_salt"],
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    def used_numbers(self, tag_key: str, *, but: str) -> dict[int, str]:
+        """Numbers n of READs under a tag_key, over all versions, with the READ of each; not that of `but`."""
+        rows = self._file.rows(
+            "SELECT n, id FROM reads WHERE tag_key = ? AND n IS NOT NULL AND id <> ?", tag_key, but
+        )
+        return {int(row["n"]): str(row["id"]) for row in rows}
+
+    def refuse(self, read_id: str, state: Literal["refused", "void"], code: str) -> None:
+        """The log's refusal; the reply key goes."""
+        with self._file.writing() as db:
+            db.execute(
+                "UPDATE reads SET state = ?, code = ?, reply_seed = NULL WHERE id = ? AND state = 'pending'",
+                (state, code, read_id),
+            )
+
+    def finish(self, read_id: str, outcome: Mapping[str, Any], checkpoint: VerifiedCheckpoint) -> None:
+        """Spend n, keep proofs and checkpoint, forget the reply key: the last write before values are used.
+
+        `outcome`: n, leaf_index, opening_key, proof, evidence, statuses. The UNIQUE (tag_key, n) is what refuses a
+        number that the log counts twice, also between two processes. Raises `Rejected`: `read_number`.
+        """
+        try:
+            with self._file.writing() as db:
+                db.execute(
+                    "UPDATE reads SET state = 'done', reply_seed = NULL, n = :n, leaf_index = :leaf_index,"
+                    " opening_key = :opening_key, proof = :proof, evidence = :evidence, statuses = :statuses"
+                    " WHERE id = :id AND state IN ('pending', 'done')",
+                    {**outcome, "id": read_id},
+                )
+                keep_checkpoint(db, checkpoint)
+        except sqlite3.IntegrityError as error:
+            raise Rejected("read_number", "the log counts a number twice") from error
+
+    def all(self) -> list[sqlite3.Row]:
+        """All READs, the oldest first."""
+        return self._file.rows("SELECT * FROM reads ORDER BY created, id")

@@ -1,0 +1,89 @@
+"""What this agency has seen of others: checkpoints, contradictions, status lists, messages of residents."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from protocol.checkpoint import VerifiedCheckpoint
+from verifier.tables import StoreFile
+
+
+@dataclass(frozen=True)
+class KeptNote:
+    """The largest checkpoint that this agency has verified."""
+
+    size: int
+    root: bytes
+    note: str
+
+
+class Seen:
+    """Each method is one transaction."""
+
+    def __init__(self, file: StoreFile) -> None:
+        self._file = file
+
+    def add_message(self, jti: str, slot: int, kind: str, token: str, now: int) -> bool:
+        """Keep a message about a grant; False when it is known already."""
+        with self._file.writing() as db:
+            added = db.execute(
+                "INSERT INTO messages (jti, slot, kind, token, received) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (jti) DO NOTHING",
+                (jti, slot, kind, token, now),
+            )
+            return added.rowcount == 1
+
+    def messages(self) -> list[sqlite3.Row]:
+        """All messages, the oldest first."""
+        return self._file.rows("SELECT * FROM messages ORDER BY received, jti")
+
+    def message_of(self, slot: int, kind: str) -> sqlite3.Row | None:
+        """The first message of a kind about a slot."""
+        rows = self._file.rows("SELECT * FROM messages WHERE slot = ? AND kind = ? ORDER BY received", slot, kind)
+        return rows[0] if rows else None
+
+    def checkpoints(self) -> list[sqlite3.Row]:
+        """The largest verified checkpoint of each log: origin, size, note."""
+        return self._file.rows("SELECT origin, size, note FROM checkpoints ORDER BY origin")
+
+    def kept_checkpoint(self, origin: str) -> KeptNote | None:
+        """What the log's next checkpoint must be consistent with."""
+        rows = self._file.rows("SELECT size, root, note FROM checkpoints WHERE origin = ?", origin)
+        return KeptNote(rows[0]["size"], rows[0]["root"], rows[0]["note"]) if rows else None
+
+    def add_contradiction(self, origin: str, kept: str, seen: str, now: int) -> None:
+        """Two notes that one honest log cannot have signed: evidence for the auditor."""
+        with self._file.writing() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO contradictions (origin, kept, seen, found) VALUES (?, ?, ?, ?)",
+                (origin, kept, seen, now),
+            )
+
+    def contradictions(self) -> list[sqlite3.Row]:
+        """All of them, the oldest first."""
+        return self._file.rows("SELECT * FROM contradictions ORDER BY found")
+
+    def status_list(self, uri: str) -> sqlite3.Row | None:
+        """The last status list token of an address: token, iat, fetched."""
+        rows = self._file.rows("SELECT token, iat, fetched FROM status_lists WHERE uri = ?", uri)
+        return rows[0] if rows else None
+
+    def keep_status_list(self, uri: str, token: str, iat: int, fetched: int) -> None:
+        """Over an older one only: `iat` never goes back."""
+        with self._file.writing() as db:
+            db.execute(
+                "INSERT INTO status_lists (uri, token, iat, fetched) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (uri) DO UPDATE"
+                " SET token = excluded.token, iat = excluded.iat, fetched = excluded.fetched"
+                " WHERE excluded.iat >= status_lists.iat",
+                (uri, token, iat, fetched),
+            )
+
+
+def keep_checkpoint(db: sqlite3.Connection, checkpoint: VerifiedCheckpoint) -> None:
+    # Never back to a smaller tree: another process may have verified a larger one meanwhile.
+    db.execute(
+        "INSERT INTO checkpoints (origin, size, root, note) VALUES (?, ?, ?, ?) ON CONFLICT (origin) DO UPDATE"
+        " SET size = excluded.size, root = excluded.root, note = excluded.note"
+        " WHERE excluded.size > checkpoints.size",
+        (checkpoint.origin, checkpoint.size, checkpoint.root, checkpoint.note),
+    )
