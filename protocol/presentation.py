@@ -14,7 +14,6 @@ from protocol.attributes import attribute, fits
 from protocol.canonical import (
     b64u_decode,
     b64u_encode,
-    canonical_bytes,
     convert,
     hkdf_sha256,
     hmac_sha256,
@@ -26,7 +25,18 @@ from protocol.errors import Rejected
 from protocol.leaf import Grant, LeafType, commitment
 from protocol.reading import SHARE_BYTES, Slot
 from protocol.seal import NONCE_BYTES, KemPrivate, aead_open, aead_seal, hpke_open, hpke_seal, pad, unpad
-from protocol.terms import MAX_CLAIMS, B64u24, B64u32, Claim, Form, Place, Terms, check_terms, terms_hash
+from protocol.terms import (
+    MAX_CLAIMS,
+    B64u24,
+    B64u32,
+    Claim,
+    Form,
+    Place,
+    Terms,
+    check_terms,
+    terms_bytes,
+    terms_hash,
+)
 
 AEAD_OVERHEAD = 16
 """Bytes that XChaCha20-Poly1305 adds."""
@@ -211,7 +221,7 @@ def check_sealed_form(terms: Terms, sealed: Sequence[SealedDisclosure]) -> None:
 
 def grant_opening(terms: Terms) -> bytes:
     """What a grant leaf commits to: JCS(T)."""
-    return canonical_bytes(terms)
+    return terms_bytes(terms)
 
 
 def grant_leaf(terms: Terms, slot: int, opening_key: bytes) -> Grant:
