@@ -45,7 +45,7 @@ def parse_jws(token: str, *, typ: str, max_bytes: int = MAX_JWS_BYTES, allow_jwk
     if len(parts) != 3:
         raise Rejected("bad_jws", "a compact JWS has three parts")
     header = parse_object(b64u_decode(parts[0], max_bytes=max_bytes), max_bytes=max_bytes)
-    if header.get("alg") not in ALLOWED_JWS_ALGORITHMS:
+    if str(header.get("alg")) not in ALLOWED_JWS_ALGORITHMS:  # str: a list in its place has no hash
         raise Rejected("bad_algorithm", "only ES256 is accepted")
     if header.get("typ") != typ:
         raise Rejected("bad_type", f"token is not of type {typ}")

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from protocol import x509
-from protocol.canonical import parse_struct
+from protocol.canonical import convert, parse_struct, to_builtins
 from protocol.errors import Rejected
 from protocol.jws import parse_jws, sign_jws, verify_jws
 from protocol.keys import Es256Private, Es256Public
@@ -223,7 +223,7 @@ def _check_rules(trust: TrustList) -> None:
 
 def sign_trust_list(trust: TrustList, key: Es256Private) -> str:
     """The compact JWS by the registrar. Raises `Rejected` for a list that no reader would accept."""
-    _check_rules(trust)
+    _check_rules(convert(to_builtins(trust), TrustList))
     return sign_jws(trust, key, typ=TRUST_LIST_TYP, header={"kid": key.public.thumbprint()})
 
 
