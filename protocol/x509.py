@@ -230,6 +230,7 @@ def _read(der: bytes) -> _Certificate:
         key = es256_public_from(certificate.public_key())
         is_ca, path_length, key_usage = _read_extensions(certificate)
         san_dns, san_uri, common_name = _names(certificate)
+        certificate.issuer.public_bytes()  # the library reads names when asked: a broken one is found here
         not_before = int(certificate.not_valid_before_utc.timestamp())
         not_after = int(certificate.not_valid_after_utc.timestamp())
     leaf = VerifiedLeaf(key, der, san_dns, san_uri, common_name, not_after)
