@@ -7,7 +7,8 @@ import click
 
 from auditor.client import LogReader
 from auditor.config import Config, log_keys, make_cosigner, read_config, trust_of
-from auditor.evidence import check_evidence, read_evidence
+from auditor.evidence import check_evidence
+from auditor.evidence_file import read_evidence
 from auditor.findings import KINDS, Verdict
 from auditor.integrity import Seen, check_history
 from auditor.openings import check_openings
@@ -110,7 +111,10 @@ def check(ctx: click.Context, home: Home, evidence: Path) -> None:
     """Check an agency's evidence file against the log."""
     audit = _Audit(home, None)
     verdict = audit.history()
-    findings = check_evidence(read_evidence(evidence), audit.leaves, audit.trust)
+    shown = read_evidence(evidence)
+    if shown.log != audit.key.name:
+        raise Rejected("wrong_log", "this evidence is about another log")
+    findings = check_evidence(shown, audit.leaves, audit.trust)
     _tell(ctx, verdict.with_findings(findings, "completeness"))
 
 

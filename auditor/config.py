@@ -13,7 +13,7 @@ from protocol.trust_list import TrustedLog, TrustedWitness, TrustList
 from service.home import Home
 from service.trust import TrustSource
 
-COSIGNER_KEY = "cosigner-key"
+COSIGNER_KEY, RECEIPT_KEY = "cosigner-key", "receipt-key"
 SEED_BYTES = 32
 
 
@@ -48,11 +48,18 @@ def log_keys(trust: TrustList, origin: str) -> tuple[TrustedLog, VerifierKey, Po
 
 
 def make_cosigner(home: Home, url: str, name: str) -> TrustedWitness:
-    """A new cosigning key, and the entry for the registrar."""
-    home.write_secret(COSIGNER_KEY, os.urandom(SEED_BYTES))
-    return TrustedWitness(name=name, url=url, vkey=str(cosigner_signer(home, name).key), auditing=True)
+    """New keys for cosignatures and for receipts, and the entry for the registrar."""
+    for key in (COSIGNER_KEY, RECEIPT_KEY):
+        home.write_secret(key, os.urandom(SEED_BYTES))
+    vkey, receipt_vkey = str(cosigner_signer(home, name).key), str(receipt_signer(home, name).key)
+    return TrustedWitness(name=name, url=url, vkey=vkey, auditing=True, receipt_vkey=receipt_vkey)
 
 
 def cosigner_signer(home: Home, name: str) -> NoteSigner:
     """Signs cosignatures. Raises `Rejected`: `no_home`."""
     return NoteSigner(name, Ed25519Private(home.read_secret(COSIGNER_KEY)), SignatureType.COSIGNATURE)
+
+
+def receipt_signer(home: Home, name: str) -> NoteSigner:
+    """Signs receipts for revocations, with a key of its own: a receipt is no cosignature."""
+    return NoteSigner(f"{name}/receipts", Ed25519Private(home.read_secret(RECEIPT_KEY)))

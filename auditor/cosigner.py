@@ -57,9 +57,10 @@ class Cosigner:
         if self._store.is_anything_kept(connection):
             raise Unavailable("pending_revocations", "take in the revocations that were handed to this cosigner")
 
-    def keep(self, r: bytes) -> None:
-        """Keep a revocation for the log, durably. Raises `Rejected`: `unknown_lock` 404 unless r fits a live
-        grant.
+    def keep(self, r: bytes) -> bytes:
+        """Keep a revocation for the log, durably; its lock.
+
+        Raises `Rejected`: `unknown_lock` 404 unless r fits a live grant.
         """
         lock = lock_of(r)
         with self._lock:
@@ -67,6 +68,7 @@ class Cosigner:
             if state is None or state.revoked:
                 raise Rejected("unknown_lock", "no live grant has this lock", status=404)
             self._store.keep_revocation(Kept(lock, r))
+            return lock
 
     def pending(self) -> list[bytes]:
         """The kept secrets that the log has to take in; at most `MAX_PENDING`, the log comes back for more."""

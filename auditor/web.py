@@ -5,13 +5,14 @@ from pathlib import Path
 from flask import Flask, Response, request
 
 from auditor.client import LogReader
-from auditor.config import cosigner_signer, log_keys, read_config, trust_of
+from auditor.config import cosigner_signer, log_keys, read_config, receipt_signer, trust_of
 from auditor.cosigner import Cosigner
 from auditor.store import Store
 from protocol.canonical import b64u_encode, b64u_fixed
-from protocol.consent_api import CosignerRevocationRequest, PendingRevocations
+from protocol.consent_api import CosignerRevocationAnswer, CosignerRevocationRequest, PendingRevocations
 from protocol.errors import Rejected
 from protocol.note import VerifierKey
+from protocol.receipt import make_revocation_receipt
 from service.app import json_response, make_app, read_json
 from service.clock import SystemClock
 from service.fetch import Fetcher
@@ -26,6 +27,7 @@ def create(home: Path) -> Flask:
     if config.name is None:
         raise Rejected("no_cosigner", "this auditor was initialised without --url: it does not cosign")
     clock, trust, store, fetcher = SystemClock(), trust_of(place, config), Store(place), Fetcher()
+    receipts = receipt_signer(place, config.name)
 
     def reader() -> LogReader:
         return LogReader(trust.current(clock.now()).log(config.log).url, fetcher)
@@ -53,8 +55,9 @@ def create(home: Path) -> Flask:
     def keep_revocation() -> Response:
         wanted = read_json(CosignerRevocationRequest)
         check_origin(wanted.origin)
-        cosigner.keep(b64u_fixed(wanted.r, 32))
-        return json_response({"state": "kept"})
+        lock = cosigner.keep(b64u_fixed(wanted.r, 32))
+        receipt = make_revocation_receipt(config.log, lock, clock.now(), receipts)
+        return json_response(CosignerRevocationAnswer(receipt))
 
     @app.get("/v1/revocations")
     def pending_revocations() -> Response:

@@ -1,8 +1,8 @@
-"""Events through `POST /v1/reads` over HTTP, with 1 and 64 clients, against the same work done bare in one process.
+"""Events through `POST /v1/reads` over HTTP, with 1 and 64 clients, against the same work bare in one process.
 
-The bare work of an event: one ES256 check, one HPKE seal of the shares, one durable commit (SQLite, WAL, FULL). The
-clients send READs that were signed before the clock starts, over kept connections; witness, auditing cosigner and
-log share the machine with them. Both are measured in turn in one run, by wall clock.
+The bare work of an event: one ES256 check, one HPKE seal of the shares, one durable commit (SQLite, WAL, FULL).
+The clients send READs that were signed before the clock starts, over kept connections; witness, auditing cosigner
+and log share the machine with them. Both are measured in turn in one run, by wall clock.
 """
 
 import os

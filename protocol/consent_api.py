@@ -101,6 +101,12 @@ class CosignerRevocationRequest(Form, frozen=True):
     r: B64u32
 
 
+class CosignerRevocationAnswer(Form, frozen=True):
+    """The cosigner's own signed note (lock, time, deadline): it will not cosign a checkpoint without this r."""
+
+    receipt: Note
+
+
 class PendingRevocations(Form, frozen=True):
     """`GET /v1/revocations?origin=` at a cosigner: what the log must take in before the next checkpoint."""
 

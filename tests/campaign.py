@@ -1,6 +1,7 @@
-"""`make campaign`: the long versions of the fault tests, resumable, with their counts in docs/results/campaign.json.
+"""`make campaign`: the long fault tests, resumable, with their counts in docs/results/campaign.json.
 
-A stage is a set of tests with larger numbers in the environment. A stage that passed at this commit is not repeated.
+A stage is a set of tests with larger numbers in the environment. A stage that passed at this commit is not
+repeated.
 """
 
 import json

@@ -1,0 +1,152 @@
+"""An agency's evidence against the log: does all it shows stand there, and does it show all that stands there?
+
+Works without openings: the agency's own file has the keys to recognise its entries. No value is in it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from auditor.findings import Finding
+from protocol.canonical import b64u_fixed, parse_object
+from protocol.checkpoint import parse_checkpoint_body
+from protocol.errors import Rejected
+from protocol.leaf import Grant, Leaf, LeafType, Read, commitment, event_tag, parse_leaf
+from protocol.merkle import Frontier, leaf_hash
+from protocol.note import parse_note
+from protocol.reading import verify_read
+from protocol.terms import Terms, parse_terms
+from protocol.trust_list import TrustList
+
+
+@dataclass(frozen=True)
+class GrantEvidence:
+    """A grant as the agency holds it: `terms` is JCS text, `opening_key` b64u."""
+
+    slot: int
+    grant_index: int
+    terms: str
+    opening_key: str
+
+
+@dataclass(frozen=True)
+class ReadEvidence:
+    """A READ as the agency made it; without an answer the last three are None."""
+
+    slot: int
+    token: str
+    n: int | None
+    leaf_index: int | None
+    opening_key: str | None
+
+
+@dataclass(frozen=True)
+class EvidenceFile:
+    """What `regie verifier evidence` exports. `checkpoints`: notes the agency kept; `contradictions`: how many."""
+
+    oin: str
+    log: str
+    grants: Sequence[GrantEvidence]
+    reads: Sequence[ReadEvidence]
+    checkpoints: Sequence[str]
+    contradictions: int
+
+
+def check_evidence(evidence: EvidenceFile, leaves: Sequence[bytes], trust: TrustList) -> list[Finding]:
+    """Findings on completeness for `leaves` that passed `integrity.check_history`.
+
+    1. each grant opens its leaf; 2. each answered READ is signed by the agency and opens its leaf; 3. no number
+    is used twice; 4. every read leaf under the agency's tags has its READ in the file; 5. checkpoints it kept
+    are of this history.
+    """
+    return [*_Check(evidence, leaves, trust).run()]
+
+
+class _Check:
+    def __init__(self, evidence: EvidenceFile, leaves: Sequence[bytes], trust: TrustList) -> None:
+        self._evidence = evidence
+        self._data = leaves
+        self._leaves: list[Leaf] = [parse_leaf(leaf) for leaf in leaves]
+        self._trust = trust
+        self._terms: dict[int, Terms] = {}
+
+    def run(self) -> Iterator[Finding]:
+        for grant in self._evidence.grants:
+            yield from self._grant(grant)  # 1.
+        for read in self._evidence.reads:
+            yield from self._read(read)  # 2.
+        yield from self._numbers()  # 3., 4.
+        yield from self._checkpoints()  # 5.
+
+    def _leaf(self, index: int | None) -> Leaf | None:
+        return self._leaves[index] if index is not None and 0 <= index < len(self._leaves) else None
+
+    def _grant(self, grant: GrantEvidence) -> Iterator[Finding]:
+        try:
+            terms = parse_terms(parse_object(grant.terms))
+            commit = commitment(b64u_fixed(grant.opening_key, 32), LeafType.GRANT, grant.terms.encode())
+            expected = Grant(grant.slot, b64u_fixed(terms.lock, 32), commit)
+        except Rejected as error:
+            yield Finding("completeness", "bad_evidence", f"a grant: {error.detail}", grant.grant_index)
+            return
+        if self._leaf(grant.grant_index) != expected:
+            yield Finding("completeness", "grant_not_in_log", "the log has no such grant", grant.grant_index)
+            return
+        self._terms[grant.slot] = terms
+
+    def _read(self, read: ReadEvidence) -> Iterator[Finding]:
+        terms = self._terms.get(read.slot)
+        if terms is None or read.n is None or read.opening_key is None:
+            return
+        try:
+            verify_read(read.token, self._trust.agency(self._evidence.oin), None)
+            tag = event_tag(b64u_fixed(terms.tag_key, 32), LeafType.READ, read.n)
+            expected = Read(tag, commitment(b64u_fixed(read.opening_key, 32), LeafType.READ, read.token.encode()))
+        except Rejected as error:
+            yield Finding("completeness", "bad_evidence", f"a READ: {error.detail}", read.leaf_index)
+            return
+        if self._leaf(read.leaf_index) != expected:
+            yield Finding("completeness", "read_not_in_log", "the log has no such read", read.leaf_index)
+
+    def _numbers(self) -> Iterator[Finding]:
+        """READs without an answer may or may not have got an entry: each of them excuses one."""
+        where = {leaf.tag: index for index, leaf in enumerate(self._leaves) if isinstance(leaf, Read)}
+        shown: dict[str, Counter[int]] = {}
+        unanswered: Counter[str] = Counter()
+        for read in self._evidence.reads:
+            if (terms := self._terms.get(read.slot)) is None:
+                continue
+            if read.n is None:
+                unanswered[terms.tag_key] += 1
+            else:
+                shown.setdefault(terms.tag_key, Counter())[read.n] += 1
+        for tag_key in dict.fromkeys(terms.tag_key for terms in self._terms.values()):
+            numbers = shown.get(tag_key, Counter())
+            if any(count > 1 for count in numbers.values()):
+                yield Finding("completeness", "number_used_twice", "two READs carry the same number")
+            hidden = [index for n, index in _entries(tag_key, where) if n not in numbers]
+            for index in hidden[unanswered[tag_key] :]:
+                yield Finding("completeness", "missing_in_evidence", "the agency does not show this read", index)
+
+    def _checkpoints(self) -> Iterator[Finding]:
+        if self._evidence.contradictions:
+            text = "the agency was shown checkpoints that one honest log cannot have signed both"
+            yield Finding("integrity", "contradiction", text)
+        roots = {0: Frontier().root()}
+        tree = Frontier()
+        for leaf in self._data:
+            tree.append(leaf_hash(leaf))
+            roots[tree.size] = tree.root()
+        for note in self._evidence.checkpoints:
+            kept = parse_checkpoint_body(parse_note(note).body)
+            if kept.size in roots and roots[kept.size] != kept.root:
+                text = f"the agency was shown another tree of {kept.size} entries"
+                yield Finding("integrity", "forked", text, kept.size)
+
+
+def _entries(tag_key: str, where: dict[bytes, int]) -> Iterator[tuple[int, int]]:
+    """(n, index) of all read leaves under a tag key: numbers count up from 0 without a gap."""
+    key, n = b64u_fixed(tag_key, 32), 0
+    while (index := where.get(event_tag(key, LeafType.READ, n))) is not None:
+        yield n, index
+        n += 1

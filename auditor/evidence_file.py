@@ -1,0 +1,67 @@
+"""Reads the SQLite file of `regie verifier evidence`: read-only, bounded, and trusted in nothing."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from auditor.evidence import EvidenceFile, GrantEvidence, ReadEvidence
+from protocol.errors import Rejected
+
+FORMAT = "regie/evidence/v1"
+MAX_EVIDENCE_BYTES = 4 * 1024**3
+"""An agency with a million reads; a larger one exports by year."""
+MAX_TEXT = 128 * 1024
+
+
+def read_evidence(path: Path) -> EvidenceFile:
+    """The file at `path`. Raises `Rejected`: `bad_evidence`, `too_large`."""
+    if path.stat().st_size > MAX_EVIDENCE_BYTES:
+        raise Rejected("too_large", "the evidence file is larger than an auditor reads at once")
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            connection.execute("PRAGMA trusted_schema=OFF")
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_TEXT)
+            return _read(connection)
+        finally:
+            connection.close()
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        raise Rejected("bad_evidence", "this is no evidence file of an agency") from error
+
+
+def _read(connection: sqlite3.Connection) -> EvidenceFile:
+    meta = dict(connection.execute("SELECT name, value FROM meta LIMIT 100").fetchall())
+    if meta.get("format") != FORMAT:
+        raise Rejected("bad_evidence", f"the evidence is not in the format {FORMAT}")
+    grants = connection.execute("SELECT slot, grant_index, terms, opening_key FROM grants")
+    reads = connection.execute("SELECT slot, token, n, leaf_index, opening_key FROM reads")
+    contradictions = connection.execute("SELECT count(*) FROM contradictions").fetchone()[0]
+    return EvidenceFile(
+        oin=_text(meta.get("oin")),
+        log=_text(meta.get("log")),
+        grants=[GrantEvidence(_number(a), _number(b), _text(c), _text(d)) for a, b, c, d in grants],
+        reads=[
+            ReadEvidence(
+                _number(slot),
+                _text(token),
+                None if n is None else _number(n),
+                None if index is None else _number(index),
+                None if key is None else _text(key),
+            )
+            for slot, token, n, index, key in reads
+        ],
+        checkpoints=[_text(note) for (note,) in connection.execute("SELECT note FROM checkpoints")],
+        contradictions=_number(contradictions),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError("not a number")
+    return value
