@@ -47,8 +47,8 @@ def init(
     home.create()
     if home.has(CONFIG):
         raise Rejected("exists", f"{home.path} has been initialised before")
-    if not name.strip() or len(name) > 256:
-        raise click.UsageError("a name has 1 to 256 characters")
+    if not name.strip() or len(name) > 256 or not name.isprintable():
+        raise click.UsageError("a name has 1 to 256 printable characters")
     config = IssuerConfig(
         role="issuer",
         url=check_issuer_url(url),

@@ -23,6 +23,7 @@ LEAF_DAYS = 1825
 """Longer than credentials live, for they are verified with this leaf until they end."""
 _SECRET_BYTES = 48
 _MAX_COMMON_NAME = 64
+"""Bytes of UTF-8 (RFC 5280 appendix A: ub-common-name)."""
 
 
 def make_keys(home: Home, config: IssuerConfig, *, now: int, random: Callable[[int], bytes]) -> TrustedIssuer:
@@ -34,14 +35,14 @@ def make_keys(home: Home, config: IssuerConfig, *, now: int, random: Callable[[i
     today = now - now % DAY
     root = x509.make_root(
         root_key,
-        f"{config.name[: _MAX_COMMON_NAME - 7]} (root)",
+        _common_name(config.name, " (root)"),
         serial=_serial(random),
         not_before=today,
         not_after=today + ROOT_DAYS * DAY,
     )
     leaf = x509.make_leaf(
         key.public,
-        config.name[:_MAX_COMMON_NAME],
+        _common_name(config.name, ""),
         root_key,
         root,
         san_dns=_dns_name(config.url),
@@ -57,6 +58,12 @@ def make_keys(home: Home, config: IssuerConfig, *, now: int, random: Callable[[i
     home.write_secret(CODES_KEY, random(32))
     vcts = [kind.vct for kind in CREDENTIAL_TYPES.values()]
     return TrustedIssuer(id=config.url, name=config.name, roots=x509.x5c([root]), vcts=vcts)
+
+
+def _common_name(name: str, ending: str) -> str:
+    """As much of the name as a certificate takes; the trust list has all of it."""
+    room = _MAX_COMMON_NAME - len(ending)
+    return name.encode("utf-8")[:room].decode("utf-8", errors="ignore") + ending
 
 
 def _serial(random: Callable[[int], bytes]) -> int:
