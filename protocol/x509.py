@@ -185,6 +185,8 @@ def _hostile_input() -> Iterator[None]:
         OverflowError,
         UnsupportedAlgorithm,
         x509.DuplicateExtension,
+        x509.InvalidVersion,
+        x509.UnsupportedGeneralNameType,
     ) as error:
         raise Rejected("bad_certificate", "certificate cannot be read") from error
 
