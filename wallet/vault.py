@@ -16,7 +16,7 @@ One process at a time: the file is held under SQLite's exclusive lock for as lon
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +27,7 @@ from sqlite_utils import Database
 from protocol.canonical import HASH_BYTES, b64u_decode, b64u_encode, hkdf_sha256, hmac_sha256, is_equal
 from protocol.errors import Rejected, Unavailable
 from protocol.seal import KEY_BYTES, NONCE_BYTES, aead_open, aead_seal, pad, unpad
+from service.home import Home
 from wallet.passphrase import Profile, Random, WrappedKey, check_passphrase, unwrap_key, wrap_key
 
 TABLES = ("secrets", "copies", "grants", "messages", "activities", "logs")
@@ -102,7 +103,7 @@ class Vault:
         # After the commit: a crash in between leaves a counter file that is too low, which harms nobody.
         self._write_counter()
 
-    def put(self, table: str, name: str, record: msgspec.Struct) -> None:
+    def put(self, table: str, name: str, record: msgspec.Struct | msgspec.Raw) -> None:
         """Insert or replace the record `name`. Raises `ValueError` outside a transaction or for a huge record."""
         plain = msgspec.json.encode(_Named(name, msgspec.Raw(msgspec.json.encode(record))))
         if len(plain) > MAX_RECORD_BYTES:
@@ -113,16 +114,13 @@ class Vault:
         padded = pad(plain, (len(plain) // PAD_STEP + 1) * PAD_STEP)
         sealed = nonce + aead_seal(self._record_key, nonce, padded, _aad(table, row_id, version))
         self._change_set(table, row_id, old, (version, sealed))
-        self._database.conn.execute(
-            f"INSERT OR REPLACE INTO {table} (id, version, sealed) VALUES (?, ?, ?)",  # noqa: S608 - a name of TABLES
-            (row_id, version, sealed),
-        )
+        self._database.table(table).upsert({"id": row_id, "version": version, "sealed": sealed}, pk="id")
 
     def delete(self, table: str, name: str) -> None:
         """Remove the record if it is there; SQLite overwrites its bytes (secure_delete)."""
         row_id = self._row_id(table, name)
         self._change_set(table, row_id, self._row(table, row_id), None)
-        self._database.conn.execute(f"DELETE FROM {table} WHERE id = ?", (row_id,))  # noqa: S608 - a name of TABLES
+        self._database.table(table).delete_where("id = ?", [row_id])
 
     def get(self, table: str, name: str, kind: type[T]) -> T | None:
         """The record, or None. Raises `Rejected`: `vault_damaged`."""
@@ -133,8 +131,26 @@ class Vault:
     def all(self, table: str, kind: type[T]) -> dict[str, T]:
         """Every record of a table by name, in no particular order. Raises `Rejected`: `vault_damaged`."""
         _check_table(table)
-        rows = self._database.conn.execute(f"SELECT id, version, sealed FROM {table}").fetchall()  # noqa: S608
-        return dict(self._open(table, row_id, version, sealed, kind) for row_id, version, sealed in rows)
+        rows = list(self._database.table(table).rows)
+        return dict(self._open(table, row["id"], row["version"], row["sealed"], kind) for row in rows)
+
+    def is_empty(self, table: str) -> bool:
+        """Whether a table has no record."""
+        _check_table(table)
+        return self._database.table(table).count == 0
+
+    def export(self) -> dict[str, dict[str, msgspec.Raw]]:
+        """All records by table and name, opened: for a backup that is sealed as a whole."""
+        return {table: self.all(table, msgspec.Raw) for table in TABLES}
+
+    def replace_all(self, tables: Mapping[str, Mapping[str, msgspec.Raw]]) -> None:
+        """Put the records of an export in the place of everything, in one transaction."""
+        with self.transaction():
+            for table in TABLES:
+                for name in self.all(table, msgspec.Raw):
+                    self.delete(table, name)
+                for name, record in tables.get(table, {}).items():
+                    self.put(table, name, record)
 
     def accept_as_newest(self) -> None:
         """The resident said that this copy is the real one: from now on its counter counts."""
@@ -148,11 +164,9 @@ class Vault:
         return hmac_sha256(self._name_key, table.encode(), b"\x00", name.encode())[:16].hex()
 
     def _row(self, table: str, row_id: str) -> tuple[int, bytes] | None:
-        found = self._database.conn.execute(
-            f"SELECT version, sealed FROM {table} WHERE id = ?",  # noqa: S608 - a name of TABLES
-            (row_id,),
-        ).fetchone()
-        return (found[0], found[1]) if found else None
+        for found in self._database.table(table).rows_where("id = ?", [row_id]):
+            return found["version"], found["sealed"]
+        return None
 
     def _open(self, table: str, row_id: str, version: int, sealed: bytes, kind: type[T]) -> tuple[str, T]:
         try:
@@ -186,7 +200,7 @@ class Vault:
     def _write_counter(self) -> None:
         value = self._header.counter.to_bytes(8, "big")
         text = b64u_encode(value + hmac_sha256(self._set_key, b"counter", value))
-        _replace_file(_counter_path(self.path), text.encode())
+        Home(self.path.parent).write_secret(_counter_path(self.path).name, text.encode())
 
     def _load(self, sealed_header: bytes, *, accept_older: bool) -> None:
         """Check all rows against the header, and the header against the counter file."""
@@ -197,8 +211,8 @@ class Vault:
             raise _damaged() from error
         rows = bytes(HASH_BYTES)
         for table in TABLES:
-            for row in self._database.conn.execute(f"SELECT id, version, sealed FROM {table}"):  # noqa: S608
-                rows = _xor(rows, self._row_hash(table, *row))
+            for row in self._database.table(table).rows:
+                rows = _xor(rows, self._row_hash(table, row["id"], row["version"], row["sealed"]))
         if not is_equal(rows, self._header.rows):
             raise _damaged()
         if not accept_older and self._read_counter() > self._header.counter:
@@ -235,9 +249,7 @@ def create_vault(path: Path, passphrase: bytes, profile: Profile, random: Random
     with vault.transaction():
         database.conn.execute("CREATE TABLE lock (format INTEGER, wrapped TEXT, header BLOB)")
         for table in TABLES:
-            database.conn.execute(
-                f"CREATE TABLE {table} (id TEXT PRIMARY KEY, version INTEGER, sealed BLOB) WITHOUT ROWID"
-            )
+            database.table(table).create({"id": str, "version": int, "sealed": bytes}, pk="id")
         text = msgspec.json.encode(wrapped).decode()
         database.conn.execute("INSERT INTO lock VALUES (?, ?, NULL)", (_FORMAT, text))
     return vault
@@ -275,6 +287,7 @@ def _read_lock(database: Database) -> tuple[WrappedKey, bytes]:
 
 
 def _connect(path: Path) -> Database:
+    """Not in WAL mode: that would keep older versions of rows in a second file, and there is one reader only."""
     connection = sqlite3.connect(path, timeout=2, isolation_level=None)
     try:
         for pragma in ("synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY", "cell_size_check=ON"):
@@ -314,19 +327,3 @@ def _check_table(table: str) -> None:
 
 def _counter_path(path: Path) -> Path:
     return path.with_name(path.name + ".counter")
-
-
-def _replace_file(path: Path, data: bytes) -> None:
-    """Atomic and durable: temporary file, fsync, rename, fsync of the folder; mode 0600."""
-    temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -1,0 +1,36 @@
+"""regie wallet: the resident's own program. Every command can be scripted; only a terminal is asked questions."""
+
+import os
+import resource
+
+import click
+
+from service.command import home_option
+from wallet import cli_after, cli_give
+
+
+@click.group()
+@home_option
+def group() -> None:
+    """Hold attributes, grant, look back and stop."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the seed
+
+
+for _command in (
+    cli_give.init,
+    cli_give.receive,
+    cli_give.cards,
+    cli_give.inspect,
+    cli_give.grant,
+    cli_give.present,
+    cli_give.decline,
+    cli_give.grants,
+    cli_after.revoke,
+    cli_after.sync,
+    cli_after.history,
+    cli_after.erase,
+    cli_after.backup,
+    cli_after.restore,
+):
+    group.add_command(_command)

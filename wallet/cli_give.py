@@ -1,0 +1,175 @@
+"""regie wallet: from an empty wallet to a grant. What comes after stands in `cli_after`."""
+
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import click
+
+from protocol.canonical import parse_object
+from protocol.openid4vp import VerifiedRequest
+from protocol.revocation_code import format_code, format_paper_qr
+from service.command import command, emit, read_input, read_secret
+from service.home import Home
+from wallet import errand_grant, errand_receive, errand_request, show
+from wallet.cli_open import PROFILE, passphrase_option, read_link, read_passphrase, with_wallet
+from wallet.config import WalletConfig
+from wallet.errand_sync import deliver_stops
+from wallet.opened import OpenWallet, create_wallet
+from wallet.present import NO_WAY_BACK
+from wallet.records import Choice
+
+
+def _approve(ctx: click.Context, wallet: OpenWallet, *, yes: bool) -> Callable[[VerifiedRequest], None]:
+    """On a terminal show the request and ask; in a script the command is the yes."""
+
+    def approve(request: VerifiedRequest) -> None:
+        if yes or not sys.stdin.isatty():
+            return
+        data = show.request_data(request, wallet.copies(), wallet.now())
+        click.echo(show.request_text(data), err=True)
+        click.confirm("Do you want this?", abort=True, err=True)
+
+    return approve
+
+
+@click.command("init")
+@click.option("--trust-list", required=True, metavar="LOC", help="Path or URL of the trust list.")
+@click.option("--registrar", required=True, metavar="FILE", help="The registrar's public key (JWK).")
+@click.option("--profile", type=PROFILE, default="standard", show_default=True, help="Price of a guess.")
+@passphrase_option
+@command
+def init(
+    ctx: click.Context, home: Home, trust_list: str, registrar: str, profile: str, passphrase_file: str | None
+) -> None:
+    """Make an empty wallet under a passphrase of your own."""
+    if not trust_list.startswith(("https://", "http://")):
+        trust_list = str(Path(trust_list).absolute())
+    config = WalletConfig("wallet", trust_list, parse_object(read_input(registrar)))
+    create_wallet(home, config, read_passphrase(passphrase_file, new=True), profile)
+    text = f"Your wallet is ready in {home.path}. Nobody can recover your passphrase: write it down, make backups."
+    emit(ctx, text, {"home": str(home.path)})
+
+
+@click.command("receive")
+@click.argument("offer")
+@click.option("--tx-code", metavar="CODE", help="The code that came another way; - reads it from stdin.")
+@with_wallet
+def receive(ctx: click.Context, wallet: OpenWallet, offer: str, tx_code: str | None) -> None:
+    """Fetch the cards that an issuer offers: OFFER is its link, or - for stdin."""
+    link = read_link(offer)
+    code = None if tx_code is None else read_secret(tx_code, name="code")
+    deliver_stops(wallet)
+    received = errand_receive.receive(wallet, link, code)
+    lines = [
+        f"You have {r.configuration} from {r.issuer}: {r.copies} copies, valid until {show.day(r.exp)}."
+        for r in received
+    ]
+    cards = [{"card": r.configuration, "issuer": r.issuer, "copies": r.copies, "until": r.exp} for r in received]
+    emit(ctx, "\n".join(lines), {"received": cards})
+
+
+@click.command("cards")
+@click.option("--values", is_flag=True, help="Show what is on them too.")
+@with_wallet
+def cards(ctx: click.Context, wallet: OpenWallet, values: bool) -> None:
+    """List your cards."""
+    data = show.cards_data(wallet.copies(), wallet.now(), values=values)
+    emit(ctx, show.cards_text(data), {"cards": data})
+
+
+@click.command("inspect")
+@click.argument("request")
+@with_wallet
+def inspect(ctx: click.Context, wallet: OpenWallet, request: str) -> None:
+    """Show who asks what, why and how long. Gives nothing."""
+    link = read_link(request)
+    deliver_stops(wallet)
+    data = show.request_data(errand_request.read_request(wallet, link), wallet.copies(), wallet.now())
+    emit(ctx, show.request_text(data), data)
+
+
+def _date(ctx: click.Context, param: click.Parameter, value: str | None) -> date | None:
+    try:
+        return None if value is None else date.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter("write a date as 2027-05-22", ctx, param) from error
+
+
+@click.command("grant")
+@click.argument("request")
+@click.option("--without", "without", multiple=True, metavar="ATTR", help="Leave out postcode or adres.postcode.")
+@click.option("--until", metavar="DATE", callback=_date, help="Last day, as 2027-05-22; never later than asked.")
+@click.option("--max-reads", type=int, metavar="N", help="How often the agency may look; never more than asked.")
+@click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
+@with_wallet
+def grant(
+    ctx: click.Context,
+    wallet: OpenWallet,
+    request: str,
+    without: tuple[str, ...],
+    until: date | None,
+    max_reads: int | None,
+    yes: bool,
+) -> None:
+    """Let an agency look, until you stop it. Prints the code for your papers."""
+    link = read_link(request)
+    deliver_stops(wallet)
+    choice = Choice(without=without, until=until, max_reads=max_reads)
+    given = errand_grant.grant(wallet, link, choice, _approve(ctx, wallet, yes=yes))
+    record, terms = given.record, given.record.body.terms
+    code = wallet.code(record)
+    log_url = wallet.known_log(terms.log).log.url
+    data = {
+        **show.grant_data(given.id, record, wallet.now()),
+        "code": format_code(code),
+        "qr": format_paper_qr(log_url, code),
+        "redirect": given.redirect,
+    }
+    text = (
+        f"Grant {given.id}: {record.agency.name} may look until {show.day(terms.not_after)}.\n"
+        f"Stop it with: regie wallet revoke {given.id}\n"
+        f"Keep this code on paper; it stops the grant from any wallet or counter:\n{format_code(code)}"
+    )
+    emit(ctx, f"{text}\nGo on at: {given.redirect}" if given.redirect else text, data)
+
+
+@click.command("present")
+@click.argument("request")
+@click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
+@with_wallet
+def present(ctx: click.Context, wallet: OpenWallet, request: str, yes: bool) -> None:
+    """Give a copy once. A copy cannot be taken back."""
+    link = read_link(request)
+    deliver_stops(wallet)
+    shared = errand_request.share_once(wallet, link, _approve(ctx, wallet, yes=yes))
+    agency = shared.request.agency
+    text = f"{agency.name} has a copy of {', '.join(shared.attributes) or 'no attribute'}. {NO_WAY_BACK}"
+    data = {
+        "agency": {"id": agency.id, "name": agency.name},
+        "attributes": shared.attributes,
+        "redirect": shared.redirect,
+        "warning": NO_WAY_BACK,
+    }
+    emit(ctx, f"{text}\nGo on at: {shared.redirect}" if shared.redirect else text, data)
+
+
+@click.command("decline")
+@click.argument("request")
+@with_wallet
+def decline(ctx: click.Context, wallet: OpenWallet, request: str) -> None:
+    """Say no. The agency does not learn why, nor what you hold."""
+    link = read_link(request)
+    deliver_stops(wallet)
+    answered, redirect = errand_request.decline(wallet, link)
+    text = f"You said no to {answered.agency.name}. Nothing was given."
+    emit(ctx, text, {"declined": True, "agency": {"id": answered.agency.id}, "redirect": redirect})
+
+
+@click.command("grants")
+@with_wallet
+def grants(ctx: click.Context, wallet: OpenWallet) -> None:
+    """List who may look."""
+    data = [show.grant_data(grant_id, record, wallet.now()) for grant_id, record in wallet.grants().items()]
+    emit(ctx, show.grants_text(data), {"grants": data})

@@ -1,0 +1,200 @@
+"""Whom the wallet calls: one method for each message, in and out as values; all goes through `service.fetch`.
+
+Answers are parsed, never believed: what a peer says is verified by the rules. No personal data stands in a URL;
+what identifies a grant to the log is its slot, and the bearer travels in a header.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from protocol.canonical import b64u_encode
+from protocol.consent_api import (
+    MAX_PAGE_BYTES,
+    CosignerRevocationRequest,
+    EventsAnswer,
+    GrantAnswer,
+    GrantRequest,
+    MessageAnswer,
+    MessageRequest,
+    RevocationAnswer,
+    RevocationRequest,
+)
+from protocol.direct_post import parse_redirect
+from protocol.errors import Rejected
+from protocol.issuer_metadata import (
+    MAX_METADATA_BYTES,
+    AuthorizationServerMetadata,
+    IssuerMetadata,
+    parse_authorization_server_metadata,
+    parse_issuer_metadata,
+    well_known_url,
+)
+from protocol.jws import MAX_JWS_BYTES
+from protocol.openid4vci import (
+    MAX_CREDENTIAL_RESPONSE_BYTES,
+    MAX_OFFER_BYTES,
+    CredentialOffer,
+    CredentialResponse,
+    Notification,
+    PreAuthorizedGrant,
+    TokenResponse,
+    parse_credential_response,
+    parse_error,
+    parse_nonce_response,
+    parse_offer,
+    parse_token_response,
+    token_request_form,
+)
+from protocol.openid4vp import AuthorizationLink
+from protocol.request_object import REQUEST_MEDIA_TYPE
+from protocol.tiles import TILE_WIDTH, entries_path, parse_entries, tile_path, tile_width
+from service.fetch import Answer, Fetcher
+
+LOG_SECONDS = 20.0
+"""The log answers a grant once its witnesses have cosigned; longer than that it is kept and sent again."""
+STOP_SECONDS = 5.0
+ISSUE_SECONDS = 15.0
+"""A batch of twenty copies takes the issuer about a second on a slow machine."""
+_FORM = "application/x-www-form-urlencoded"
+_MAX_TILE_BYTES = TILE_WIDTH * 32
+_MAX_BUNDLE_BYTES = TILE_WIDTH * 130
+
+
+class Peers:
+    """Thread-safe, as its fetcher is. Raises `Rejected` with the peer's code or `Unavailable`: see `fetch`."""
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        self._fetch = fetcher
+
+    # --- issuer ---
+
+    def offer(self, uri: str) -> CredentialOffer:
+        """An offer by reference (VCI 4.1.3). The caller MUST have found the address on the trust list."""
+        return parse_offer(self._fetch.get(uri, max_bytes=MAX_OFFER_BYTES).body)
+
+    def issuer_metadata(self, issuer: str) -> IssuerMetadata:
+        """VCI 12.2."""
+        answer = self._fetch.get(well_known_url(issuer, "openid-credential-issuer"), max_bytes=MAX_METADATA_BYTES)
+        return parse_issuer_metadata(answer.body, issuer)
+
+    def server_metadata(self, server: str) -> AuthorizationServerMetadata:
+        """RFC 8414."""
+        answer = self._fetch.get(
+            well_known_url(server, "oauth-authorization-server"), max_bytes=MAX_METADATA_BYTES
+        )
+        return parse_authorization_server_metadata(answer.body, server)
+
+    def token(self, endpoint: str, grant: PreAuthorizedGrant, tx_code: str | None) -> TokenResponse:
+        """VCI 6. A refusal keeps its OAuth code."""
+        answer = self._fetch.post_form(endpoint, token_request_form(grant, tx_code), expect=(400, 401))
+        return parse_token_response(_accepted(answer).body)
+
+    def nonce(self, endpoint: str) -> str:
+        """VCI 7."""
+        return parse_nonce_response(self._fetch.post_bytes(endpoint, b"", _FORM).body).c_nonce
+
+    def credentials(
+        self, endpoint: str, token: str, configuration: str, proofs: Sequence[str]
+    ) -> CredentialResponse:
+        """VCI 8: one credential for each proof."""
+        body = {"credential_configuration_id": configuration, "proofs": {"jwt": list(proofs)}}
+        answer = self._fetch.post_json(
+            endpoint,
+            body,
+            headers={"Authorization": f"Bearer {token}"},
+            max_bytes=MAX_CREDENTIAL_RESPONSE_BYTES,
+            expect=(400, 401),
+            total_seconds=ISSUE_SECONDS,
+        )
+        return parse_credential_response(_accepted(answer).body, copies=len(proofs))
+
+    def notify(self, endpoint: str, token: str, notification: Notification) -> None:
+        """VCI 11."""
+        headers = {"Authorization": f"Bearer {token}"}
+        self._fetch.post_json(endpoint, notification, headers=headers, accept=None)
+
+    # --- agency ---
+
+    def request_object(self, link: AuthorizationLink, wallet_nonce: str) -> str:
+        """The signed request behind a link (VP 5.10), not yet verified."""
+        options = {"accept": REQUEST_MEDIA_TYPE, "max_bytes": MAX_JWS_BYTES}
+        if link.post:
+            answer = self._fetch.post_form(link.request_uri, {"wallet_nonce": wallet_nonce}, **options)
+        else:
+            answer = self._fetch.get(link.request_uri, **options)
+        return answer.text.strip()
+
+    def answer(self, response_uri: str, form: bytes) -> str | None:
+        """Post an answer or a refusal (VP 8.2); the address to go on to, if the agency names one that is good.
+
+        Raises `Rejected` only when the agency did not take it: whatever stands in a 2xx, it has.
+        """
+        answer = self._fetch.post_bytes(response_uri, form, _FORM, accept=None, total_seconds=LOG_SECONDS)
+        try:
+            return parse_redirect(answer.body) if answer.body else None
+        except Rejected:
+            return None
+
+    def inbox(self, inbox: str, message: str) -> None:
+        """A signed message about a grant, for the agency."""
+        self._fetch.post_json(inbox, MessageRequest(message), accept=None)
+
+    # --- log and cosigners ---
+
+    def grant(self, log_url: str, body: GrantRequest) -> GrantAnswer:
+        """Section 7.3: the same body gets the same answer."""
+        return self._fetch.post_json(f"{log_url}/v1/grants", body, total_seconds=LOG_SECONDS).json(GrantAnswer)
+
+    def revoke(self, log_url: str, r: bytes) -> RevocationAnswer:
+        """Section 9."""
+        body = RevocationRequest(b64u_encode(r))
+        answer = self._fetch.post_json(f"{log_url}/v1/revocations", body, total_seconds=STOP_SECONDS)
+        return answer.json(RevocationAnswer)
+
+    def hand_over(self, cosigner_url: str, origin: str, r: bytes) -> None:
+        """Section 9: the cosigner keeps r for the log. A lock that it does not know or that is over: 404."""
+        body = CosignerRevocationRequest(origin, b64u_encode(r))
+        self._fetch.post_json(f"{cosigner_url}/v1/revocations", body, accept=None, total_seconds=STOP_SECONDS)
+
+    def events(self, log_url: str, slot: int, view: bytes) -> EventsAnswer:
+        """Section 6: everything that the log has on one grant, for the holder of its code."""
+        answer = self._fetch.get(
+            f"{log_url}/v1/grants/{slot}/events", headers=_bearer(view), max_bytes=MAX_PAGE_BYTES
+        )
+        return answer.json(EventsAnswer)
+
+    def message(self, log_url: str, message: str, view: bytes) -> MessageAnswer:
+        """Section 9: a resident's message, admitted by the view bearer."""
+        answer = self._fetch.post_json(
+            f"{log_url}/v1/messages", MessageRequest(message), headers=_bearer(view), total_seconds=LOG_SECONDS
+        )
+        return answer.json(MessageAnswer)
+
+    def checkpoint(self, log_url: str) -> str:
+        """The published checkpoint, not yet verified."""
+        return self._fetch.get(f"{log_url}/checkpoint", accept=None).text
+
+    def tile(self, log_url: str, level: int, n: int, width: int) -> bytes:
+        """A hash tile: `width` hashes."""
+        url = f"{log_url}/{tile_path(level, n, width)}"
+        return self._fetch.get(url, accept=None, max_bytes=_MAX_TILE_BYTES).body
+
+    def entries(self, log_url: str, first: int, size: int) -> Iterator[tuple[int, list[bytes]]]:
+        """Bundles of leaves of a tree of `size`, from that of leaf `first` on: (index of its first, leaves)."""
+        for n in range(first // TILE_WIDTH, -(-size // TILE_WIDTH)):
+            width = tile_width(0, n, size)
+            url = f"{log_url}/{entries_path(n, width)}"
+            body = self._fetch.get(url, accept=None, max_bytes=_MAX_BUNDLE_BYTES).body
+            yield n * TILE_WIDTH, parse_entries(body, width)
+
+
+def _accepted(answer: Answer) -> Answer:
+    """The answer of an OAuth endpoint, or its refusal under its own code."""
+    if answer.status >= 400:
+        raise parse_error(answer.body, answer.status)
+    if answer.media_type != "application/json":
+        raise Rejected("bad_media_type", "the issuer answered with another media type than application/json")
+    return answer
+
+
+def _bearer(view: bytes) -> dict[str, str]:
+    return {"Authorization": f"Bearer {b64u_encode(view)}"}

@@ -1,0 +1,183 @@
+"""What is asked, and what the resident makes of it: attribute by attribute, never wider than asked and registered.
+
+Under standing access register flags (`geheimhouding` and its like) travel with every attribute of their card,
+asked or not: they tell the agency how to handle the rest.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from protocol.attributes import CREDENTIAL_TYPES, attribute, credential_type
+from protocol.errors import Rejected
+from protocol.openid4vp import VerifiedRequest
+from protocol.terms import BSN_ATTRIBUTE, ConsentElement, Place, with_flags
+from protocol.trust_list import Agency, Service
+from wallet.records import Choice
+
+_AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+_MAX_DATE = date(9998, 12, 31)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One attribute of a request. `registered`: the trust list lets this agency ask it for this service."""
+
+    place: Place
+    needed: bool
+    registered: bool
+    flag: bool
+
+    @property
+    def name(self) -> str:
+        """As the resident writes it: `adres.postcode`."""
+        return f"{credential_type(self.place.vct).configuration_id}.{self.place.name}"
+
+    @property
+    def label(self) -> str:
+        """In English, from the vocabulary."""
+        return attribute(self.place.vct, self.place.name).label_en
+
+
+def asked_attributes(request: VerifiedRequest) -> tuple[Asked, ...]:
+    """Every attribute that would leave the wallet, in the request's order; under standing access flags last.
+
+    Raises `Rejected`: `unknown_vct`, `unknown_attribute`, when the wallet does not know what is asked.
+    """
+    wanted = _wanted(request)
+    places = list(wanted) if request.consent is None else with_flags(wanted)
+    return tuple(
+        Asked(
+            place,
+            needed=wanted.get(place, True),
+            registered=_is_registered(place, request),
+            flag=place.name in credential_type(place.vct).flags,
+        )
+        for place in places
+    )
+
+
+def _wanted(request: VerifiedRequest) -> dict[Place, bool]:
+    """Places asked, and whether the agency calls them needed; a copy's query names no optional attributes."""
+    if request.consent is not None:
+        vcts = request.vcts
+        wanted = {
+            Place(claim.credential, vcts[claim.credential], claim.path[0]): claim.needed
+            for claim in request.consent.claims
+        }
+    else:
+        wanted = {
+            Place(item.id, item.meta.vct_values[0], str(claim.path[0])): True
+            for item in request.query.credentials
+            for claim in item.claims or ()
+        }
+    for place in wanted:
+        attribute(place.vct, place.name)
+    return wanted
+
+
+def _is_registered(place: Place, request: VerifiedRequest) -> bool:
+    services = [request.service] if request.service else request.agency.services
+    if place.name == BSN_ATTRIBUTE and not request.agency.bsn_allowed:
+        return False
+    if place.name in credential_type(place.vct).flags:
+        return True
+    return any(
+        (claim.vct, claim.path) == (place.vct, [place.name]) for service in services for claim in service.claims
+    )
+
+
+def decide_places(request: VerifiedRequest, choice: Choice) -> list[Place]:
+    """What is given, flags included.
+
+    1. what is left out was asked; 2. it is no flag; 3. nothing `needed` is left out; 4. nothing unregistered is
+    kept in; 5. something remains. Raises `Rejected`: `unknown_attribute`, `ambiguous_attribute`, `flag_needed`,
+    `needed_missing`, `over_asking`, `nothing_left`.
+    """
+    asked = asked_attributes(request)
+    out = {find_asked(asked, name) for name in choice.without}  # 1.
+    for item in out:
+        if item.flag:  # 2.
+            raise Rejected(
+                "flag_needed", f"{item.name} goes with every attribute of its card; it cannot be left out"
+            )
+        if item.needed and item.registered:  # 3.
+            raise Rejected(
+                "needed_missing",
+                f"{request.agency.name} cannot do this without {item.name}; give it, or decline the whole request",
+            )
+    kept = [item for item in asked if item not in out]
+    if too_much := [item.name for item in kept if not item.registered]:  # 4.
+        raise _over_asking(request.agency, too_much, needed=any(i.needed and not i.registered for i in kept))
+    if all(item.flag for item in kept):  # 5.
+        raise Rejected("nothing_left", "nothing is left to give; decline the request instead")
+    needed_flags = {place for place, needed in _wanted(request).items() if needed}
+    return with_flags(item.place for item in kept if not item.flag or item.place in needed_flags)
+
+
+def _over_asking(agency: Agency, names: list[str], *, needed: bool) -> Rejected:
+    way_out = (
+        "decline the request and report it" if needed else "leave it out with --without, or decline the request"
+    )
+    return Rejected(
+        "over_asking",
+        f"{agency.name} asks for more than it registered ({', '.join(names)}); nothing was given; {way_out}",
+        status=403,
+    )
+
+
+def find_asked(asked: tuple[Asked, ...], name: str) -> Asked:
+    """The asked attribute that a resident means by `postcode` or `adres.postcode`.
+
+    Raises `Rejected`: `unknown_attribute`, `ambiguous_attribute`.
+    """
+    found = [item for item in asked if name in (item.name, item.place.name)]
+    if not found:
+        raise Rejected("unknown_attribute", "an attribute that you left out was not asked for; check its name")
+    if len(found) > 1:
+        names = ", ".join(item.name for item in found)
+        raise Rejected("ambiguous_attribute", f"say which one you mean: {names}")
+    return found[0]
+
+
+def decide_end(element: ConsentElement, service: Service, choice: Choice, not_before: int, exp: int) -> int:
+    """not_after: the end of the resident's day in Amsterdam, else as long as asked, registered and valid.
+
+    `exp`: the earliest end of the credentials used. Raises `Rejected`: `bad_date`, `too_long`.
+    """
+    limit = min(element.max_not_after, not_before + service.longest_term, exp)
+    if choice.until is None:
+        return limit
+    if choice.until > _MAX_DATE:
+        raise Rejected("bad_date", "this date is too far ahead")
+    start, end = _midnight(choice.until), _midnight(choice.until + timedelta(days=1))
+    if start >= limit:
+        last = datetime.fromtimestamp(limit, _AMSTERDAM).date().isoformat()
+        raise Rejected("too_long", f"this grant can last until {last} at most; choose an earlier day")
+    if end <= not_before:
+        raise Rejected("bad_date", "this day is over; choose a later one")
+    return min(end, limit)
+
+
+def _midnight(day: date) -> int:
+    return int(datetime.combine(day, time(), _AMSTERDAM).timestamp())
+
+
+def decide_reads(element: ConsentElement, choice: Choice) -> int | None:
+    """max_reads: at most what is asked; None is without limit.
+
+    Raises `Rejected`: `bad_reads`, `too_many_reads`.
+    """
+    if choice.max_reads is None:
+        return element.max_reads
+    if choice.max_reads < 1:
+        raise Rejected("bad_reads", "a grant allows at least one read")
+    if element.max_reads is not None and choice.max_reads > element.max_reads:
+        raise Rejected("too_many_reads", f"only {element.max_reads} reads were asked for; choose fewer")
+    return choice.max_reads
+
+
+def short_name(vct: str) -> str:
+    """The name of a card for people: `adres`; the type itself when the vocabulary does not know it."""
+    known = CREDENTIAL_TYPES.get(vct)
+    return known.configuration_id if known else vct

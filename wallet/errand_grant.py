@@ -1,0 +1,233 @@
+"""The errand of granting (protocol section 7), in steps that each are kept before the next begins.
+
+    intended     the whole grant is in the vault                        -> POST /v1/grants, always the same bytes
+    logged       the log's receipt is verified                          -> about to answer the agency
+    delivering   the answer may have left                               -> direct_post.jwt with fresh KB-JWTs
+    active       the agency confirmed
+
+A crash anywhere leaves a record from which `carry_on` goes on, or which can be stopped: the code, and so r, is in
+the vault before the log or the agency hears anything.
+"""
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from protocol.canonical import b64u_decode
+from protocol.errors import RegieError, Rejected, Unavailable
+from protocol.openid4vp import VerifiedRequest, verify_request_object
+from protocol.presentation import RegieSealed
+from wallet.choose import Chosen, choose_copies
+from wallet.errand_request import Approve, approved, read_request, spend
+from wallet.errand_revoke import stop_grant
+from wallet.grant import (
+    FINAL_REFUSALS,
+    Draft,
+    decide_grant,
+    draft_grant,
+    presented_query,
+    sign_answer,
+    verify_receipt,
+)
+from wallet.opened import OpenWallet
+from wallet.records import Choice, GrantRecord
+from wallet.revoke import is_presentable
+from wallet.seed import grant_code, key_of
+
+MAX_CODES = 16
+"""Codes tried when the log says that a lock is taken: a wallet restored from a backup finds its place again."""
+
+
+@dataclass(frozen=True)
+class Granted:
+    """A grant's number and record, and where the agency wants the resident to go on."""
+
+    id: str
+    record: GrantRecord
+    redirect: str | None = None
+
+
+def grant(wallet: OpenWallet, link: str, choice: Choice, approve: Approve = approved) -> Granted:
+    """From a link to an active grant; or, when the log cannot be reached, to one that `carry_on` finishes.
+
+    `approve` shows the request and raises when the resident says no; nothing has been kept or sent by then.
+    Raises `Rejected` and `Unavailable` of rules and peers; after the intent was kept the error's text says what
+    became of the grant.
+    """
+    request = read_request(wallet, link)
+    if request.consent is not None and (known := _same_request(wallet, request.consent.ticket)):
+        return carry_on(wallet, known)
+    decision = decide_grant(request, choice)
+    query = presented_query(request, decision)
+    chosen = choose_copies(wallet.copies(), query, request.agency.id, wallet.now())
+    approve(request)
+    return carry_on(wallet, _intend(wallet, request, choice, chosen))
+
+
+def _same_request(wallet: OpenWallet, ticket: str) -> str | None:
+    """An unfinished grant for this ticket; a finished one is refused. Raises `Rejected`: `already_granted`."""
+    for grant_id, record in wallet.grants().items():
+        if record.body.ticket != ticket or record.state == "failed":
+            continue
+        if record.state in ("intended", "logged", "delivering") and record.stop is None:
+            return grant_id
+        raise Rejected(
+            "already_granted", f"you have answered this request before; see grant {grant_id}", status=409
+        )
+    return None
+
+
+def _draft(
+    wallet: OpenWallet, request: VerifiedRequest, choice: Choice, chosen: dict[str, Chosen], number: int
+) -> Draft:
+    decision = decide_grant(request, choice)
+    log = wallet.trust_list().log(decision.element.log.origin)
+    code = grant_code(wallet.secrets(), number)
+    return draft_grant(request, decision, chosen, log, code=code, now=wallet.now(), random=wallet.random)
+
+
+def _intend(wallet: OpenWallet, request: VerifiedRequest, choice: Choice, chosen: dict[str, Chosen]) -> str:
+    """Everything into the vault, in one transaction with the code's number and the spent set."""
+    number = wallet.secrets().next_code
+    draft = _draft(wallet, request, choice, chosen, number)
+    record = GrantRecord(
+        state="intended",
+        code_number=number,
+        made_at=wallet.now(),
+        agency=replace(request.agency, services=[]),
+        service=request.service.name.en if request.service else "",
+        client_id=request.client_id,
+        request=request.token,
+        choice=choice,
+        copies={query_id: item.name for query_id, item in chosen.items()},
+        body=draft.body,
+        sealed=draft.sealed,
+        share_a=draft.share_a,
+        ticket_exp=draft.ticket_exp,
+    )
+    known = wallet.known_log(draft.body.terms.log)
+    grant_id = str(number + 1)
+    with wallet.vault.transaction():
+        wallet.keep_secrets(replace(wallet.secrets(), next_code=number + 1))
+        wallet.keep_log(known)
+        spend(wallet, chosen, request.agency.id)
+        wallet.vault.put("grants", grant_id, record)
+    return grant_id
+
+
+def carry_on(wallet: OpenWallet, grant_id: str) -> Granted:
+    """Do what is left of a grant, from whichever step it stands at.
+
+    Raises `Unavailable` when a peer cannot be reached (call again later), `Rejected` when it ended otherwise.
+    """
+    record = wallet.grant(grant_id)
+    for _ in range(MAX_CODES):
+        if record.state != "intended" or record.stop is not None:
+            break
+        record = _to_log(wallet, grant_id, record)
+    if not is_presentable(record):
+        return Granted(grant_id, record)
+    return _to_agency(wallet, grant_id, record)
+
+
+def _to_log(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> GrantRecord:
+    """Send the kept bytes; keep the verified receipt. A taken lock leads to the next code, an end to `failed`."""
+    log = wallet.known_log(record.body.terms.log).log
+    try:
+        answer = wallet.peers.grant(log.url, record.body)
+    except Rejected as error:
+        if error.code == "lock_used":
+            return _next_code(wallet, grant_id, record)
+        if error.code in FINAL_REFUSALS:
+            wallet.update_grant(grant_id, state="failed", problem=error.code, sealed=[], share_a="")
+            raise Rejected(error.code, f"the log refused this grant; nothing was given: {error.detail}") from error
+        raise
+    except Unavailable as error:
+        raise Unavailable(error.code, f"{error.detail}; grant {grant_id} is kept: `regie wallet sync`") from error
+    opening_key = b64u_decode(record.body.opening_key)
+    try:
+        verify_receipt(answer, record.body.terms, opening_key, log, wallet.now())
+    except Rejected as error:
+        wallet.update_grant(grant_id, problem=error.code)
+        raise Rejected(
+            error.code,
+            f"the log's receipt for grant {grant_id} is not good, so the agency got nothing; "
+            f"stop it with `regie wallet revoke {grant_id}`: {error.detail}",
+        ) from error
+    return wallet.update_grant(
+        grant_id, state="logged", index=answer.index, slot=answer.slot, proof=answer.proof, problem=None
+    )
+
+
+def _next_code(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> GrantRecord:
+    """The log has this lock already (a restored wallet): the same decision again, under the next code."""
+    request = _reread(wallet, record)
+    chosen = _chosen_again(wallet, record)
+    number = wallet.secrets().next_code
+    draft = _draft(wallet, request, record.choice, chosen, number)
+    with wallet.vault.transaction():
+        wallet.keep_secrets(replace(wallet.secrets(), next_code=number + 1))
+        return wallet.update_grant(
+            grant_id, code_number=number, body=draft.body, sealed=draft.sealed, share_a=draft.share_a
+        )
+
+
+def _chosen_again(wallet: OpenWallet, record: GrantRecord) -> dict[str, Chosen]:
+    copies = wallet.copies()
+    return {query_id: Chosen(name, copies[name], ()) for query_id, name in record.copies.items()}
+
+
+def _reread(wallet: OpenWallet, record: GrantRecord) -> VerifiedRequest:
+    """The kept request, verified as if it came now. Raises `Rejected`: `expired` and the rest."""
+    return verify_request_object(record.request, record.client_id, wallet.trust_list(), wallet.now())
+
+
+def _to_agency(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> Granted:
+    """Answer the agency. Its no to a first answer is certain, and the grant is stopped again; its no to a repeated
+    one may mean that it took the first.
+    """
+    is_first = record.state == "logged"
+    try:
+        request = _reread(wallet, record)
+        form = _answer_form(wallet, request, record)
+    except Rejected as error:
+        return _undelivered(wallet, grant_id, error, certain=is_first)
+    if is_first:
+        record = wallet.update_grant(grant_id, state="delivering")
+    try:
+        redirect = wallet.peers.answer(request.response_uri, form)
+    except Rejected as error:
+        return _undelivered(wallet, grant_id, error, certain=is_first)
+    except Unavailable as error:
+        raise Unavailable(
+            error.code,
+            f"grant {grant_id} is in the log, but {record.agency.name} could not be told: `regie wallet sync`",
+        ) from error
+    record = wallet.update_grant(grant_id, state="active", sealed=[], share_a="", problem=None)
+    return Granted(grant_id, record, redirect)
+
+
+def _answer_form(wallet: OpenWallet, request: VerifiedRequest, record: GrantRecord) -> bytes:
+    secrets, chosen = wallet.secrets(), _chosen_again(wallet, record)
+    sealed = RegieSealed(
+        terms=record.body.terms,
+        slot=record.slot or 0,
+        sealed=record.sealed,
+        opening_key=record.body.opening_key,
+        share_a=record.share_a,
+        proof=record.proof or "",
+    )
+    credentials = {query_id: item.copy.credential for query_id, item in chosen.items()}
+    keys = {query_id: key_of(secrets, item.copy) for query_id, item in chosen.items()}
+    return sign_answer(request, sealed, credentials, keys, wallet.now())
+
+
+def _undelivered(wallet: OpenWallet, grant_id: str, error: RegieError, *, certain: bool) -> Granted:
+    if not certain:
+        return Granted(grant_id, wallet.update_grant(grant_id, state="uncertain", problem=error.code))
+    record = wallet.update_grant(grant_id, problem=error.code)
+    stop_grant(wallet, grant_id)
+    raise Rejected(
+        error.code,
+        f"{record.agency.name} did not take grant {grant_id}, so it is stopped again: {error.detail}",
+    ) from error

@@ -1,0 +1,102 @@
+"""Asking for erasure (protocol section 9): one signed message for log and agency, kept until both have it.
+
+The log admits it by the view bearer, also after the grant has ended; the agency knows the key that signed it from
+the grant. The wallet keeps the clock: an agency answers within a month (GDPR article 12.3).
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from protocol.canonical import b64u_encode
+from protocol.errors import RegieError, Rejected
+from protocol.reading import ResidentMessage, sign_message
+from protocol.revocation_code import view_key
+from wallet.grant import consent_of
+from wallet.opened import OpenWallet
+from wallet.records import GrantRecord, OutgoingMessage
+from wallet.seed import key_of
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An erasure that was asked: until when the agency has to answer, and who has the message by now."""
+
+    due: int
+    at_log: bool
+    at_agency: bool
+
+
+def ask_erasure(wallet: OpenWallet, grant_id: str) -> Asked:
+    """1. sign with a key-binding key of the grant; 2. keep; 3. deliver.
+
+    Raises `Rejected`: `unknown_grant`, `not_given`, `no_key`.
+    """
+    record = wallet.grant(grant_id)
+    if record.slot is None or record.state not in ("active", "uncertain", "delivering"):
+        raise Rejected(
+            "not_given", "the agency has nothing under this grant, so there is nothing to erase", status=409
+        )
+    message = ResidentMessage(
+        slot=record.slot,
+        lock=record.body.terms.lock,
+        kind="erasure_asked",
+        iat=wallet.now(),
+        jti=b64u_encode(wallet.random(16)),
+    )
+    token = _sign(wallet, record, message)  # 1.
+    with wallet.vault.transaction():  # 2.
+        wallet.vault.put("messages", message.jti, OutgoingMessage(grant_id, token, wallet.now()))
+    deliver_messages(wallet)  # 3.
+    sent = wallet.vault.get("messages", message.jti, OutgoingMessage)
+    if sent is None:
+        raise TypeError("a kept message is never removed")
+    return Asked(one_month_after(sent.made_at), sent.at_log, sent.at_agency)
+
+
+def _sign(wallet: OpenWallet, record: GrantRecord, message: ResidentMessage) -> str:
+    copies = wallet.copies()
+    for name in record.copies.values():
+        if name in copies:
+            return sign_message(message, key_of(wallet.secrets(), copies[name]))
+    raise Rejected("no_key", "the card of this grant is no longer here; ask the agency itself", status=409)
+
+
+def deliver_messages(wallet: OpenWallet) -> int:
+    """Bring what waits to the log and to the agency; how many messages are still not with both."""
+    waiting = 0
+    for name, sent in wallet.vault.all("messages", OutgoingMessage).items():
+        now_sent = _deliver(wallet, sent)
+        if now_sent != sent:
+            with wallet.vault.transaction():
+                wallet.vault.put("messages", name, now_sent)
+        waiting += not (now_sent.at_log and now_sent.at_agency)
+    return waiting
+
+
+def _deliver(wallet: OpenWallet, sent: OutgoingMessage) -> OutgoingMessage:
+    record = wallet.grant(sent.grant)
+    log = wallet.known_log(record.body.terms.log).log
+    if not sent.at_log:
+        try:
+            wallet.peers.message(log.url, sent.token, view_key(wallet.code(record)))
+            sent = replace(sent, at_log=True)
+        except RegieError:
+            pass
+    if not sent.at_agency and record.request:
+        try:
+            wallet.peers.inbox(consent_of(record.request).inbox, sent.token)
+            sent = replace(sent, at_agency=True)
+        except RegieError:
+            pass
+    return sent
+
+
+def one_month_after(time: int) -> int:
+    """The same day of the next month, or its last: as the law counts a month."""
+    start = datetime.fromtimestamp(time, UTC)
+    year, month = (start.year + 1, 1) if start.month == 12 else (start.year, start.month + 1)
+    day = min(start.day, monthrange(year, month)[1])
+    return int(start.replace(year=year, month=month, day=day).timestamp())

@@ -1,0 +1,132 @@
+"""Stopping by paper code, from any wallet or none: only the trust list is needed, no passphrase, no vault.
+
+The code makes r_1, r_2 ... and the view key. Nobody knows how many versions the grant has had, so each r is posted
+until one is unknown. While nobody can be reached they wait in the home's outbox: they end grants and open nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from protocol.canonical import parse_struct
+from protocol.errors import RegieError, Rejected
+from protocol.revocation_code import view_key
+from protocol.trust_list import TrustedLog
+from service.home import Home
+from wallet.config import OUTBOX, Outbox
+from wallet.errand_revoke import Delivery, hand_over
+from wallet.history import OwnGrant, verify_history
+from wallet.opened import Surroundings
+from wallet.recover import recover_terms
+from wallet.revoke import auditing_cosigners, queue_secrets, queue_text, versions
+
+_UNKNOWN = "unknown_lock"
+
+
+@dataclass(frozen=True)
+class PaperStop:
+    """`state`: `confirmed` or `not yet confirmed`; `at_log`: the log promised it; `cosigners` who keep it."""
+
+    state: str
+    at_log: bool
+    cosigners: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _AtLog:
+    """What one log and the cosigners said to r_1, r_2 ... The last delivery is the one that nobody took."""
+
+    log: TrustedLog
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def took(self) -> tuple[Delivery, ...]:
+        return tuple(found for found in self.deliveries if found.promise or found.cosigners)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """The log was reached and has no such grant."""
+        return not self.took and self.deliveries[-1].log_code == _UNKNOWN
+
+    @property
+    def is_done(self) -> bool:
+        """Every version that exists is promised by the log."""
+        return all(found.promise for found in self.took) and self.deliveries[-1].log_code == _UNKNOWN
+
+
+def stop_by_code(around: Surroundings, code: bytes, *, log_url: str | None = None) -> PaperStop:
+    """Every grant that the code can end. `log_url`: from the QR of the receipt; the digits name no log.
+
+    Raises `Rejected`: `unknown_code` when every log answered and none has such a grant, `unknown_log`;
+    `Unavailable`: `trust_list`.
+    """
+    secrets = versions(code)
+    outcomes = _post(around, secrets, log_url)
+    if all(outcome.is_elsewhere for outcome in outcomes):
+        raise Rejected("unknown_code", "no grant has this code; check the digits", status=404)
+    cosigners = {name for outcome in outcomes for found in outcome.took for name in found.cosigners}
+    pending = [outcome for outcome in outcomes if not outcome.is_done]
+    if pending:
+        _queue(around.home, secrets)
+    confirmed = not pending and all(
+        _is_confirmed(around, outcome.log, code, found) for outcome in outcomes for found in outcome.took
+    )
+    return PaperStop(
+        "confirmed" if confirmed else "not yet confirmed", at_log=not pending, cosigners=tuple(sorted(cosigners))
+    )
+
+
+def deliver_outbox(around: Surroundings) -> tuple[int, int]:
+    """Deliver what waits; (delivered, still waiting). What every log denies to have is dropped as delivered."""
+    waiting = _read_outbox(around.home).codes
+    left = []
+    for texts in waiting:
+        outcomes = _post(around, queue_secrets(texts), None)
+        if not all(outcome.is_done or outcome.is_elsewhere for outcome in outcomes):
+            left.append(texts)
+    if len(left) < len(waiting):
+        around.home.write_json(OUTBOX, Outbox(left), secret=True)
+    return len(waiting) - len(left), len(left)
+
+
+def _post(around: Surroundings, secrets: Sequence[bytes], log_url: str | None) -> list[_AtLog]:
+    trust = around.trust_list()
+    cosigners = auditing_cosigners(trust)
+    outcomes = []
+    for log in trust.logs:
+        if log_url not in (None, log.url):
+            continue
+        deliveries: list[Delivery] = []
+        for r in secrets:
+            deliveries.append(hand_over(around.peers, log, cosigners, r))
+            if not deliveries[-1].promise and not deliveries[-1].cosigners:
+                break
+        outcomes.append(_AtLog(log, tuple(deliveries)))
+    if not outcomes:
+        raise Rejected("unknown_log", "the log on this receipt is not on your trust list", status=404)
+    return outcomes
+
+
+def _is_confirmed(around: Surroundings, log: TrustedLog, code: bytes, found: Delivery) -> bool:
+    """Whether the revocation stands in a witnessed checkpoint; the code opens the events that show it."""
+    if found.promise is None:
+        return False
+    try:
+        answer = around.peers.events(log.url, found.promise.slot, view_key(code))
+        terms, opening_key = recover_terms(answer, found.lock)
+        agency = around.trust_list().agency(terms.recipient)
+        own = OwnGrant(terms, found.promise.slot, answer.events[0].index, opening_key, agency)
+        history = verify_history(answer, own, log, now=around.now())
+    except RegieError:
+        return False
+    return history.revocation is not None
+
+
+def _queue(home: Home, secrets: Sequence[bytes]) -> None:
+    codes = _read_outbox(home).codes
+    texts = queue_text(secrets)
+    if texts not in codes:
+        home.write_json(OUTBOX, Outbox([*codes, texts]), secret=True)
+
+
+def _read_outbox(home: Home) -> Outbox:
+    return parse_struct(home.read_secret(OUTBOX), Outbox) if home.has(OUTBOX) else Outbox()

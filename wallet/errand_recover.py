@@ -1,0 +1,115 @@
+"""After a restore: walk through the log's public leaves since the backup and take back the grants of ours."""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from protocol.canonical import b64u_decode, b64u_encode
+from protocol.checkpoint import parse_checkpoint_body
+from protocol.consent_api import GrantRequest
+from protocol.credential import split_sd_jwt
+from protocol.disclosure import digest_of
+from protocol.errors import RegieError
+from protocol.note import parse_note
+from protocol.revocation_code import lock_for, view_hash, view_key
+from protocol.seal import HPKE_OVERHEAD
+from protocol.terms import Terms
+from wallet.errand_history import look_back
+from wallet.opened import OpenWallet
+from wallet.records import Choice, Copy, GrantRecord, KnownLog
+from wallet.recover import FoundGrant, find_grants, missing_locks, recover_terms
+from wallet.revoke import auditing_cosigners
+from wallet.seed import grant_code
+
+SCAN_STEP = 64
+"""Bundles of 256 leaves after which the place is kept, so that a long walk goes on where it was broken off."""
+_NO_DEPOSIT = b64u_encode(bytes(HPKE_OVERHEAD + 32))
+"""The deposit of a grant that was found again is gone, and nobody needs it any more."""
+
+
+def recover_grants(wallet: OpenWallet, found: list[str], note: Callable[[str, RegieError], None]) -> None:
+    """For every log that a backup left a mark for, and those that it did not know yet: from their beginning.
+
+    `found` gets the ids; `note` hears of logs that fail.
+    """
+    secrets = wallet.secrets()
+    if secrets.restored:
+        trust = wallet.trust_list()
+        known_logs = wallet.vault.all("logs", KnownLog)
+        with wallet.vault.transaction():
+            for log in trust.logs:
+                if log.origin not in known_logs:
+                    wallet.keep_log(KnownLog(log, auditing_cosigners(trust), scan_from=0))
+            wallet.keep_secrets(replace(secrets, restored=False))
+    for origin, known in wallet.vault.all("logs", KnownLog).items():
+        if known.scan_from is None:
+            continue
+        try:
+            _walk(wallet, origin, known.scan_from, found)
+        except RegieError as error:
+            note(origin, error)
+
+
+def _walk(wallet: OpenWallet, origin: str, start: int, found: list[str]) -> None:
+    """From leaf `start` to the present end, a step at a time; the mark goes along and is taken away at the end."""
+    url = wallet.known_log(origin).log.url
+    size = parse_checkpoint_body(parse_note(wallet.peers.checkpoint(url)).body).size
+    locks = missing_locks(wallet.secrets(), {record.code_number for record in wallet.grants().values()})
+    for count, (first, entries) in enumerate(wallet.peers.entries(url, start, size), 1):
+        for grant in find_grants(first, entries, locks):
+            found.append(_take_back(wallet, origin, grant))
+        if count % SCAN_STEP == 0:
+            wallet.keep_log(replace(wallet.known_log(origin), scan_from=first))
+    wallet.keep_log(replace(wallet.known_log(origin), scan_from=None))
+
+
+def _take_back(wallet: OpenWallet, origin: str, grant: FoundGrant) -> str:
+    """The terms out of the grant's events, a record of it, and its copies spent again on that agency.
+
+    Raises `Rejected` of `recover_terms` and `verify_history`: the log then shows what is not ours.
+    """
+    code = grant_code(wallet.secrets(), grant.number)
+    answer = wallet.peers.events(wallet.known_log(origin).log.url, grant.slot, view_key(code))
+    terms, opening_key = recover_terms(answer, lock_for(code, 1))
+    agency = wallet.trust_list().agency(terms.recipient)
+    copies = _copies_of(wallet, terms)
+    record = GrantRecord(
+        state="active",
+        code_number=grant.number,
+        made_at=terms.not_before,
+        agency=replace(agency, services=[]),
+        service=terms.service,
+        client_id="",
+        request="",
+        choice=Choice(),
+        copies={query_id: name for query_id, (name, _) in copies.items()},
+        body=GrantRequest(terms, b64u_encode(opening_key), _NO_DEPOSIT, b64u_encode(view_hash(code))),
+        sealed=[],
+        share_a="",
+        ticket_exp=0,
+        index=grant.index,
+        slot=grant.slot,
+    )
+    grant_id = str(grant.number + 1)
+    with wallet.vault.transaction():
+        secrets = wallet.secrets()
+        wallet.keep_secrets(replace(secrets, next_code=max(secrets.next_code, grant.number + 1)))
+        sets = {(copy.issuer, copy.set_id) for _, copy in copies.values()}
+        for name, copy in wallet.copies().items():
+            if (copy.issuer, copy.set_id) in sets:
+                wallet.vault.put("copies", name, replace(copy, agency=terms.recipient))
+        wallet.vault.put("grants", grant_id, record)
+    look_back(wallet, grant_id)
+    return grant_id
+
+
+def _copies_of(wallet: OpenWallet, terms: Terms) -> dict[str, tuple[str, Copy]]:
+    """The copies that a grant used, by DCQL id: those that hold a disclosure with a digest of the terms."""
+    wanted = {b64u_decode(claim.digest): claim.credential for claim in terms.claims}
+    found: dict[str, tuple[str, Copy]] = {}
+    for name, copy in wallet.copies().items():
+        for encoded in split_sd_jwt(copy.credential).disclosures:
+            query_id = wanted.get(digest_of(encoded))
+            if query_id is not None:
+                found[query_id] = (name, copy)
+    return found

@@ -1,0 +1,115 @@
+"""Catching up: deliver what waits, finish what was begun, find what a backup lacks, look at every grant."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from protocol.errors import RegieError, Unavailable
+from wallet.errand_grant import carry_on
+from wallet.errand_history import look_back
+from wallet.errand_message import deliver_messages
+from wallet.errand_paper import deliver_outbox
+from wallet.errand_recover import recover_grants
+from wallet.errand_revoke import deliver_stop
+from wallet.opened import OpenWallet
+from wallet.records import GrantRecord
+
+UNFINISHED = ("intended", "logged", "delivering")
+
+
+@dataclass
+class SyncReport:
+    """What was done, by grant id; `waiting`: what still has to be delivered; `problems`: what, and its code."""
+
+    stopped: list[str] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+    delivered: int = 0
+    waiting: list[str] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    unreachable: bool = False
+
+    def note(self, what: str, error: RegieError) -> None:
+        """A peer that cannot be reached is no problem of the grant; a refusal or a lie is."""
+        if isinstance(error, Unavailable):
+            self.unreachable = True
+        else:
+            self.problems.append((what, error.code))
+
+
+def synchronise(wallet: OpenWallet) -> SyncReport:
+    """In this order, so that a stop comes first and nothing is begun that was stopped:
+
+    1. paper codes that wait; 2. stops; 3. grants that were begun; 4. messages; 5. after a restore: grants that the
+    backup does not know; 6. each running grant, held against the log: a stop by paper shows here.
+    Never raises for a peer: one that is down or lies is noted, and the rest goes on.
+    """
+    report = SyncReport()
+    _try(report, "outbox", partial(_outbox, wallet, report))  # 1.
+    for grant_id, record in wallet.grants().items():  # 2.
+        if record.stop is not None and record.stop.confirmed is None and record.state != "failed":
+            _try(report, grant_id, partial(_stop, wallet, grant_id, report))
+    for grant_id, record in wallet.grants().items():  # 3.
+        if record.stop is None and record.state in UNFINISHED:
+            _try(report, grant_id, partial(_finish, wallet, grant_id, report))
+    left = deliver_messages(wallet)  # 4.
+    report.waiting += ["message"] * left
+    _try(report, "logs", partial(recover_grants, wallet, report.found, report.note))  # 5.
+    for grant_id, record in wallet.grants().items():  # 6.
+        if is_running(record, wallet.now()):
+            _try(report, grant_id, partial(_look, wallet, grant_id, report))
+    return report
+
+
+def deliver_stops(wallet: OpenWallet) -> None:
+    """What waits most urgently, at the start of any errand that goes out anyway. Silent."""
+    for grant_id, record in wallet.grants().items():
+        if record.stop is not None and record.stop.confirmed is None and record.state != "failed":
+            try:
+                deliver_stop(wallet, grant_id, pause=lambda seconds: None)
+            except RegieError:
+                continue
+
+
+def is_running(record: GrantRecord, now: int) -> bool:
+    """Whether the agency can, or may be able to, read under this grant."""
+    given = record.slot is not None and record.state in ("logged", "delivering", "active", "uncertain")
+    return given and record.stop is None and now < record.body.terms.not_after
+
+
+def _try(report: SyncReport, what: str, step: Callable[[], None]) -> None:
+    try:
+        step()
+    except RegieError as error:
+        report.note(what, error)
+
+
+def _outbox(wallet: OpenWallet, report: SyncReport) -> None:
+    delivered, waiting = deliver_outbox(wallet)
+    report.delivered += delivered
+    report.waiting += ["paper code"] * waiting
+
+
+def _stop(wallet: OpenWallet, grant_id: str, report: SyncReport) -> None:
+    record = deliver_stop(wallet, grant_id)
+    if record.state == "failed" or (record.stop is not None and record.stop.confirmed is not None):
+        report.stopped.append(grant_id)
+    else:
+        report.waiting.append(f"stop {grant_id}")
+
+
+def _finish(wallet: OpenWallet, grant_id: str, report: SyncReport) -> None:
+    try:
+        carry_on(wallet, grant_id)
+    finally:
+        state = wallet.grant(grant_id).state
+        if state == "active":
+            report.finished.append(grant_id)
+        elif state in UNFINISHED and wallet.grant(grant_id).stop is None:
+            report.waiting.append(f"grant {grant_id}")
+
+
+def _look(wallet: OpenWallet, grant_id: str, report: SyncReport) -> None:
+    record = look_back(wallet, grant_id).record
+    if record.stop is not None and record.stop.confirmed is not None:
+        report.stopped.append(grant_id)

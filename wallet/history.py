@@ -1,0 +1,279 @@
+"""Looking back: what the log shows of one grant, held against what only the resident knows (protocol section 6).
+
+A log that hides a read has three ways: leave it out (its number is missing), renumber (the tag is wrong) or stop
+counting (the next answer holds fewer than this one did, and the agency's next read has a number twice). All three
+show here or at an auditor. Every failure is evidence: the answer was signed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+
+from protocol.canonical import b64u_decode, parse_struct
+from protocol.checkpoint import LeafProof
+from protocol.consent_api import Event, EventsAnswer
+from protocol.errors import Rejected
+from protocol.keys import Es256Public
+from protocol.leaf import (
+    Grant,
+    Head,
+    LeafType,
+    Message,
+    Read,
+    Refusal,
+    Revocation,
+    commitment,
+    event_tag,
+    lock_of,
+    parse_leaf,
+)
+from protocol.light_check import KeptCheckpoint, VerifiedStatus, verify_leaf, verify_slot_status
+from protocol.note import parse_vkey
+from protocol.policy import MAX_AGE, parse_policy
+from protocol.presentation import grant_leaf
+from protocol.reading import (
+    RESIDENT_KINDS,
+    is_in_scope,
+    parse_message,
+    refusal_opening,
+    verify_agency_message,
+    verify_read,
+    verify_resident_message,
+)
+from protocol.terms import Terms, places_of
+from protocol.trust_list import Agency, TrustedLog
+from wallet.consent import short_name
+from wallet.records import Seen
+
+_OwnLeaf: TypeAlias = Grant | Revocation | Read | Refusal | Message
+_KINDS = {leaf_type.name.lower(): leaf_type for leaf_type in LeafType}
+
+
+@dataclass(frozen=True)
+class OwnGrant:
+    """What the wallet knows of its grant, and whom it concerns. `holders`: public keys that sign its messages."""
+
+    terms: Terms
+    slot: int
+    index: int
+    opening_key: bytes
+    agency: Agency
+    holders: tuple[Es256Public, ...] = ()
+
+
+@dataclass(frozen=True)
+class VerifiedEvent:
+    """One entry of the log about a grant. `time` is the signer's (POSIX seconds); order is by `index`.
+
+    `attributes` are names (`adres.postcode`); `officer` and `case` salted hashes, b64u. All empty when the opening
+    was erased, which happens only after a grant has ended.
+    """
+
+    kind: str
+    index: int
+    n: int | None = None
+    reason: str | None = None
+    attributes: tuple[str, ...] = ()
+    officer: str | None = None
+    case: str | None = None
+    channel: str | None = None
+    zone: str | None = None
+    time: int | None = None
+    law: str | None = None
+    until: int | None = None
+    erased: bool = False
+
+
+@dataclass(frozen=True)
+class VerifiedHistory:
+    """All events of a grant, in the log's order, and its status bit, at one witnessed checkpoint."""
+
+    status: VerifiedStatus
+    events: tuple[VerifiedEvent, ...]
+    seen: Seen
+    revocation: int | None
+
+
+class _Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Opening of a refusal leaf."""
+
+    read: str
+    reason: str
+
+
+def verify_history(
+    answer: EventsAnswer,
+    grant: OwnGrant,
+    log: TrustedLog,
+    *,
+    now: int,
+    kept: KeptCheckpoint | None = None,
+    seen: Seen = Seen(),  # noqa: B008 - frozen
+    max_age: int = MAX_AGE,
+) -> VerifiedHistory:
+    """Every event is what it says, and none is missing that the wallet can know of:
+
+    1. checkpoint signed and freshly witnessed, status bit under its head, consistent with the one `kept`; 2. each
+    leaf is in that tree, in ascending order; 3. the first is our grant at its index, a revocation is of our lock
+    and there is one exactly when the bit is set; 4. numbers of each kind run from 0 without a gap, each tag made
+    with our tag_key, never past max_reads; 5. each opening fits its leaf's commitment and its signature; 6. no
+    read after the revocation; 7. not fewer events than `seen` before.
+    Raises `Rejected`: `wrong_grant`, `bad_event`, `missing_event`, `read_after_stop`, `fewer_events` and those of
+    `verify_slot_status`.
+    """
+    if answer.slot != grant.slot:
+        raise Rejected("wrong_grant", "the log answered about another grant")
+    status = verify_slot_status(  # 1.
+        answer.checkpoint,
+        answer.head,
+        answer.status,
+        grant.slot,
+        log_key=parse_vkey(log.vkey),
+        policy=parse_policy(log.policy),
+        now=now,
+        max_age=max_age,
+        kept=kept,
+    )
+    leaves = _included_leaves(answer.events, status)  # 2.
+    revocation = _check_ends(leaves, grant, status)  # 3.
+    ended = revocation is not None or now >= grant.terms.not_after
+    counts = dict.fromkeys((LeafType.READ, LeafType.REFUSAL, LeafType.MESSAGE), 0)
+    events = []
+    for event, leaf in leaves:
+        if isinstance(leaf, Read | Refusal | Message):
+            _check_number(event, leaf, counts[leaf.type], grant.terms)  # 4.
+            counts[leaf.type] += 1
+        events.append(_open(event, leaf, grant, ended=ended))  # 5.
+        if revocation is not None and leaf.type == LeafType.READ and event.index > revocation:  # 6.
+            raise Rejected("read_after_stop", "the log shows a read after the stop; report this to the auditor")
+    now_seen = Seen(counts[LeafType.READ], counts[LeafType.REFUSAL], counts[LeafType.MESSAGE])
+    if any(a < b for a, b in zip(msgspec.structs.astuple(now_seen), msgspec.structs.astuple(seen), strict=True)):
+        raise Rejected(
+            "fewer_events", "the log hides entries that it showed before; report this to the auditor"
+        )  # 7.
+    return VerifiedHistory(status, tuple(events), now_seen, revocation)
+
+
+def _included_leaves(events: Sequence[Event], status: VerifiedStatus) -> list[tuple[Event, _OwnLeaf]]:
+    leaves: list[tuple[Event, _OwnLeaf]] = []
+    last = -1
+    for event in events:
+        leaf = parse_leaf(verify_leaf(status.checkpoint, LeafProof(event.index, event.leaf, event.hashes)))
+        if leaf.type != _KINDS[event.type] or isinstance(leaf, Head) or event.index <= last:
+            raise Rejected("bad_event", "an entry is not what the log says or not in its place")
+        last = event.index
+        leaves.append((event, leaf))
+    return leaves
+
+
+def _check_ends(leaves: Sequence[tuple[Event, _OwnLeaf]], grant: OwnGrant, status: VerifiedStatus) -> int | None:
+    """The grant leaf stands first; index of the revocation leaf, if there is one."""
+    own = grant_leaf(grant.terms, grant.slot, grant.opening_key)
+    if not leaves or (leaves[0][0].index, leaves[0][1]) != (grant.index, own):
+        raise Rejected("missing_event", "the log does not show your grant itself")
+    if any(isinstance(leaf, Grant) for _, leaf in leaves[1:]):
+        raise Rejected("bad_event", "the log shows another grant as yours")
+    found = [(event.index, leaf) for event, leaf in leaves if isinstance(leaf, Revocation)]
+    if bool(found) != status.is_revoked or len(found) > 1:
+        raise Rejected("missing_event", "the log's status of your grant and its entries contradict each other")
+    for _, leaf in found:
+        about = (leaf.grant_index, leaf.slot, lock_of(leaf.r))
+        if about != (grant.index, grant.slot, b64u_decode(grant.terms.lock)):
+            raise Rejected("bad_event", "the log shows the stop of another grant as yours")
+    return found[0][0] if found else None
+
+
+def _check_number(event: Event, leaf: Read | Refusal | Message, expected: int, terms: Terms) -> None:
+    """Numbers count from 0: one that is skipped is an entry that the log does not show."""
+    if event.n != expected:
+        raise Rejected(
+            "missing_event", f"entry number {expected} of its kind is missing; report this to the auditor"
+        )
+    if leaf.tag != event_tag(b64u_decode(terms.tag_key), leaf.type, expected):
+        raise Rejected("bad_event", "an entry does not carry your grant's mark")
+    if leaf.type == LeafType.READ and terms.max_reads is not None and expected >= terms.max_reads:
+        raise Rejected("bad_event", "the log admitted more reads than you allowed; report this to the auditor")
+
+
+def _open(event: Event, leaf: _OwnLeaf, grant: OwnGrant, *, ended: bool) -> VerifiedEvent:
+    """What the leaf commits to, once it is found to be that, signed by whom it must be."""
+    if isinstance(leaf, Revocation):
+        return VerifiedEvent("revocation", event.index)
+    if event.opening is None or event.opening_key is None:
+        if not ended:
+            raise Rejected("missing_event", "the log does not show what an entry of a running grant is about")
+        return VerifiedEvent(event.type, event.index, event.n, erased=True)
+    opening = event.opening.encode("utf-8")
+    if leaf.commit != commitment(b64u_decode(event.opening_key), leaf.type, opening):
+        raise Rejected("bad_event", "an entry does not open to what the log says")
+    if isinstance(leaf, Grant):
+        names = _names(grant.terms, [claim.digest for claim in grant.terms.claims])
+        return VerifiedEvent("grant", event.index, attributes=names, time=grant.terms.not_before)
+    if leaf.type == LeafType.READ:
+        return _read_event(event, event.opening, None, grant)
+    if leaf.type == LeafType.REFUSAL:
+        refused = parse_struct(opening, _Refused)
+        if refusal_opening(refused.read, refused.reason) != opening:  # type: ignore[arg-type]
+            raise Rejected("bad_event", "a refusal is not in its one form")
+        return _read_event(event, refused.read, refused.reason, grant)
+    return _message_event(event, event.opening, grant)
+
+
+def _read_event(event: Event, token: str, reason: str | None, grant: OwnGrant) -> VerifiedEvent:
+    read = verify_read(token, grant.agency, None).read
+    if (read.slot, read.lock, read.aud) != (grant.slot, grant.terms.lock, grant.terms.log):
+        raise Rejected("bad_event", "the log shows a read of another grant as one of yours")
+    if reason is None and not is_in_scope(grant.terms, read):
+        raise Rejected("bad_event", "the log admitted a read of more than you granted; report this to the auditor")
+    return VerifiedEvent(
+        "read" if reason is None else "refusal",
+        event.index,
+        event.n,
+        reason=reason,
+        attributes=_names(grant.terms, read.claims),
+        officer=read.officer,
+        case=read.case,
+        channel=read.channel,
+        zone=read.zone,
+        time=read.iat,
+    )
+
+
+def _names(terms: Terms, digests: Sequence[str]) -> tuple[str, ...]:
+    """`adres.postcode` for each digest of T; a refused READ may name others, which mean nothing to anybody."""
+    names = {
+        claim.digest: f"{short_name(place.vct)}.{place.name}"
+        for claim, place in zip(terms.claims, places_of(terms), strict=True)
+    }
+    return tuple(names.get(digest, "unknown") for digest in digests)
+
+
+def _message_event(event: Event, token: str, grant: OwnGrant) -> VerifiedEvent:
+    message = parse_message(token)
+    if message.kind in RESIDENT_KINDS:
+        _verify_own_message(token, grant)
+    else:
+        verify_agency_message(token, grant.agency, None)
+    if (message.slot, message.lock) != (grant.slot, grant.terms.lock):
+        raise Rejected("bad_event", "the log shows a message about another grant as one of yours")
+    return VerifiedEvent(
+        "message",
+        event.index,
+        event.n,
+        reason=message.kind,
+        time=message.iat,
+        law=message.law,
+        until=message.until,
+    )
+
+
+def _verify_own_message(token: str, grant: OwnGrant) -> None:
+    for holder in grant.holders:
+        try:
+            verify_resident_message(token, holder, None)
+        except Rejected:
+            continue
+        return
+    raise Rejected("bad_event", "the log shows a message as yours that you did not sign")

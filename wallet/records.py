@@ -1,0 +1,155 @@
+"""What the vault keeps: plain values, sealed as JSON. A member is never renamed; a new one has a default.
+
+Times are POSIX seconds, binary values b64u. Attribute values stand in `Copy.credential` and nowhere else.
+"""
+
+from datetime import date
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from protocol.consent_api import GrantRequest
+from protocol.presentation import SealedDisclosure
+from protocol.trust_list import Agency, TrustedLog, TrustedWitness
+
+GrantState: TypeAlias = Literal["intended", "logged", "delivering", "active", "uncertain", "failed"]
+"""How far a grant has come:
+
+    intended    kept here; the log may have it or not: the same bytes are sent until it answers
+    logged      the log's receipt is verified; the agency has nothing yet
+    delivering  the answer is about to leave, or has left without a confirmation
+    active      the agency confirmed
+    uncertain   the agency refused a second delivery: it may have taken the first
+    failed      the log refused for good: there is no grant
+"""
+
+
+ActivityKind: TypeAlias = Literal["shared", "maybe_shared", "declined"]
+"""A copy was given; it left, but the agency did not confirm; the resident said no."""
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """The one secret, and how many grant codes were made from it. `restored`: from a backup, and not yet held
+    against every log.
+    """
+
+    seed: str
+    next_code: int = 0
+    restored: bool = False
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """One copy of a credential. `set_id`: copies of all types that may stand in one grant share it.
+
+    `batch` and `number` name its holder key (see `seed`). `agency`: the OIN that this copy's whole set was spent
+    on; no other agency ever sees a copy of the set.
+    """
+
+    issuer: str
+    configuration: str
+    vct: str
+    set_id: str
+    batch: str
+    number: int
+    credential: str
+    iat: int
+    exp: int
+    received: int
+    agency: str | None = None
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What the resident narrows: attributes left out (`postcode`, `adres.postcode`), last day, number of reads."""
+
+    without: tuple[str, ...] = ()
+    until: date | None = None
+    max_reads: int | None = None
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """A revocation that the resident asked for.
+
+    `receipt`: the log's signed promise; `cosigners`: who else holds r; `confirmed`: index of the revocation leaf,
+    once its inclusion and the grant's own status bit were verified. `moot_after`: when a grant that never reached
+    the log can no longer reach it.
+    """
+
+    asked_at: int
+    receipt: str | None = None
+    cosigners: list[str] = []
+    confirmed: int | None = None
+    moot_after: int | None = None
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """How many events of a kind the log has shown: a later answer may not hold fewer."""
+
+    reads: int = 0
+    refusals: int = 0
+    messages: int = 0
+
+
+class GrantRecord(msgspec.Struct, frozen=True):
+    """A grant from the moment it is intended.
+
+    `code_number` leads to its code; `agency` as listed when it was made, without services (its roots must verify
+    reads even after it has left the list); `request` is the agency's signed request, kept as evidence of what was
+    asked; `copies`: DCQL id to the name of the copy; `body` is what the log gets, byte for byte the same each
+    time; `sealed` and `share_a` are the agency's part, dropped once it has them. A grant that was found again in
+    the log after a restore has neither request nor copies.
+    """
+
+    state: GrantState
+    code_number: int
+    made_at: int
+    agency: Agency
+    service: str
+    client_id: str
+    request: str
+    choice: Choice
+    copies: dict[str, str]
+    body: GrantRequest
+    sealed: list[SealedDisclosure]
+    share_a: str
+    ticket_exp: int
+    index: int | None = None
+    slot: int | None = None
+    proof: str | None = None
+    problem: str | None = None
+    stop: Stop | None = None
+    seen: Seen = Seen()
+
+
+class OutgoingMessage(msgspec.Struct, frozen=True):
+    """A signed message about a grant, until log and agency both have it."""
+
+    grant: str
+    token: str
+    made_at: int
+    at_log: bool = False
+    at_agency: bool = False
+
+
+class Activity(msgspec.Struct, frozen=True):
+    """What the wallet did that no log knows: names of attributes, never values (ARF DASH_03a)."""
+
+    time: int
+    kind: ActivityKind
+    agency: str
+    agency_name: str
+    service: str | None
+    asked: list[str]
+    given: list[str]
+
+
+class KnownLog(msgspec.Struct, frozen=True):
+    """What this wallet knows of a log: its entry and its cosigners, so that a stop finds its way without a trust
+    list; the newest checkpoint that was verified (the next one must be consistent with it); and after a restore
+    the leaf from which to look for grants that the backup does not hold.
+    """
+
+    log: TrustedLog
+    cosigners: list[TrustedWitness]
+    size: int = 0
+    root: str = ""
+    scan_from: int | None = None

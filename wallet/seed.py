@@ -1,0 +1,35 @@
+"""What the wallet's one secret becomes: holder keys for credentials, codes for grants.
+
+The seed is drawn once and never changes, so a backup of it brings back every key and every paper code. Holder keys
+hang on a random batch number as well: a wallet restored from an older backup never makes the same key twice, which
+two issuers or agencies could otherwise link.
+"""
+
+from protocol.canonical import b64u_fixed, hkdf_sha256
+from protocol.keys import Es256Private
+from protocol.revocation_code import code_from_seed
+from wallet.records import Copy, Secrets
+
+SEED_BYTES = 32
+BATCH_BYTES = 16
+_KEY_SECRET_BYTES = 48
+
+
+def holder_key(secrets: Secrets, batch: str, number: int) -> Es256Private:
+    """Key `number` (from 0) of the batch with random id `batch` (b64u, 16 bytes)."""
+    info = b"regie/holder/v1" + b64u_fixed(batch, BATCH_BYTES) + number.to_bytes(4, "big")
+    return Es256Private.from_secret(hkdf_sha256(_seed(secrets), info, length=_KEY_SECRET_BYTES))
+
+
+def key_of(secrets: Secrets, copy: Copy) -> Es256Private:
+    """The key that the issuer bound a copy to."""
+    return holder_key(secrets, copy.batch, copy.number)
+
+
+def grant_code(secrets: Secrets, number: int) -> bytes:
+    """Code `number` (from 0), 16 bytes: what revokes and opens one grant (protocol section 4)."""
+    return code_from_seed(_seed(secrets), number)
+
+
+def _seed(secrets: Secrets) -> bytes:
+    return b64u_fixed(secrets.seed, SEED_BYTES)

@@ -1,0 +1,284 @@
+"""How the wallet puts things to the resident: plain sentences for the screen, plain values for scripts.
+
+The one module that words things. Attribute values appear in `cards --values` only, never in a refusal.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from protocol.attributes import CREDENTIAL_TYPES
+from protocol.openid4vp import VerifiedRequest
+from protocol.terms import places_of
+from wallet.choose import claims_of
+from wallet.consent import Asked, asked_attributes, short_name
+from wallet.errand_revoke import state_of_stop
+from wallet.history import VerifiedEvent
+from wallet.present import NO_WAY_BACK
+from wallet.records import Activity, Copy, GrantRecord
+
+_AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+_GROUNDS = {
+    "consent": "your consent: you are free to say no",
+    "legal_obligation": "a legal duty",
+    "public_task": "a public task",
+}
+_STATES = {
+    "intended": "begun, not yet in the log",
+    "logged": "in the log, the agency does not have it yet",
+    "delivering": "the agency may have it",
+    "active": "active",
+    "uncertain": "it is not certain that the agency has it",
+    "failed": "refused by the log: nothing was given",
+    "stopping": "stopped here, not yet confirmed by the log",
+    "stopped": "stopped",
+    "ended": "over",
+}
+
+
+def day(time: int) -> str:
+    """A date in Amsterdam: 22 May 2027."""
+    local = datetime.fromtimestamp(time, _AMSTERDAM)
+    return f"{local.day} {local:%B %Y}"
+
+
+def moment(time: int | None) -> str:
+    """A date with its time in Amsterdam; empty when there is none."""
+    return "" if time is None else f"{day(time)} {datetime.fromtimestamp(time, _AMSTERDAM):%H:%M:%S}"
+
+
+def cards_data(copies: Mapping[str, Copy], now: int, *, values: bool) -> list[dict[str, Any]]:
+    """One entry for each issuer and type: how many copies are left, until when; the newest values when asked."""
+    groups: dict[tuple[str, str], list[Copy]] = {}
+    for copy in copies.values():
+        groups.setdefault((copy.issuer, copy.configuration), []).append(copy)
+    result = []
+    for (issuer, configuration), held in sorted(groups.items()):
+        newest = max(held, key=lambda copy: copy.iat)
+        entry: dict[str, Any] = {
+            "card": configuration,
+            "issuer": issuer,
+            "vct": newest.vct,
+            "copies": len(held),
+            "unspent": sum(copy.agency is None and copy.exp > now for copy in held),
+            "until": newest.exp,
+        }
+        if values:
+            entry["values"] = claims_of(newest)
+        result.append(entry)
+    return result
+
+
+def cards_text(cards: Sequence[Mapping[str, Any]]) -> str:
+    """The cards, or where to get the first one."""
+    if not cards:
+        return (
+            "You have no cards yet. Ask your municipality for an offer: regie wallet receive OFFER --tx-code CODE"
+        )
+    lines = []
+    for card in cards:
+        label = CREDENTIAL_TYPES[card["vct"]].label_en if card["vct"] in CREDENTIAL_TYPES else card["vct"]
+        lines.append(f"{card['card']}: {label}, from {card['issuer']}, valid until {day(card['until'])}")
+        lines.append(f"    {card['unspent']} of {card['copies']} copies left; each agency gets one of its own")
+        lines += [f"    {name}: {value_text(value)}" for name, value in card.get("values", {}).items()]
+    return "\n".join(lines)
+
+
+def value_text(value: Any) -> str:
+    """A value for the screen."""
+    return "-" if value is None else str(value)
+
+
+def request_data(request: VerifiedRequest, copies: Mapping[str, Copy], now: int) -> dict[str, Any]:
+    """Who asks what, why, how long and on what ground; all of it from certificate and trust list."""
+    asked = asked_attributes(request)
+    service, element = request.service, request.consent
+    held = {(copy.vct) for copy in copies.values() if copy.exp > now}
+    data: dict[str, Any] = {
+        "kind": "once" if element is None else "standing",
+        "agency": {"id": request.agency.id, "name": request.agency.name},
+        "service": None,
+        "attributes": [_asked_data(item, held) for item in asked],
+        "over_asking": [item.name for item in asked if not item.registered],
+        "request_until": request.exp,
+    }
+    if service is not None:
+        data["service"] = {"id": service.id, "version": service.version, "name": service.name.en}
+        data["purpose"] = service.purpose.en
+        data["basis"], data["law"] = service.basis, service.law
+        data["retention"], data["mode"] = service.retention, service.mode
+        data["privacy_policy"] = service.privacy_policy
+    if element is not None:
+        data["log"] = element.log.origin
+        data["until"] = min(element.max_not_after, now + service.longest_term if service else now)
+        data["max_reads"] = element.max_reads
+    return data
+
+
+def _asked_data(item: Asked, held: set[str]) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "label": item.label,
+        "needed": item.needed,
+        "registered": item.registered,
+        "flag": item.flag,
+        "card_here": item.place.vct in held,
+    }
+
+
+def request_text(data: Mapping[str, Any]) -> str:
+    """The request as a resident reads it before deciding."""
+    service = data["service"]
+    lines = [f"{data['agency']['name']} (OIN {data['agency']['id']}) asks for your data."]
+    if service is not None:
+        lines.append(f"For: {service['name']}. {data['purpose']}")
+        law = f" ({data['law']})" if data["law"] else ""
+        lines.append(f"The ground is {_GROUNDS[data['basis']]}{law}.")
+        kept = "may keep it for" if data["mode"] == "store" else "looks at it and keeps nothing beyond"
+        lines.append(f"The agency {kept} {data['retention']}. Privacy policy: {data['privacy_policy']}")
+    lines.append("It asks:")
+    lines += [_asked_line(item) for item in data["attributes"]]
+    if data["over_asking"]:
+        lines.append(f"Beware: it asks for more than it registered: {', '.join(data['over_asking'])}.")
+    if data["kind"] == "once":
+        lines.append(f"This gives a copy. {NO_WAY_BACK}")
+    else:
+        reads = f", {data['max_reads']} times at most" if data["max_reads"] else ""
+        lines.append(
+            f"It may look until {day(data['until'])} at the latest{reads}. You see every look in the log."
+        )
+        lines.append("You can stop it at any moment. Left out what you do not want to give: --without NAME")
+    return "\n".join(lines)
+
+
+def _asked_line(item: Mapping[str, Any]) -> str:
+    notes = []
+    if item["flag"]:
+        notes.append("always goes along")
+    else:
+        notes.append("needed" if item["needed"] else "you may leave it out")
+    if not item["registered"]:
+        notes.append("NOT REGISTERED")
+    if not item["card_here"]:
+        notes.append("you have no card with this yet")
+    return f"  - {item['label']} [{item['name']}]: {', '.join(notes)}"
+
+
+def grant_data(grant_id: str, record: GrantRecord, now: int) -> dict[str, Any]:
+    """One line of the list of grants."""
+    terms = record.body.terms
+    return {
+        "id": grant_id,
+        "agency": {"id": record.agency.id, "name": record.agency.name},
+        "service": record.service,
+        "state": state_of(record, now),
+        "slot": record.slot,
+        "index": record.index,
+        "attributes": [f"{short_name(place.vct)}.{place.name}" for place in places_of(terms)],
+        "until": terms.not_after,
+        "max_reads": terms.max_reads,
+        "reads_seen": record.seen.reads,
+        "problem": record.problem,
+    }
+
+
+def state_of(record: GrantRecord, now: int) -> str:
+    """One word for scripts: intended, logged, delivering, active, uncertain, failed, stopping, stopped, ended."""
+    if record.state == "failed":
+        return "failed"
+    if record.stop is not None:
+        return "stopped" if record.stop.confirmed is not None else "stopping"
+    return "ended" if now >= record.body.terms.not_after else record.state
+
+
+def grants_text(grants: Sequence[Mapping[str, Any]]) -> str:
+    """The grants, or that there are none."""
+    if not grants:
+        return "You have not given anybody standing access."
+    lines = []
+    for item in grants:
+        words = _STATES[item["state"]]
+        lines.append(f"{item['id']}. {item['agency']['name']}, {item['service']}: {words}")
+        lines.append(f"    until {day(item['until'])}; looked at {item['reads_seen']} times as far as seen here")
+        lines.append(f"    {', '.join(item['attributes'])}")
+    return "\n".join(lines)
+
+
+def stop_text(grant_id: str, record: GrantRecord) -> str:
+    """What a stop means now."""
+    state = state_of_stop(record)
+    name = record.agency.name
+    if state == "confirmed":
+        return f"Stopped. The log has it: {name} cannot look any more. What it has seen it may still know."
+    if state == "never made":
+        return f"Stopped. The log never had grant {grant_id}, so {name} could not look."
+    cosigners = record.stop.cosigners if record.stop else []
+    held = f" {len(cosigners)} watcher(s) of the log hold it." if cosigners else ""
+    return (
+        f"Stopped here, not yet confirmed: the log could not confirm it so far.{held} "
+        "Your wallet sends it again; `regie wallet sync` does so at once."
+    )
+
+
+def event_data(grant_id: str, event: VerifiedEvent) -> dict[str, Any]:
+    """One verified entry of the log."""
+    data = {
+        "grant": grant_id,
+        "index": event.index,
+        "kind": event.kind,
+        "n": event.n,
+        "reason": event.reason,
+        "attributes": list(event.attributes),
+        "officer": event.officer,
+        "case": event.case,
+        "channel": event.channel,
+        "zone": event.zone,
+        "time": event.time,
+        "law": event.law,
+        "until": event.until,
+        "erased": event.erased or None,
+        "verified": True,
+    }
+    return {name: value for name, value in data.items() if value is not None}
+
+
+def event_text(event: Mapping[str, Any], agency: str) -> str:
+    """One entry as a sentence."""
+    when = moment(event.get("time")) or f"entry {event['index']}"
+    names = ", ".join(event["attributes"])
+    if event.get("erased"):
+        return f"  {when}: {event['kind']} (details erased)"
+    if event["kind"] == "read":
+        how = f"by officer {event['officer'][:8]}…, {event['channel']}, {event['zone']}, case {event['case'][:8]}…"
+        return f"  {when}: {agency} looked at {names} ({how})"
+    if event["kind"] == "refusal":
+        return f"  {when}: {agency} was refused ({event['reason']}): {names}"
+    if event["kind"] == "grant":
+        return f"  {when}: you gave access to {names}"
+    if event["kind"] == "revocation":
+        return f"  entry {event['index']}: stopped"
+    law = f" (under {event['law']} until {day(event['until'])})" if event.get("law") else ""
+    return f"  {when}: message: {str(event['reason']).replace('_', ' ')}{law}"
+
+
+def activity_data(activity: Activity) -> dict[str, Any]:
+    """What the wallet did without a log."""
+    return {
+        "kind": activity.kind,
+        "time": activity.time,
+        "agency": {"id": activity.agency, "name": activity.agency_name},
+        "service": activity.service,
+        "asked": activity.asked,
+        "given": activity.given,
+    }
+
+
+def activity_text(activity: Activity) -> str:
+    """The same as a sentence."""
+    words = {
+        "shared": f"you gave {activity.agency_name} a copy of {', '.join(activity.given)}",
+        "maybe_shared": f"{activity.agency_name} may have a copy of {', '.join(activity.given)}",
+        "declined": f"you said no to {activity.agency_name}",
+    }
+    return f"  {moment(activity.time)}: {words[activity.kind]}"
