@@ -22,6 +22,8 @@ KEY = "registrar-key.pem"
 JWK = "registrar.jwk.json"
 DRAFT = "draft.json"
 TRUST_LIST = "trust-list.jwt"
+WAIT_SECONDS = 10
+"""For another command on the same home to finish."""
 
 
 class RegistrarStore:
@@ -43,7 +45,7 @@ class RegistrarStore:
     def create(self, draft: Draft) -> None:
         """A new key and an empty draft. Raises `Rejected`: `already_there` rather than replace a key."""
         self.home.create()
-        with self.home.lock():
+        with self.home.lock(wait_seconds=WAIT_SECONDS):
             if self.home.has(KEY) or self.home.has(DRAFT):
                 raise Rejected("already_there", f"{self.home.path} is a registrar's home already")
             key = Es256Private.from_secret(secrets.token_bytes(48))
@@ -58,7 +60,7 @@ class RegistrarStore:
 
     def change(self, rule: Callable[[Draft], Draft]) -> Draft:
         """Store what `rule` makes of the draft, alone among changes; a refusal leaves it as it was."""
-        with self.home.lock():
+        with self.home.lock(wait_seconds=WAIT_SECONDS):
             draft = rule(self.draft())
             self._write_draft(draft)
         return draft
@@ -68,7 +70,7 @@ class RegistrarStore:
 
         Raises `Rejected` for a list that no reader would accept, before anything is written.
         """
-        with self.home.lock():
+        with self.home.lock(wait_seconds=WAIT_SECONDS):
             draft = self.draft()
             published = self.published()
             version = max(draft.version, published.version if published else 0) + 1

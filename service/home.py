@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,17 +101,30 @@ class Home:
         return self._write(name, text.encode("utf-8"), 0o600 if secret else 0o644)
 
     @contextmanager
-    def lock(self, name: str = "lock") -> Iterator[None]:
-        """Hold the home for one process; freed by its death. Raises `Unavailable`: `in_use`."""
-        handle = os.open(self.file(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def lock(self, name: str = "lock", *, wait_seconds: float = 0) -> Iterator[None]:
+        """Hold the home for one process; freed by its death.
+
+        Raises `Unavailable`: `in_use` after waiting `wait_seconds`; `Rejected`: `no_home`.
+        """
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise Unavailable("in_use", f"another process uses {self.path}") from error
+            handle = os.open(self.file(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError as error:
+            raise Rejected("no_home", f"{self.path} is missing: initialise this home first") from error
+        try:
+            self._take(handle, time.monotonic() + wait_seconds)
             yield
         finally:
             os.close(handle)
+
+    def _take(self, handle: int, until: float) -> None:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError as error:
+                if time.monotonic() >= until:
+                    raise Unavailable("in_use", f"another process uses {self.path}") from error
+            time.sleep(0.02)
 
     def _write(self, name: str, data: bytes, mode: int) -> Path:
         path = self.file(name)

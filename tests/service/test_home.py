@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -78,7 +79,13 @@ def test_failed_write_keeps_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_home_that_was_never_made_says_so(tmp_path: Path) -> None:
     home = Home(tmp_path / "nowhere")
-    for act in (lambda: home.config(Config), lambda: home.write_secret("seed", b"x"), lambda: home.read("seed")):
+    acts = (
+        lambda: home.config(Config),
+        lambda: home.write_secret("seed", b"x"),
+        lambda: home.read("seed"),
+        lambda: home.lock().__enter__(),
+    )
+    for act in acts:
         with pytest.raises(Rejected) as caught:
             act()
         assert caught.value.code == "no_home"
@@ -131,7 +138,7 @@ def test_second_process_cannot_hold_the_lock_and_death_frees_it(tmp_path: Path) 
     with pytest.raises(Unavailable) as caught, Home(tmp_path).lock():
         pass
     assert caught.value.code == "in_use"
-    other.kill()
-    other.wait()
-    with Home(tmp_path).lock():
+    threading.Timer(0.2, other.kill).start()
+    with Home(tmp_path).lock(wait_seconds=10):
         pass
+    other.communicate()

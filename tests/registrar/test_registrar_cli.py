@@ -1,0 +1,249 @@
+"""`regie registrar` as a user's script drives it, and what it keeps when it is cut off."""
+
+import json
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from protocol.errors import Unavailable
+from protocol.keys import Es256Private, parse_jwk
+from protocol.trust_list import verify_trust_list
+from registrar import register, store
+from registrar.store import RegistrarStore
+from service.command import root
+from service.home import Home
+from service.trust import TrustSource
+from tests.protocol import builders
+from tests.registrar.test_register import log, witness
+
+NOW = int(time.time())
+ISSUER = builders.party("cli issuer", san_uri="https://i.example", not_before=NOW - 60, not_after=NOW + 10**6)
+AGENCY = builders.party("cli agency", san_dns="a.example", not_before=NOW - 60, not_after=NOW + 10**6)
+
+
+class Registrar:
+    """Runs commands on one home, always with --json."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
+        self.home = tmp_path / "registrar"
+        self.runner = CliRunner()
+
+    def run(self, *arguments: str, text: str | None = None) -> Result:
+        command = ["registrar", *arguments, "--home", str(self.home), "--json"]
+        return self.runner.invoke(root, command, input=text)
+
+    def done(self, *arguments: str, text: str | None = None) -> Mapping[str, Any]:
+        result = self.run(*arguments, text=text)
+        assert result.exit_code == 0, result.output
+        answer: Mapping[str, Any] = json.loads(result.stdout)
+        return answer
+
+    def refused(self, *arguments: str, text: str | None = None) -> str:
+        result = self.run(*arguments, text=text)
+        assert result.exit_code == 1, result.output
+        code: str = json.loads(result.stdout)["error"]["code"]
+        assert result.stderr.startswith("refused: ")
+        assert result.stderr.endswith(f"({code})\n")
+        return code
+
+    def file(self, name: str, entry: object) -> str:
+        path = self.folder / name
+        path.write_bytes(msgspec.json.encode(entry))
+        return str(path)
+
+
+@pytest.fixture
+def registrar(tmp_path: Path) -> Registrar:
+    made = Registrar(tmp_path)
+    made.done("new", "--name", "Registrar van Voorbeeld")
+    return made
+
+
+def agency(**changes: Any) -> Any:
+    return builders.agency(**{"roots": AGENCY.roots, "services": [], **changes})
+
+
+def issuer(**changes: Any) -> Any:
+    return builders.issuer(**{"roots": ISSUER.roots, **changes})
+
+
+def fill(registrar: Registrar) -> None:
+    registrar.done("add-issuer", registrar.file("issuer.json", issuer()))
+    registrar.done("add-agency", registrar.file("agency.json", agency()))
+    registrar.done("add-log", registrar.file("log.json", log()))
+    registrar.done("add-witness", registrar.file("w.json", witness()))
+    registrar.done("add-witness", registrar.file("a.json", witness("a.example", auditing=True)))
+    service = registrar.file("service.json", builders.service())
+    registrar.done("add-service", "--agency", builders.AGENCY_ID, service)
+
+
+def test_town_is_registered_signed_and_read_by_a_role(registrar: Registrar, tmp_path: Path) -> None:
+    fill(registrar)
+    signed = registrar.done("sign", "--days", "7")
+    assert signed["version"] == 1
+    assert signed["exp"] - signed["iat"] == 7 * 86_400
+    jwk = json.loads((registrar.home / "registrar.jwk.json").read_text())
+    source = TrustSource(Home(tmp_path / "role").create(), signed["trust_list"], jwk)
+    trust = source.current(NOW)
+    assert trust.service(builders.AGENCY_ID, builders.SERVICE_ID, 1) == builders.service()
+    assert "quorum quorum" in trust.log(builders.LOG_ORIGIN).policy
+    assert registrar.done("sign")["version"] == 2
+    assert source.current(NOW).version == 2
+
+
+def test_new_names_what_the_roles_need(tmp_path: Path) -> None:
+    made = Registrar(tmp_path)
+    answer = made.done("new", "--name", "R")
+    assert set(answer) == {"home", "registrar", "trust_list"}
+    parse_jwk(json.loads(Path(answer["registrar"]).read_text()))
+    assert not Path(answer["trust_list"]).exists()
+    key = made.home / "registrar-key.pem"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert stat.S_IMODE(made.home.stat().st_mode) == 0o700
+
+
+def test_key_of_a_registrar_is_never_replaced(registrar: Registrar) -> None:
+    before = (registrar.home / "registrar-key.pem").read_bytes()
+    assert registrar.refused("new", "--name", "Again") == "already_there"
+    assert (registrar.home / "registrar-key.pem").read_bytes() == before
+
+
+def test_refused_entry_leaves_the_draft(registrar: Registrar) -> None:
+    fill(registrar)
+    before = (registrar.home / "draft.json").read_bytes()
+    changed = builders.service(longest_term=86_400)
+    arguments = ("add-service", "--agency", builders.AGENCY_ID, registrar.file("s.json", changed))
+    assert registrar.refused(*arguments) == "service_changed"
+    assert registrar.refused("add-issuer", registrar.file("i.json", {"id": 1})) == "bad_form"
+    assert (
+        registrar.refused("add-agency", registrar.file("a.json", {**msgspec.to_builtins(agency()), "x": 1}))
+        == "bad_form"
+    )
+    assert registrar.refused("remove", "witness", "nobody") == "not_listed"
+    assert (registrar.home / "draft.json").read_bytes() == before
+
+
+def test_entry_comes_from_stdin_too(registrar: Registrar) -> None:
+    text = msgspec.json.encode(issuer()).decode()
+    assert registrar.done("add-issuer", "-", text=text) == {"added": builders.ISSUER_ID, "kind": "issuer"}
+
+
+def test_policy_of_a_file_is_listed(registrar: Registrar) -> None:
+    policy = registrar.folder / "policy"
+    policy.write_text(builders.log_policy())
+    registrar.done("add-log", "--policy", str(policy), registrar.file("log.json", log()))
+    registrar.done("sign")
+    published = RegistrarStore(Home(registrar.home)).published()
+    assert published is not None
+    assert published.logs[0].policy == builders.log_policy()
+    policy.write_text("quorum none\n")
+    assert registrar.refused("add-log", "--policy", str(policy), registrar.file("log.json", log())) == "bad_policy"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("add-issuer",),
+        ("add-issuer", "/nowhere"),
+        ("add-service", "x"),
+        ("new",),
+        ("remove", "planet", "x"),
+        ("sign", "x"),
+    ],
+)
+def test_wrong_use_is_two(registrar: Registrar, arguments: tuple[str, ...]) -> None:
+    assert registrar.run(*arguments).exit_code == 2
+
+
+def test_home_that_is_no_registrars_is_refused(tmp_path: Path) -> None:
+    made = Registrar(tmp_path)
+    for arguments in (("sign",), ("show",), ("lint",), ("remove", "log", "x")):
+        assert made.refused(*arguments) == "no_home"
+
+
+def test_days_out_of_bounds_are_refused_and_no_version_is_spent(registrar: Registrar) -> None:
+    assert registrar.refused("sign", "--days", "0") == "bad_days"
+    assert registrar.refused("sign", "--days", "367") == "bad_days"
+    assert registrar.done("sign")["version"] == 1
+
+
+def test_show_and_lint_tell_what_there_is(registrar: Registrar) -> None:
+    assert registrar.done("show")["signed"] is None
+    human = CliRunner().invoke(root, ["registrar", "show", "--home", str(registrar.home)]).stdout
+    assert "The list is empty" in human
+    fill(registrar)
+    registrar.done("sign")
+    shown = registrar.done("show")
+    assert shown["signed"]["version"] == 1
+    assert shown["draft"]["issuers"][0]["id"] == builders.ISSUER_ID
+    assert shown["remarks"] == registrar.done("lint")["remarks"] == []
+    human = CliRunner().invoke(root, ["registrar", "show", "--home", str(registrar.home)]).stdout
+    for text in ("version 1 is signed", builders.AGENCY_ID, f"{builders.SERVICE_ID}@1", "w.example", "a.example"):
+        assert text in human
+    registrar.done("remove", "witness", "a.example")
+    assert [remark["code"] for remark in registrar.done("lint")["remarks"]] == ["no_auditor"]
+
+
+def test_failed_signing_spends_the_version_and_keeps_the_list(
+    registrar: Registrar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off between draft and list: the number is never used for another list."""
+    registrar.done("sign")
+    before = (registrar.home / "trust-list.jwt").read_text()
+    write_public = Home.write_public
+
+    def fail(home: Home, name: str, data: bytes) -> Path:
+        if name == store.TRUST_LIST:
+            raise Unavailable("io", "No space left on device")
+        return write_public(home, name, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Home, "write_public", fail)
+        assert registrar.run("sign").exit_code == 3
+    assert (registrar.home / "trust-list.jwt").read_text() == before
+    assert registrar.done("sign")["version"] == 3
+
+
+def test_draft_that_was_put_back_cannot_sign_an_old_version(registrar: Registrar) -> None:
+    before = (registrar.home / "draft.json").read_bytes()
+    registrar.done("sign")
+    registrar.done("sign")
+    (registrar.home / "draft.json").write_bytes(before)
+    assert registrar.done("sign")["version"] == 3
+
+
+def test_service_edited_in_the_draft_by_hand_is_not_signed(registrar: Registrar) -> None:
+    fill(registrar)
+    registrar.done("sign")
+    draft = registrar.home / "draft.json"
+    draft.write_text(draft.read_text().replace("To see whether you live here", "To sell it"))
+    assert registrar.refused("sign") == "service_changed"
+    key = Es256Private.from_pem((registrar.home / "registrar-key.pem").read_bytes())
+    token = (registrar.home / "trust-list.jwt").read_text()
+    assert verify_trust_list(token, key.public, NOW).version == 1
+
+
+def test_commands_at_once_wait_for_each_other_and_lose_nothing(registrar: Registrar) -> None:
+    files = [registrar.file(f"w{n}.json", witness(f"w{n}.example")) for n in range(4)]
+    script = "from service.command import main; main()"
+    command = [sys.executable, "-c", script, "registrar", "--home", str(registrar.home), "add-witness"]
+    running = [subprocess.Popen([*command, file], stdout=subprocess.DEVNULL) for file in files]
+    assert [process.wait() for process in running] == [0] * 4
+    names = {entry.name for entry in RegistrarStore(Home(registrar.home)).draft().witnesses}
+    assert names == {f"w{n}.example" for n in range(4)}
+
+
+def test_draft_is_canonical_json(registrar: Registrar) -> None:
+    fill(registrar)
+    data = (registrar.home / "draft.json").read_bytes()
+    assert b" " not in data.split(b'"purpose"')[0].split(b'"agencies"')[0]
+    assert RegistrarStore(Home(registrar.home)).draft() != register.new_draft("Registrar van Voorbeeld")
