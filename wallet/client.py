@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from protocol.canonical import b64u_encode
 from protocol.consent_api import (
     MAX_PAGE_BYTES,
+    CosignerRevocationAnswer,
     CosignerRevocationRequest,
     EventsAnswer,
     GrantAnswer,
@@ -150,10 +151,11 @@ class Peers:
         answer = self._fetch.post_json(f"{log_url}/v1/revocations", body, total_seconds=STOP_SECONDS)
         return answer.json(RevocationAnswer)
 
-    def hand_over(self, cosigner_url: str, origin: str, r: bytes) -> None:
+    def hand_over(self, cosigner_url: str, origin: str, r: bytes) -> CosignerRevocationAnswer:
         """Section 9: the cosigner keeps r for the log. A lock that it does not know or that is over: 404."""
         body = CosignerRevocationRequest(origin, b64u_encode(r))
-        self._fetch.post_json(f"{cosigner_url}/v1/revocations", body, accept=None, total_seconds=STOP_SECONDS)
+        answer = self._fetch.post_json(f"{cosigner_url}/v1/revocations", body, total_seconds=STOP_SECONDS)
+        return answer.json(CosignerRevocationAnswer)
 
     def events(self, log_url: str, slot: int, view: bytes) -> EventsAnswer:
         """Section 6: everything that the log has on one grant, for the holder of its code."""

@@ -20,7 +20,7 @@ from wallet.client import Peers
 from wallet.errand_history import look_back
 from wallet.opened import OpenWallet
 from wallet.records import GrantRecord
-from wallet.revoke import begin_stop, verify_log_promise
+from wallet.revoke import begin_stop, verify_cosigner_promise, verify_log_promise
 
 CONFIRM_TRIES = 12
 CONFIRM_PAUSE = 0.5
@@ -87,7 +87,8 @@ def hand_over(peers: Peers, log: TrustedLog, cosigners: Sequence[TrustedWitness]
 
     def to_cosigner(witness: TrustedWitness) -> bool:
         try:
-            peers.hand_over(witness.url, log.origin, r)
+            answer = peers.hand_over(witness.url, log.origin, r)
+            verify_cosigner_promise(answer, witness, log.origin, lock)
         except RegieError:
             return False
         return True

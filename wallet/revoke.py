@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from protocol.canonical import b64u_decode, b64u_encode
-from protocol.consent_api import RevocationAnswer
+from protocol.consent_api import CosignerRevocationAnswer, RevocationAnswer
+from protocol.errors import Rejected
 from protocol.note import parse_vkey
 from protocol.receipt import RevocationReceipt, verify_revocation_receipt
 from protocol.revocation_code import revocation_secret
@@ -41,6 +42,15 @@ def verify_log_promise(answer: RevocationAnswer, log: TrustedLog, lock: bytes) -
     """The log's signed promise to include the revocation of `lock` within a minute. Raises `Rejected`."""
     key = parse_vkey(log.receipt_vkey)
     return verify_revocation_receipt(answer.receipt, key, origin=log.origin, lock=lock)
+
+
+def verify_cosigner_promise(
+    answer: CosignerRevocationAnswer, witness: TrustedWitness, origin: str, lock: bytes
+) -> RevocationReceipt:
+    """The cosigner's signed promise to cosign nothing without it. Raises `Rejected`: `no_receipt_key` and more."""
+    if witness.receipt_vkey is None:
+        raise Rejected("no_receipt_key", "the trust list names no receipt key of this cosigner")
+    return verify_revocation_receipt(answer.receipt, parse_vkey(witness.receipt_vkey), origin=origin, lock=lock)
 
 
 def queue_text(secrets: Sequence[bytes]) -> list[str]:
