@@ -96,9 +96,12 @@ def _lines(source: str) -> Iterator[bytes]:
 @group.command("offer")
 @click.option("--bsn", required=True, help="Whose; - reads it from stdin.")
 @click.option("--credential", "credentials", multiple=True, help="persoon, adres or gezin; all without it.")
+@click.option("--replaces", metavar="ID", help="Issue again what was issued under ID: grants can be refreshed.")
 @click.option("--by-value", is_flag=True, help="Put the offer itself into the link, not its address.")
 @command
-def offer(ctx: click.Context, home: Home, bsn: str, credentials: tuple[str, ...], by_value: bool) -> None:
+def offer(
+    ctx: click.Context, home: Home, bsn: str, credentials: tuple[str, ...], replaces: str | None, by_value: bool
+) -> None:
     """Offer a resident credentials: prints a link, and the code to be given in another way."""
     known = parse_bsn(read_secret(bsn, name="BSN"))
     names = tuple(dict.fromkeys(credentials)) or ALL_CREDENTIALS
@@ -106,7 +109,7 @@ def offer(ctx: click.Context, home: Home, bsn: str, credentials: tuple[str, ...]
         configuration(name)
     config = home.config(IssuerConfig)
     office = open_office(home, config)
-    made, tx_code = office.offer(known, names)
+    made, tx_code = office.offer(known, names, replaces=replaces)
     link = offer_link(office.message(made)) if by_value else offer_reference_link(f"{config.url}/offers/{made.id}")
     emit(
         ctx,

@@ -2,7 +2,8 @@
 
 A resident gets many copies of a credential and spends one on each agency. Copy i of every type carries the same
 random `set`, so that a grant can use several credentials of one person and of one person only. Positions count up
-for each resident and type and are never reused: two copies with one set at two agencies would link them.
+for each resident and type: two copies with one set at two agencies would link them. Only an offer that replaces an
+earlier one uses its positions again, so that a grant can be refreshed with new data and never with another person.
 
 An offer of several types starts them all at one position. Types that were offered apart therefore meet in the same
 sets as long as the resident fetched both from the beginning.
@@ -74,15 +75,18 @@ def validity(now: int, not_after: int) -> Validity:
     return Validity(iat, exp)
 
 
-def decide_positions(offer: Offer, configuration: str, wanted: int, issued: int, start: int) -> range:
+def decide_positions(
+    offer: Offer, configuration: str, wanted: int, issued: int, start: int, room: int = BATCH_SIZE
+) -> range:
     """The positions of the next `wanted` copies; `issued` of this type were given out under the offer before.
 
-    Raises `Rejected`: `credential_request_denied` for a type that was not offered or more copies than one batch.
+    `room` is how many it holds in all: a batch, or what the offer that it replaces gave out.
+    Raises `Rejected`: `credential_request_denied` for a type that was not offered or for too many copies.
     """
     if configuration not in offer.configurations:
         raise Rejected("credential_request_denied", "this credential was not offered")
-    if issued + wanted > BATCH_SIZE:
-        raise Rejected("credential_request_denied", f"an offer holds {BATCH_SIZE} copies of a credential")
+    if issued + wanted > room:
+        raise Rejected("credential_request_denied", f"this offer holds {room} copies of this credential")
     return range(start + issued, start + issued + wanted)
 
 

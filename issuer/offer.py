@@ -4,6 +4,7 @@ The pre-authorized code is in the link and counts as seen by others; the transac
 A code serves once; five wrong transaction codes kill it, so that guessing 8 digits succeeds once in 20 million.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ TOKEN_SECONDS = 300
 TX_CODE_DIGITS = 8
 MAX_TRIES = 5
 _ID_BYTES, _MAC_BYTES, _TOKEN_BYTES = 16, 16, 32
+_ID = re.compile(r"[0-9a-f]{32}\Z")
 _TYPES = {kind.configuration_id: kind for kind in CREDENTIAL_TYPES.values()}
 
 
@@ -27,7 +29,8 @@ class Offer:
     """One resident, one or more credential types, one code. Times in POSIX seconds.
 
     `id` is 16 random bytes in hex (no dash at its start to trouble a command line): the name of the offer in its
-    URL and, later, of what was issued under it.
+    URL and, later, of what was issued under it. `replaces` is the offer whose copies are issued again, each in the
+    set that it had.
     """
 
     id: str
@@ -37,6 +40,7 @@ class Offer:
     expires: int
     tries_left: int
     redeemed: bool
+    replaces: str | None = None
 
 
 def configuration(name: str) -> CredentialType:
@@ -48,7 +52,13 @@ def configuration(name: str) -> CredentialType:
 
 
 def make_offer(
-    bsn: Bsn, configurations: Sequence[str], *, key: bytes, now: int, random: Callable[[int], bytes]
+    bsn: Bsn,
+    configurations: Sequence[str],
+    *,
+    key: bytes,
+    now: int,
+    random: Callable[[int], bytes],
+    replaces: str | None = None,
 ) -> tuple[Offer, str]:
     """An offer and its transaction code (8 digits), which is kept as a keyed hash only.
 
@@ -61,7 +71,8 @@ def make_offer(
     offer_id = random(_ID_BYTES).hex()
     tx_code = f"{int.from_bytes(random(16), 'big') % 10**TX_CODE_DIGITS:0{TX_CODE_DIGITS}}"
     hashed = _tx_code_hash(key, offer_id, tx_code)
-    return Offer(offer_id, bsn, tuple(configurations), hashed, now + OFFER_SECONDS, MAX_TRIES, False), tx_code
+    expires = now + OFFER_SECONDS
+    return Offer(offer_id, bsn, tuple(configurations), hashed, expires, MAX_TRIES, False, replaces), tx_code
 
 
 def _tx_code_hash(key: bytes, offer_id: str, tx_code: str) -> bytes:
@@ -82,6 +93,11 @@ def find_offer_id(key: bytes, code: str) -> str | None:
         return None
     offer_id = raw[:_ID_BYTES].hex()
     return offer_id if is_equal(code_of(key, offer_id).encode(), code.encode()) else None
+
+
+def is_offer_id(text: str) -> bool:
+    """Whether it has the form of an id; what strangers put into an address goes no further otherwise."""
+    return _ID.match(text) is not None
 
 
 def is_open(offer: Offer, now: int) -> bool:

@@ -20,6 +20,7 @@ from issuer.offer import (
     configuration,
     decide_redemption,
     find_offer_id,
+    is_offer_id,
     is_open,
     make_offer,
     make_token,
@@ -30,6 +31,7 @@ from issuer.register import Attributes, check_person, sized_attributes
 from issuer.revoke import sign_list
 from protocol.canonical import b64u_decode, b64u_encode
 from protocol.errors import Rejected
+from protocol.issuer_metadata import BATCH_SIZE
 from protocol.key_proof import UnverifiedKeyProof, parse_key_proofs, verify_key_proofs
 from protocol.openid4vci import (
     CredentialOffer,
@@ -106,12 +108,22 @@ class Office:
             imported += len(records)
         return imported, refused
 
-    def offer(self, bsn: Bsn, configurations: tuple[str, ...]) -> tuple[Offer, str]:
-        """A new offer and its transaction code. Raises `Rejected`: `unknown_person`,
-        `unknown_credential_configuration`."""
+    def offer(
+        self, bsn: Bsn, configurations: tuple[str, ...], *, replaces: str | None = None
+    ) -> tuple[Offer, str]:
+        """A new offer and its transaction code; `replaces` names an issuance to the same resident, to be issued
+        again with the data of now in the sets of then (protocol section 9).
+
+        Raises `Rejected`: `unknown_person`, `unknown_id`, `unknown_credential_configuration`.
+        """
         now = self.clock.now()
-        offer, tx_code = make_offer(bsn, configurations, key=self.codes_key, now=now, random=self.random)
+        offer, tx_code = make_offer(
+            bsn, configurations, key=self.codes_key, now=now, random=self.random, replaces=replaces
+        )
         with immediate(self.engine) as connection:
+            # Whose it is decides: a set that moved to another resident would let him answer for the first one.
+            if replaces is not None and not store.is_issued_to(connection, replaces, bsn):
+                raise Rejected("unknown_id", "nothing was issued to this resident under this id", status=404)
             if store.person_record(connection, bsn) is None:
                 raise Rejected("unknown_person", "the register does not know this BSN", status=404)
             store.add_offer(connection, offer, now)
@@ -143,7 +155,7 @@ class Office:
     def open_offer(self, offer_id: str) -> CredentialOffer:
         """The offer at its address, as long as it can be redeemed. Raises `Rejected`: `not_found` (404)."""
         with snapshot(self.engine) as connection:
-            offer = store.find_offer(connection, offer_id)
+            offer = store.find_offer(connection, offer_id) if is_offer_id(offer_id) else None
         if offer is None or not is_open(offer, self.clock.now()):
             raise Rejected("not_found", "there is no such offer, or it is over", status=404)
         return self.message(offer)
@@ -230,7 +242,9 @@ class Office:
             if offer is None:  # revoked since step 1
                 raise Rejected("invalid_token", "the access token is unknown or has expired", status=401)
             issued = store.copies_issued(connection, offer.id, name)
-            positions = decide_positions(offer, name, wanted, issued, store.start_of(connection, offer))
+            room = BATCH_SIZE if offer.replaces is None else store.copies_issued(connection, offer.replaces, name)
+            start = store.start_of(connection, offer)
+            positions = decide_positions(offer, name, wanted, issued, start, room)
             attributes = self._attributes(store.person_record(connection, offer.bsn), name, valid)
             copies = store.reserve_copies(
                 connection,

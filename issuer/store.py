@@ -76,6 +76,7 @@ def add_offer(connection: Connection, offer: Offer, now: int) -> None:
             expires=offer.expires,
             tries_left=offer.tries_left,
             redeemed=int(offer.redeemed),
+            replaces=offer.replaces,
         )
     )
 
@@ -95,6 +96,7 @@ def _offer(row: Row[tuple[object, ...]]) -> Offer:
         expires=row.expires,
         tries_left=row.tries_left,
         redeemed=bool(row.redeemed),
+        replaces=row.replaces,
     )
 
 
@@ -142,6 +144,12 @@ def spend_nonces(connection: Connection, nonces: Mapping[bytes, int], now: int) 
 # ---- copies
 
 
+def is_issued_to(connection: Connection, offer_id: str, bsn: Bsn) -> bool:
+    """Whether copies were issued under this offer, and to this resident."""
+    found = select(copies.c.id).where(copies.c.offer_id == offer_id, copies.c.bsn == bsn)
+    return connection.execute(found).first() is not None
+
+
 def copies_issued(connection: Connection, offer_id: str, configuration: str) -> int:
     """How many copies of a type were given out under an offer."""
     found = connection.execute(
@@ -153,7 +161,13 @@ def copies_issued(connection: Connection, offer_id: str, configuration: str) -> 
 
 
 def start_of(connection: Connection, offer: Offer) -> int:
-    """The first position of an offer's sets; the first call reserves a whole batch for each of its types."""
+    """The first position of an offer's sets; the first call reserves a whole batch for each of its types.
+
+    An offer that replaces another starts where that one did.
+    """
+    if offer.replaces is not None:
+        replaced = select(func.min(copies.c.position)).where(copies.c.offer_id == offer.replaces)
+        return connection.execute(replaced).scalar() or 0
     known: int | None = connection.execute(select(offers.c.start).where(offers.c.id == offer.id)).scalar()
     if known is not None:
         return known

@@ -37,6 +37,7 @@ offers = Table(
     Column("expires", BigInteger, nullable=False),
     Column("tries_left", Integer, nullable=False),
     Column("redeemed", Integer, nullable=False),
+    Column("replaces", String(32)),  # the offer whose copies are issued again in their sets
     Column("start", Integer),  # first position of its sets, once a credential was fetched
 )
 
@@ -93,7 +94,7 @@ copies = Table(
     Column("revoked", BigInteger),
     Column("reason", Text),
     UniqueConstraint("list", "idx"),  # an index is never given out twice, whatever the code above does
-    UniqueConstraint("bsn", "configuration", "position"),
+    UniqueConstraint("offer_id", "configuration", "position"),
     Index("copies_by_offer", "offer_id", "configuration"),
     Index("copies_revoked", "list", "revoked"),
 )

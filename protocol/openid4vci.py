@@ -290,8 +290,13 @@ def parse_credential_response(data: bytes | str, *, copies: int) -> CredentialRe
 
 
 def parse_notification(data: bytes | str) -> Notification:
-    """Raises `Rejected`: `invalid_notification_request`."""
-    return parse_foreign(data, Notification, "invalid_notification_request", MAX_OFFER_BYTES)
+    """Raises `Rejected`: `invalid_notification_request`; `invalid_notification_id` for what no issuer gave out."""
+    notification = parse_foreign(data, Notification, "invalid_notification_request", MAX_OFFER_BYTES)
+    # Every id is printable ASCII text; a NUL in it would make some databases fail.
+    name = notification.notification_id
+    if not _is_text(name) or not name.isascii() or not name.isprintable():
+        raise Rejected("invalid_notification_id", "not an id")
+    return notification
 
 
 def error_body(error: RegieError, known: Collection[str], otherwise: str) -> dict[str, str]:

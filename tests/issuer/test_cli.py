@@ -183,6 +183,11 @@ def test_revoking_an_offer_that_nobody_fetched_kills_it(shell: Shell) -> None:
     assert shell.run("revoke", offer["id"], "--reason", "r" * 201).exit_code == 2
 
 
+def test_offer_replaces_only_what_was_issued_to_this_resident(shell: Shell) -> None:
+    offer = shell.answer("offer", "--bsn", NOOR)
+    assert shell.refusal("offer", "--bsn", NOOR, "--replaces", offer["id"]) == "unknown_id"
+
+
 def test_nothing_issued_is_an_empty_list(shell: Shell) -> None:
     assert shell.answer("issued", "--bsn", NOOR) == {"issued": []}
 

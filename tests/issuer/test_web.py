@@ -43,7 +43,8 @@ def test_clause_1_offer_is_gone_when_it_is_over(desk: Desk) -> None:
     made, _ = desk.office.offer(NOOR, ("persoon",))
     desk.clock.time += OFFER_SECONDS
     assert desk.client.get(f"/offers/{made.id}").status_code == 404
-    assert desk.client.get("/offers/unknown").status_code == 404
+    for name in ("unknown", "%00", made.id.upper(), f"{made.id}%20", "a" * 5000):
+        assert desk.client.get(f"/offers/{name}").status_code == 404
 
 
 # ---- 2, 3: metadata

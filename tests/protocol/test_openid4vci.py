@@ -423,6 +423,9 @@ def test_wallet_refuses_another_answer(text: str, code: str) -> None:
 def test_issuer_reads_a_notification() -> None:
     found = parse_notification('{"notification_id":"n","event":"credential_failure","event_description":"no"}')
     assert found.event == "credential_failure"
+    for name in ("", "\\u0000", "\\n", "é", "n" * (MAX_TEXT + 1)):
+        odd = f'{{"notification_id":"{name}","event":"credential_accepted"}}'
+        refused(lambda odd=odd: parse_notification(odd), "invalid_notification_id")
     for text in (
         '{"notification_id":"n"}',
         '{"event":"credential_accepted"}',
