@@ -29,8 +29,9 @@ MAX_SAFE_INTEGER = 2**53 - 1
 HASH_BYTES = 32
 _FROM_BASE64URL = bytes.maketrans(b"-_+/=", b"+/!!!")
 """To the standard alphabet; what only the standard alphabet has becomes a character that is refused."""
-_LAST_CHARACTERS = {2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
-"""What a text may end in, by its length modulo 4."""
+_PADDINGS = (b"", b"===", b"==", b"=")
+_LAST_CHARACTERS = ("", "", "AQgw", "AEIMQUYcgkosw048")
+"""By length modulo 4: the padding that is left out, and what the text may end in when there is one."""
 
 
 def b64u_encode(data: bytes) -> str:
@@ -43,15 +44,17 @@ def b64u_decode(text: str, *, max_bytes: int = MAX_JSON_BYTES) -> bytes:
 
     Raises `Rejected`: `bad_base64`, `too_large`.
     """
-    if len(text) > (max_bytes * 4 + 2) // 3:
+    length = len(text)
+    if length > (max_bytes * 4 + 2) // 3:
         raise Rejected("too_large", f"base64url text is longer than {max_bytes} bytes allow")
+    rest = length % 4
     try:
         raw = text.encode("ascii").translate(_FROM_BASE64URL)
-        data = binascii.a2b_base64(raw + b"=" * (-len(raw) % 4), strict_mode=True)
+        data = binascii.a2b_base64(raw + _PADDINGS[rest], strict_mode=True)
     except (binascii.Error, UnicodeEncodeError) as error:
         raise Rejected("bad_base64", "not unpadded base64url") from error
     # The spare bits of the last character are free in base64: allow zeros only, so that no second spelling passes.
-    if len(text) % 4 and text[-1] not in _LAST_CHARACTERS[len(text) % 4]:
+    if rest and text[-1] not in _LAST_CHARACTERS[rest]:
         raise Rejected("bad_base64", "spare bits are not zero")
     return data
 

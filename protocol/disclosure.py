@@ -85,6 +85,7 @@ class _Unpacking:
             raise Rejected("digest_twice", "one disclosure was sent twice")
         self.seen: set[str] = set()
         self.used: set[str] = set()
+        self.top_level: tuple[Disclosure, ...] = ()
 
     def _take(self, digests: Sequence[Any]) -> list[Disclosure]:
         """The disclosures that these digests stand for; decoys and what was withheld give none (step 3.3.1)."""
@@ -118,7 +119,10 @@ class _Unpacking:
             return out
         if not isinstance(node["_sd"], list):
             raise Rejected("bad_digest", "_sd is an array")
-        for disclosure in self._take(node["_sd"]):
+        found = self._take(node["_sd"])
+        if depth == 1:
+            self.top_level = tuple(found)
+        for disclosure in found:
             if disclosure.name is None:
                 raise Rejected("bad_disclosure", "the disclosure of an array element stands for an object member")
             if depth == 1 and disclosure.name in FORBIDDEN_NAMES:
@@ -170,8 +174,7 @@ def process(payload: Mapping[str, Any], disclosures: Sequence[str]) -> Processed
     if len(run.used) != len(run.by_digest):  # 5
         raise Rejected("unreferenced_disclosure", "a disclosure belongs to no digest of the credential")
     processed.pop("_sd_alg", None)
-    top_level = tuple(run.by_digest[digest] for digest in payload.get("_sd", ()) if digest in run.by_digest)
-    return Processed(processed, top_level)
+    return Processed(processed, run.top_level)
 
 
 def unpack(payload: Mapping[str, Any], disclosures: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from protocol.canonical import b64u_decode, b64u_encode, b64u_fixed, is_equal, parse_struct, sha256
+from protocol.canonical import b64u_decode, b64u_encode, b64u_fixed, parse_struct, sha256
 from protocol.errors import Rejected
 from protocol.jws import parse_jws, sign_jws
 from protocol.keys import Es256Private, Es256Public
@@ -121,7 +121,7 @@ def verify_key_binding(
     and those of parsing.
     """
     payload = _read_signed(kb_jwt, holder)  # 1, 2
-    if not is_equal(payload.sd_hash.encode(), sd_hash(presented).encode("ascii")):  # 3
+    if payload.sd_hash != sd_hash(presented):  # 3: no secret, so no constant time
         raise Rejected("bad_key_binding", "key-binding JWT was made for another presentation")
     if payload.aud != audience:  # 4
         raise Rejected("wrong_audience", "presentation was made for another audience")

@@ -88,6 +88,12 @@ def parse_jwk(jwk: Mapping[str, Any]) -> Es256Public:
     x, y = jwk.get("x"), jwk.get("y")
     if not isinstance(x, str) or not isinstance(y, str):
         raise Rejected("bad_key", "a P-256 key has x and y")
+    return _load_coordinates(x, y)
+
+
+@lru_cache(maxsize=4096)
+def _load_coordinates(x: str, y: str) -> Es256Public:
+    """The key of two base64url coordinates: the same holder's comes with every presentation."""
     public = Es256Public(b64u_fixed(x, 32), b64u_fixed(y, 32))
     _load_point(public.x, public.y)
     return public

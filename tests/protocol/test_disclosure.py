@@ -44,7 +44,9 @@ def refused(code: str, payload: dict[str, Any], *disclosures: str) -> None:
     assert json.dumps(payload) == before, "a refusal changes nothing"
 
 
-@pytest.mark.parametrize("example", RFC["disclosures"] + RFC["recursive"]["disclosures"], ids=lambda e: e["digest"][:6])
+@pytest.mark.parametrize(
+    "example", RFC["disclosures"] + RFC["recursive"]["disclosures"], ids=lambda e: e["digest"][:6]
+)
 def test_digests_of_the_rfc(example: dict[str, Any]) -> None:
     encoded = spaced(example["contents"])
     assert b64u_encode(d.digest_of(encoded)) == example["digest"]
@@ -98,7 +100,9 @@ def test_own_disclosure_reads_back() -> None:
     assert made.digest == d.digest_of(made.encoded)
 
 
-@pytest.mark.parametrize("name", ["_sd", "...", "iss", "exp", "nbf", "cnf", "vct", "vct#integrity", "status", "aud"])
+@pytest.mark.parametrize(
+    "name", ["_sd", "...", "iss", "exp", "nbf", "cnf", "vct", "vct#integrity", "status", "aud"]
+)
 def test_issuer_never_makes_a_forbidden_claim_disclosable(name: str) -> None:
     with pytest.raises(ValueError, match="never disclosed"):
         d.make_disclosure(name, 1, SALT)

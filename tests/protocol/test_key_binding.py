@@ -32,7 +32,9 @@ def refused(code: str, token: str = GOOD, presented: str = TEXT, **changes: Any)
     assert caught.value.code == code
 
 
-def signed(payload: Any = None, *, typ: str = "kb+jwt", header: dict[str, Any] | None = None, **members: Any) -> str:
+def signed(
+    payload: Any = None, *, typ: str = "kb+jwt", header: dict[str, Any] | None = None, **members: Any
+) -> str:
     """A token with these members in place of the good ones; None removes one."""
     good: dict[str, Any] = {"aud": "x509_hash:A", "iat": b.NOW, "nonce": "n", "sd_hash": kb.sd_hash(TEXT)}
     good = {name: value for name, value in {**good, **members}.items() if value is not None}
@@ -89,7 +91,9 @@ def test_replayed_presentation_is_refused() -> None:
     refused("wrong_nonce", nonce="m")
 
 
-@pytest.mark.parametrize("presented", [TEXT[:-1], TEXT + "~", TEXT.replace("~W", "~w"), TEXT.split("~")[0] + "~", "~"])
+@pytest.mark.parametrize(
+    "presented", [TEXT[:-1], TEXT + "~", TEXT.replace("~W", "~w"), TEXT.split("~")[0] + "~", "~"]
+)
 def test_disclosures_added_or_dropped_are_refused(presented: str) -> None:
     refused("bad_key_binding", presented=presented)
 

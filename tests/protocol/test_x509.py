@@ -115,9 +115,7 @@ def test_builders_are_functions_of_their_arguments() -> None:
 
 def test_leaf_without_any_name_is_not_made() -> None:
     with pytest.raises(ValueError, match="dNSName"):
-        x509.make_leaf(
-            LEAF_KEY.public, "x", ROOT_KEY, root(), serial=1, not_before=BEFORE, not_after=AFTER
-        )
+        x509.make_leaf(LEAF_KEY.public, "x", ROOT_KEY, root(), serial=1, not_before=BEFORE, not_after=AFTER)
 
 
 def test_chain_with_intermediates_is_verified() -> None:
