@@ -137,6 +137,14 @@ def test_a_checkpoint_with_one_other_character_is_refused(place: int, char: str)
         code_of(changed)
 
 
+@pytest.mark.parametrize("origin", ["x" * 256, "é" * 128, ""])
+def test_ml_dsa_44_signs_no_origin_that_its_message_cannot_hold(origin: str) -> None:
+    with pytest.raises(Rejected) as refusal:
+        PQ_LOG.sign(Checkpoint(origin, 7, ROOT).body())
+    assert refusal.value.code == "bad_note"
+    assert PQ_LOG.sign(Checkpoint("é" * 127 + "x", 7, ROOT).body())
+
+
 def test_cosignatures_of_asked_witnesses_are_taken_and_others_dropped() -> None:
     checkpoint = verify_checkpoint(NOTE, LOG.key)
     lines = [cosign_checkpoint(checkpoint, witness, time=NOW) for witness in (*WITNESSES, PQ_WITNESS)]

@@ -189,7 +189,9 @@ def test_a_note_has_at_most_32_signatures() -> None:
 def test_a_note_has_at_most_64_kib() -> None:
     room = MAX_NOTE_BYTES - len(("\n\n" + ALICE.sign("")).encode())
     body = "x" * room + "\n"
-    assert len(sign_note(body, [ALICE]).encode()) == MAX_NOTE_BYTES
+    most = sign_note(body, [ALICE]).encode()
+    assert len(most) == MAX_NOTE_BYTES
+    assert verify_note(most, [ALICE.key]).body == body
     for longer in (f"x{body}\n{ALICE.sign('x' + body)}", "é" + f"{body}\n{ALICE.sign('é' + body)}"):
         assert code_of(longer) == "too_large"
         assert code_of(longer.encode()) == "too_large"

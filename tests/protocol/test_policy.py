@@ -134,6 +134,9 @@ A, B = f"witness A {vkey('a.example')}\n", f"witness B {vkey('b.example')}\n"
         A + "\0quorum A\n",
         A + "\x7fquorum A\n",
         A + "\x0bquorum A\n",
+        A + "# \0\nquorum A\n",
+        A.replace("witness A", "witness A\x7f") + "quorum A\x7f\n",
+        A[:-1] + " https://a.example/\x1f\nquorum A\n",
     ],
 )
 def test_what_is_not_a_policy_is_refused(text: str) -> None:

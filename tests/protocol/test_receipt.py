@@ -104,6 +104,7 @@ def test_a_proof_without_a_checkpoint_is_refused() -> None:
 def test_a_proof_has_at_most_63_lines_and_a_bounded_size() -> None:
     assert len(parse_tlog_proof(make_tlog_proof(0, [bytes(32)] * 63, NOTE)).hashes) == 63
     assert refusal_of(make_tlog_proof(0, [bytes(32)] * 64, NOTE)) == "bad_proof"
+    assert refusal_of("x" * MAX_PROOF_BYTES) == "bad_proof"
     assert refusal_of("x" * (MAX_PROOF_BYTES + 1)) == "too_large"
 
 
