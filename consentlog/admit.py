@@ -108,8 +108,8 @@ class NewMessage:
 def admit_grant(operation: GrantOperation, state: State, now: int) -> Granted | NewGrant:
     """Section 7.3, and section 9 for a refresh:
 
-    1. a byte-equal request got its answer before; 2. the lock is new; 3. the terms hold now; 4. ticket unspent and
-    tag_key unused, or 5. the replaced lock is live, of another day, and its reader the same.
+    1. a byte-equal request got its answer before; 2. the lock is new; 3. a refresh replaces a live lock, once a
+    day, with the same reader; 4. the terms hold now; 5. else the ticket is unspent and the tag_key unused.
     Raises `Rejected`: `lock_used` 409, `bad_terms`, `bad_ticket` 403, `revoked` 410, `too_soon` 429, `widened`.
     """
     earlier = state.by_lock(operation.lock)
@@ -117,12 +117,14 @@ def admit_grant(operation: GrantOperation, state: State, now: int) -> Granted | 
         if earlier.post_hash == operation.post_hash:  # 1.
             return Granted(earlier.slot, earlier.index)
         raise Rejected("lock_used", "a lock never repeats", status=409)  # 2.
-    if not operation.terms.not_before <= now < operation.terms.not_after:  # 3.
+    replaces, replaced_lock = None, operation.replaced_lock
+    if replaced_lock is not None:  # 3.
+        replaces = _replaced(operation, state.by_lock(replaced_lock), now)
+    if not operation.terms.not_before <= now < operation.terms.not_after:  # 4.
         raise Rejected("bad_terms", "the log's time is not between not_before and not_after")
-    replaced_lock = operation.replaced_lock
-    if replaced_lock is not None:
-        return NewGrant(operation, _replaced(operation, state.by_lock(replaced_lock), now))
-    if operation.ticket is None or state.is_ticket_spent(operation.ticket.key):  # 4.
+    if replaces is not None:
+        return NewGrant(operation, replaces)
+    if operation.ticket is None or state.is_ticket_spent(operation.ticket.key):  # 5.
         raise Rejected("bad_ticket", "a ticket makes one grant", status=403)
     if state.is_tag_used(operation.tag_hash):
         # Two grants with one tag_key would share their numbers, and each recipient could count the other's events.
@@ -142,7 +144,7 @@ def admit_repeat(operation: RepeatOperation, state: State) -> Granted:
 
 
 def _replaced(operation: GrantOperation, old: GrantRow | None, now: int) -> GrantRow:
-    """Step 5. `intake` has compared T' with the old T."""
+    """Step 3. `intake` has compared T' with the old T."""
     if old is None or old.revoked or now >= old.not_after:
         raise Rejected("revoked", "the grant to be refreshed is over", status=410)
     if old.version > 1 and now < old.granted_at + REFRESH_INTERVAL:

@@ -25,6 +25,8 @@ from protocol.errors import Rejected, Unavailable
 from protocol.merkle import EMPTY_ROOT
 from service.database import immediate, snapshot
 
+LOCK_MOVED = "lock_moved"
+"""Code of the one refusal after which a process never signs again."""
 _metadata = MetaData()
 _lock = Table(
     "global_lock",
@@ -89,5 +91,5 @@ class GlobalLock:
                 .values(size=size, root=root, time=time, note=note)
             )
             if moved.rowcount != 1:
-                raise Unavailable("lock_moved", "another process has signed a tree of this log")
+                raise Unavailable(LOCK_MOVED, "another process has signed a tree of this log")
         return Locked(size, root, time, note)

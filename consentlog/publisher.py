@@ -13,7 +13,7 @@ from typing import Any
 
 from consentlog import crash
 from consentlog.client import WitnessClient
-from consentlog.lock import GlobalLock, Locked
+from consentlog.lock import LOCK_MOVED, GlobalLock, Locked
 from consentlog.operations import RevocationOperation
 from consentlog.publish import COSIGN_INTERVAL, Committed, Published, is_whole_quorum
 from consentlog.tree import Tree
@@ -72,6 +72,7 @@ class Publisher(Thread):
         self._wake = Event()
         self._stopping = Event()
         self._has_heard_quorum = False
+        self._is_superseded = False
         self._clients: dict[str, tuple[TrustedWitness, WitnessClient]] = {}
         self._pool = ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="witness")
 
@@ -85,9 +86,9 @@ class Publisher(Thread):
         self._wake.set()
 
     def run(self) -> None:
-        """Publish until stopped. A lock that somebody else moved ends the thread: this log never signs again."""
+        """Publish until stopped. When somebody else has moved the lock this log stops, for good."""
         try:
-            while not self._stopping.is_set():
+            while not self._stopping.is_set() and not self._is_superseded:
                 started = monotonic()
                 if self._try_round():
                     self._wake.wait(max(0.0, COSIGN_INTERVAL - (monotonic() - started)))
@@ -96,6 +97,7 @@ class Publisher(Thread):
                 self._wake.clear()
         finally:
             self.is_ready = False
+            self._writer.room.close()
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _try_round(self) -> bool:
@@ -103,8 +105,7 @@ class Publisher(Thread):
         try:
             self._round()
         except RegieError as error:
-            if error.code == "lock_moved":
-                raise
+            self._is_superseded = error.code == LOCK_MOVED
             log_event("consentlog", "not_published", code=error.code)
             return False
         return True
@@ -161,7 +162,7 @@ class Publisher(Thread):
                 self._locked, committed.size, committed.root, self._writer.time(), self._note
             )
         elif (committed.size, committed.root) != (self._locked.size, self._locked.root):
-            raise Unavailable("lock_moved", "the committed tree is not the one that was signed")
+            raise Unavailable(LOCK_MOVED, "the committed tree is not the one that was signed")
         crash.point("after_lock")
         note = sign_checkpoint(Checkpoint(self._origin, committed.size, committed.root), [self._signer])
         crash.point("after_sign")

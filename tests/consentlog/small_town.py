@@ -1,7 +1,7 @@
 """A log with a plain witness and an auditing cosigner in one process, their wires to cut, and a clock to move.
 
-Import as `from tests.consentlog.small_town import SmallTown`. The witnesses are `service.witness` with the rules of
-`protocol.witness` and `protocol.replay`; the parties are wallet and agency in a few lines, over the log's real web.
+Import as `from tests.consentlog.small_town import SmallTown`. The witnesses are `service.witness` with the rules
+of `protocol.witness` and `protocol.replay`; wallet and agency are a few lines each, over the log's real web.
 """
 
 import os
@@ -175,7 +175,7 @@ class SmallTown:
     """Everybody. `start` and `crash` the log as often as you like: its home stays."""
 
     def __init__(self, folder: Path, *, threshold: str = "all") -> None:
-        self.clock = HandClock()
+        self.clock, self.witness_clock = HandClock(), HandClock()
         self.wires = Wires()
         self.folder = folder
         self.home = Home(folder / "log")
@@ -216,7 +216,7 @@ class SmallTown:
             (AUDITOR_NAME, builders.AUDITOR_KEY, self.cosigner.before_cosign),
         ):
             signer = NoteSigner(name, key, SignatureType.COSIGNATURE)
-            witness = Witness(engine_for("sqlite://"), signer, self.clock, key_of, before_cosign=hook)
+            witness = Witness(engine_for("sqlite://"), signer, self.witness_clock, key_of, before_cosign=hook)
             app = self.cosigner.web(witness) if hook else make_app("consentlog")
             if hook is None:
                 app.register_blueprint(witness_blueprint(witness))
@@ -236,6 +236,21 @@ class SmallTown:
         if self.node is not None:
             self.node.stop()
             self.node = self.app = None
+
+    def advance(self, seconds: int) -> None:
+        """Time passes, and the witnesses cosign again."""
+        self.clock.time += seconds
+        self.witness_clock.time = self.clock.time
+        node = self.node
+        assert node is not None
+        node.publisher.wake()
+        wait_until(lambda: node.published.is_fresh(self.clock.now()))
+
+    def settle(self) -> None:
+        """Until everything that is committed is published."""
+        node = self.node
+        assert node is not None
+        wait_until(lambda: node.published.size == node.tree.size)
 
     @contextmanager
     def running(self, **options: Any) -> Iterator["SmallTown"]:
@@ -333,6 +348,7 @@ class SmallTown:
         return self.parsed(self.post_revocation(given.r), RevocationAnswer)
 
     def events(self, given: Given) -> EventsAnswer:
+        self.settle()
         path = f"/v1/grants/{given.answer.slot}/events"
         return self.parsed(self.send("GET", path, headers=given.view), EventsAnswer)
 
@@ -382,7 +398,8 @@ class SmallTown:
         """What the agency holds of the grant that a READ is about; here from the log's own rows."""
         assert self.node is not None
         stored = self.node.grant_of(sent.read.slot)
-        assert stored is not None and stored.terms is not None
+        assert stored is not None
+        assert stored.terms is not None
         row = queries.openings_between(self.node.engine, stored.row.index, stored.row.index + 1, 1)[0]
         return GrantOpening(LOG_ORIGIN, stored.row.lock, grant_opening(stored.terms), row.opening_key)
 
