@@ -24,12 +24,12 @@ def three_lies(town: Town, tell: Teller) -> None:
     """
     villain = steal(town)
     witnesses = [town.urls["witness"], town.urls["cosigner"]]
-    url = villain.serve()
+    villain.serve(town.urls["log"])
     try:
-        tell.say("Now the log lies. Somebody stole its key and serves a history of their own.")
-        fork(town, villain, witnesses, url, tell)
-        late_read(town, villain, witnesses, url, tell)
-        hidden_revocation(town, villain, witnesses, url, tell)
+        tell.say("Now the log lies. Somebody stole its key and serves a history of their own at its address.")
+        fork(town, villain, witnesses, tell)
+        late_read(town, villain, witnesses, tell)
+        hidden_revocation(town, villain, witnesses, tell)
     finally:
         villain.close()
 
@@ -44,44 +44,42 @@ def steal(town: Town) -> LyingLog:
     return villain
 
 
-def fork(town: Town, villain: LyingLog, witnesses: list[str], url: str, tell: Teller) -> None:
+def fork(town: Town, villain: LyingLog, witnesses: list[str], tell: Teller) -> None:
     """Lie 1."""
     honest = list(villain.leaves)
-    villain.change(0)
+    villain.change(villain.openings[0]["index"])
     villain.sign()
     refusals = [villain.ask_cosignature(witness, villain.honest_size) for witness in witnesses]
-    expect(town, url, "forked", tell, f"A forked tree: an old entry was changed; the witnesses say {refusals}.")
+    expect(town, "forked", tell, f"A forked tree: an old entry was changed; the witnesses say {refusals}.")
     if "cosigned" in refusals:
         raise AssertionError("a fork must not be cosigned")
     villain.leaves = honest
 
 
-def late_read(town: Town, villain: LyingLog, witnesses: list[str], url: str, tell: Teller) -> None:
+def late_read(town: Town, villain: LyingLog, witnesses: list[str], tell: Teller) -> None:
     """Lie 2."""
     refused = next(opening for opening in villain.openings if opening["type"] == "refusal")
     villain.read_after_revocation(refused)
     villain.add_head()
     villain.sign()
     answers = [villain.ask_cosignature(witness, villain.honest_size) for witness in witnesses]
-    expect(town, url, "read_after_revocation", tell, f"A read after the revocation: the witnesses say {answers}.")
+    expect(town, "read_after_revocation", tell, f"A read after the revocation: the witnesses say {answers}.")
 
 
-def hidden_revocation(town: Town, villain: LyingLog, witnesses: list[str], url: str, tell: Teller) -> None:
+def hidden_revocation(town: Town, villain: LyingLog, witnesses: list[str], tell: Teller) -> None:
     """Lie 3."""
     size = len(villain.leaves)
     villain.add_head(hide_revocations=True)
     villain.sign()
     answers = [villain.ask_cosignature(witness, size) for witness in witnesses]
-    expect(
-        town, url, "replay_head_status", tell, f"A hidden revocation: witness and auditing cosigner say {answers}."
-    )
+    expect(town, "replay_head_status", tell, f"A hidden revocation: witness and auditing cosigner say {answers}.")
     if answers[-1] == "cosigned":
         raise AssertionError("an auditing cosigner must refuse a hidden revocation")
 
 
-def expect(town: Town, url: str, code: str, tell: Teller, words: str) -> None:
+def expect(town: Town, code: str, tell: Teller, words: str) -> None:
     """The auditor must end with 1 and name the lie."""
-    findings = town.audit(url, expect=1).answer["findings"]
+    findings = town.audit(expect=1).answer["findings"]
     found = [finding["code"] for finding in findings]
     if code not in found:
         raise AssertionError(f"the auditor did not find {code}: {json.dumps(findings)}")

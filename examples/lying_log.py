@@ -107,7 +107,7 @@ class LyingLog:
             self.note += fetch(f"{witness}/add-checkpoint", body=body).decode()
         except urllib.error.HTTPError as error:
             text = error.read().decode()
-            return str(json.loads(text)["code"]) if text.startswith("{") else f"status {error.code}"
+            return str(json.loads(text)["code"]) if text.startswith("{") else f"refused with {error.code}"
         return "cosigned"
 
     def sign_line(self) -> str:
@@ -141,11 +141,10 @@ class LyingLog:
 
     # -- serving -----------------------------------------------------------------------------------------------
 
-    def serve(self) -> str:
-        """Serve on a free port of this machine; the URL."""
-        self._server = ThreadingHTTPServer(("localhost", 0), _handler(self))
+    def serve(self, url: str) -> None:
+        """Take the honest log's place at `url` on this machine."""
+        self._server = ThreadingHTTPServer(("127.0.0.1", int(url.rpartition(":")[2])), _handler(self))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return f"http://localhost:{self._server.server_address[1]}"
 
     def close(self) -> None:
         """Stop serving."""

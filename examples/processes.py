@@ -101,13 +101,18 @@ class Server:
         self.kill()
 
     def kill(self) -> None:
-        """SIGKILL the whole group: the main process alone would leave a worker answering."""
+        """SIGKILL the whole group, and see that nothing listens any more. Raises `CommandFailed` if it does."""
         if self.process is None:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.process = None
+        deadline = time.monotonic() + STOP_SECONDS
+        while not is_port_dead(self.url):
+            if time.monotonic() > deadline:
+                raise CommandFailed(f"{self.name} still answers though its process group was killed")
+            time.sleep(0.01)
 
 
 def is_answering(url: str) -> bool:
