@@ -225,8 +225,8 @@ def _read(der: bytes) -> _Certificate:
         raise Rejected("bad_certificate", f"a certificate is at most {MAX_CERTIFICATE_BYTES} bytes")
     with _hostile_input():
         certificate = x509.load_der_x509_certificate(der)
-        if certificate.version is not x509.Version.v3:
-            raise Rejected("bad_certificate", "only X.509 version 3 is accepted")
+        if certificate.version is not x509.Version.v3 or certificate.serial_number <= 0:
+            raise Rejected("bad_certificate", "only X.509 version 3 with a positive serial number is accepted")
         if certificate.signature_algorithm_oid != SignatureAlgorithmOID.ECDSA_WITH_SHA256:
             raise Rejected("bad_certificate", "only certificates signed with ECDSA and SHA-256 are accepted")
         key = es256_public_from(certificate.public_key())

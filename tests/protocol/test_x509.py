@@ -259,6 +259,16 @@ def test_larger_certificates_are_refused_unread() -> None:
     refused("bad_certificate", [large], [root()])
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+def test_serial_number_is_positive() -> None:
+    """RFC 5280 section 4.1.2.2; the first INTEGER after the version is the serial number."""
+    good = x509.make_root(ROOT_KEY, "root", serial=0x55, not_before=BEFORE, not_after=AFTER)
+    assert x509.subject_name(good)
+    for serial in (b"\x00", b"\x85"):
+        with pytest.raises(Rejected, match="bad_certificate"):
+            x509.subject_name(good.replace(b"\x02\x01\x55", b"\x02\x01" + serial, 1))
+
+
 def test_trailing_bytes_are_refused() -> None:
     refused("bad_certificate", [leaf() + b"\0"], [root()])
 
@@ -293,6 +303,7 @@ def test_issuer_and_subject_names_meet() -> None:
     assert x509.issuer_name(b.AGENCY.leaf) == x509.subject_name(b.AGENCY.root)
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @settings(max_examples=300)
 @given(spoiled_bytes(b.ISSUER.leaf))
 def test_spoiled_leaf_raises_nothing_but_rejected(der: bytes) -> None:
@@ -302,6 +313,7 @@ def test_spoiled_leaf_raises_nothing_but_rejected(der: bytes) -> None:
         x509.verify_chain([der], [b.ISSUER.root], b.NOW)
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @settings(max_examples=150)
 @given(spoiled_bytes(b.ISSUER.root))
 def test_spoiled_root_raises_nothing_but_rejected(der: bytes) -> None:
