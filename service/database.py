@@ -126,10 +126,15 @@ def immediate(engine: Engine) -> Iterator[Connection]:
         except BaseException:
             transaction.rollback()
             raise
-        if engine.dialect.name == "postgresql":
-            _commit_on_standbys(connection, transaction)
-        else:
-            transaction.commit()
+        try:
+            if engine.dialect.name == "postgresql":
+                _commit_on_standbys(connection, transaction)
+            else:
+                transaction.commit()
+        except DBAPIError:
+            # A commit that failed can leave its transaction open, with the write lock: close the connection.
+            connection.invalidate()
+            raise
 
 
 def _commit_on_standbys(connection: Connection, transaction: RootTransaction) -> None:
