@@ -22,6 +22,7 @@ def main_story(town: Town, tell: Teller) -> None:
         "agency", "verifier", "read", ask["id"], "--only", "postcode", "--case", "Z-2026-0042"
     ).answer
     tell.say(f"The agency reads exactly one attribute of the three: {read['values']} (log entry {read['index']}).")
+    tell.say(f"The register's warnings travel with it: {read['flags']}.")
     events = town.regie("resident", "wallet", "history").answer["events"]
     seen = [event for event in events if event["kind"] == "read"]
     tell.say(f"The resident's history names the read, verified in the log: {seen[-1]['attributes']}.")

@@ -65,7 +65,8 @@ _FLAGS = (
     Attribute("inOnderzoek", MEDIUM, "Gegevens in onderzoek", "Data under investigation"),
     Attribute("opschorting", MEDIUM, "Opschorting van de bijhouding", "Suspension of the record"),
 )
-_FLAG_NAMES = tuple(flag.name for flag in _FLAGS)
+FLAG_NAMES = tuple(flag.name for flag in _FLAGS)
+"""Go with every attribute: secrecy, what is under investigation, suspension of the record."""
 
 _PERSOON = CredentialType(
     vct="urn:regie:nl:persoon:1",
@@ -90,7 +91,7 @@ _PERSOON = CredentialType(
         Attribute("leeftijdBoven65", SMALL, "65 jaar of ouder", "Aged 65 or over"),
         *_FLAGS,
     ),
-    flags=_FLAG_NAMES,
+    flags=FLAG_NAMES,
     digest_count=20,
 )
 
@@ -115,7 +116,7 @@ _ADRES = CredentialType(
         Attribute("soort", SMALL, "Soort adres", "Kind of address"),
         *_FLAGS,
     ),
-    flags=_FLAG_NAMES,
+    flags=FLAG_NAMES,
     digest_count=20,
 )
 
@@ -131,7 +132,7 @@ _GEZIN = CredentialType(
         Attribute("ouders", LARGE, "Ouders", "Parents"),
         *_FLAGS,
     ),
-    flags=_FLAG_NAMES,
+    flags=FLAG_NAMES,
     digest_count=12,
 )
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from protocol.attributes import FLAG_NAMES
 from protocol.canonical import parse_object, to_builtins
 from protocol.errors import Rejected
 from protocol.keys import parse_jwk
@@ -259,10 +260,18 @@ def read(
     if not case:
         raise click.UsageError("say which case this is for: --case N")
     opened = read_grant(desk, grant_id, only, Purpose(case, officer or getpass.getuser(), channel, zone))
-    data: dict[str, Any] = {"values": opened.values, "index": opened.index, "n": opened.n}
+    values, flags = _apart(opened.values)
+    data: dict[str, Any] = {"values": values, "flags": flags, "index": opened.index, "n": opened.n}
     if opened.gaps:
         data["gaps"] = list(opened.gaps)
-    emit(ctx, f"{_lines(opened.values)}\n\nEntry {opened.index} in the log, reading {opened.n + 1}", data)
+    told = f"{_lines(values)}\n\nThe register adds:\n{_lines(flags)}"
+    emit(ctx, f"{told}\n\nEntry {opened.index} in the log, reading {opened.n + 1}", data)
+
+
+def _apart(opened: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was read, and the register flags that travel with every attribute (protocol section 2)."""
+    flags = {name: value for name, value in opened.items() if name.rpartition(".")[2] in FLAG_NAMES}
+    return {name: value for name, value in opened.items() if name not in flags}, flags
 
 
 def _lines(values: dict[str, Any]) -> str:

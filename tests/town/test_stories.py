@@ -43,7 +43,7 @@ def test_demo_tells_the_whole_story_and_catches_each_lie_by_name() -> None:
     ("module", "words"),
     [
         ("moving_house", ["refused: reads_spent", "stopped: revoked", "policy ok"]),
-        ("debt_help", ["refused: out_of_scope", "refused: revoked", "policy ok"]),
+        ("debt_help", ["refused: other_case", "refused: revoked", "policy ok"]),
     ],
 )
 def test_example_runs(module: str, words: list[str]) -> None:
