@@ -119,6 +119,13 @@ def test_log_cannot_release_without_an_entry() -> None:
     assert outcome(at.open, token, change(honest, opening_key=OTHER), standing) == "bad_inclusion"
 
 
+def test_entry_cannot_stand_before_its_grant() -> None:
+    at = town()
+    token, released, standing = read(at)
+    for grant_index in (released.index, released.index + 1):
+        assert outcome(at.open, token, released, replace(standing, grant_index=grant_index)) == "wrong_read"
+
+
 def test_entry_under_an_older_checkpoint_than_the_light_check_is_refused() -> None:
     at = town()
     first = at.make_read(POSTCODE)

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
-from protocol.canonical import b64u_encode, sha256
+from protocol.canonical import b64u_encode, parse_object, sha256
 from protocol.errors import Rejected
+from protocol.jws import sign_jws
 from protocol.reading import (
     MAX_TICKET_BYTES,
     TICKET_LIFETIME,
+    TICKET_TYPE,
     ResidentMessage,
     open_release,
     parse_message,
@@ -18,7 +20,7 @@ from protocol.reading import (
     verify_resident_message,
     verify_ticket,
 )
-from tests.protocol import builders
+from tests.protocol import builders, granting
 from tests.protocol.builders import AGENCY, AGENCY_ID, DAY, HOLDER, NOW
 from tests.protocol.granting import (
     POSTCODE,
@@ -157,6 +159,20 @@ def test_agencys_message_is_signed_as_reads_are(kind: str, more: dict[str, Any])
 )
 def test_message_of_bad_form_is_refused(kind: str, more: dict[str, Any]) -> None:
     assert outcome(parse_message, sign_message(message(kind, **more), AGENCY.key, AGENCY.x5c)) == "bad_message"
+
+
+def test_ticket_has_a_largest_size() -> None:
+    payload = parse_object(granting.parse_jws_payload(ticket()))
+    for filler, code in ((MAX_TICKET_BYTES // 2, None), (MAX_TICKET_BYTES, "bad_ticket")):
+        header = {"x5c": AGENCY.x5c, "kid": "k" * filler}
+        token = sign_jws(payload, AGENCY.key, typ=TICKET_TYPE, header=header)
+        assert outcome(verify_ticket, token, AGENCY_ENTRY, TERMS, NOW) == code
+
+
+def test_agencys_message_from_the_future_is_stale() -> None:
+    for iat, code in ((NOW + 61, "stale"), (NOW + 60, None)):
+        token = sign_message(message("erased", iat=iat), AGENCY.key, AGENCY.x5c)
+        assert outcome(verify_agency_message, token, AGENCY_ENTRY, NOW) == code
 
 
 def test_message_from_the_future_is_stale_and_an_old_one_is_not() -> None:
