@@ -21,7 +21,7 @@ from consentlog import queries
 from consentlog.config import make_log
 from consentlog.node import Node
 from consentlog.web import make_web
-from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, sha256
+from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, parse_struct, sha256
 from protocol.checkpoint import VerifiedCheckpoint
 from protocol.consent_api import (
     CosignerRevocationRequest,
@@ -48,10 +48,10 @@ from protocol.revocation_code import lock_for, revocation_secret, view_hash, vie
 from protocol.seal import KemPrivate
 from protocol.terms import Terms, with_flag_digests
 from protocol.tiles import TILE_WIDTH, entries_path, parse_entries, tile_width
-from protocol.trust_list import sign_trust_list
+from protocol.trust_list import TrustedLog, sign_trust_list
 from protocol.witness import WitnessState
 from service.app import json_response, make_app, read_json
-from service.database import engine_for
+from service.database import engine_for, sqlite_url
 from service.fetch import Answer, Fetcher
 from service.home import Home
 from service.witness import Witness, witness_blueprint
@@ -172,7 +172,7 @@ class Sent:
 
 
 class SmallTown:
-    """Everybody. `start` and `crash` the log as often as you like: its home stays."""
+    """Everybody. The homes stay in `folder`: a second town there goes on with the same log and witnesses."""
 
     def __init__(self, folder: Path, *, threshold: str = "all") -> None:
         self.clock, self.witness_clock = HandClock(), HandClock()
@@ -180,7 +180,22 @@ class SmallTown:
         self.folder = folder
         self.home = Home(folder / "log")
         self.trust_list = folder / "trust-list.jwt"
-        self.entry = make_log(
+        is_new = not self.home.path.exists()
+        self.entry = self._make_log() if is_new else parse_struct(self.home.read("entry.json"), TrustedLog)
+        self.policy = (
+            builders.log_policy()
+            .replace(builders.vkey(LOG_ORIGIN, builders.LOG_KEY), self.entry.vkey)
+            .replace("group all all", f"group all {threshold}")
+        )
+        if is_new:
+            self.publish_trust()
+        self.cosigner = Cosigner(self.wires)
+        self._add_witnesses()
+        self.node: Node | None = None
+        self.app: Flask | None = None
+
+    def _make_log(self) -> TrustedLog:
+        return make_log(
             self.home,
             url=LOG_URL,
             origin=LOG_ORIGIN,
@@ -189,16 +204,6 @@ class SmallTown:
             random=os.urandom,
             now=NOW,
         )
-        self.policy = (
-            builders.log_policy()
-            .replace(builders.vkey(LOG_ORIGIN, builders.LOG_KEY), self.entry.vkey)
-            .replace("group all all", f"group all {threshold}")
-        )
-        self.publish_trust()
-        self.cosigner = Cosigner(self.wires)
-        self._add_witnesses()
-        self.node: Node | None = None
-        self.app: Flask | None = None
 
     def publish_trust(self, version: int = 1, **changes: Any) -> None:
         logs = [msgspec.structs.replace(self.entry, policy=self.policy)]
@@ -216,7 +221,8 @@ class SmallTown:
             (AUDITOR_NAME, builders.AUDITOR_KEY, self.cosigner.before_cosign),
         ):
             signer = NoteSigner(name, key, SignatureType.COSIGNATURE)
-            witness = Witness(engine_for("sqlite://"), signer, self.witness_clock, key_of, before_cosign=hook)
+            store = engine_for(sqlite_url(self.folder / f"{name}.db"))
+            witness = Witness(store, signer, self.witness_clock, key_of, before_cosign=hook)
             app = self.cosigner.web(witness) if hook else make_app("consentlog")
             if hook is None:
                 app.register_blueprint(witness_blueprint(witness))
