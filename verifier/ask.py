@@ -193,12 +193,9 @@ def _element(
     random: Callable[[int], bytes],
 ) -> ConsentElement:
     """The consent element; it is signed by a credential that the resident cannot leave out, if there is one."""
-    needed = {(claim.vct, claim.path[0]) for claim in service.claims if claim.needed}
-    needed_types = {vct for vct, _ in needed}
-    claims = [
-        ElementClaim(place.credential, [place.name], _is_needed(place, needed, needed_types)) for place in places
-    ]
-    signing = next((place for place in places if place.vct in needed_types), places[0])
+    needed = _needed(service, places)
+    claims = [ElementClaim(place.credential, [place.name], place in needed) for place in places]
+    signing = next((place for place in places if place in needed), places[0])
     term = service.longest_term if wish.days is None else min(wish.days * DAY, service.longest_term)
     case = None if wish.case is None or case_salt is None else salted_hash(case_salt, wish.case)
     element = {
@@ -222,10 +219,14 @@ def _element(
     return convert({name: value for name, value in element.items() if value is not None}, ConsentElement)
 
 
-def _is_needed(place: Place, needed: set[tuple[str, str]], needed_types: set[str]) -> bool:
-    """As registered; a flag is needed with a needed attribute of its credential, else it goes with the rest."""
-    is_flag = place.name in credential_type(place.vct).flags
-    return (place.vct, place.name) in needed or (is_flag and place.vct in needed_types)
+def _needed(service: Service, places: Sequence[Place]) -> set[Place]:
+    """As registered; but a flag is needed only where an attribute of its credential is, whatever the registration
+    says: else a resident could not leave out a credential of which nothing is needed.
+    """
+    registered = {(claim.vct, claim.path[0]) for claim in service.claims if claim.needed}
+    flags = {place for place in places if place.name in credential_type(place.vct).flags}
+    needed = {place for place in places if place not in flags and (place.vct, place.name) in registered}
+    return needed | {flag for flag in flags if any(place.vct == flag.vct for place in needed)}
 
 
 def _ticket(office: Office, service: Service, *, now: int, random: Callable[[int], bytes]) -> str:

@@ -57,9 +57,11 @@ def _oauth_errors(view: View[P]) -> View[P]:
         except Unavailable:
             raise
         except RegieError as error:
-            status = error.status if error.status in (404, 410, 413, 415, 429) else 400
+            is_kept = error.status in (404, 413, 415, 429) or error.code == "request_ended"
             description = f"{error.code}: {error.detail}"
-            return json_response({"error": "invalid_request", "error_description": description}, status)
+            return json_response(
+                {"error": "invalid_request", "error_description": description}, error.status if is_kept else 400
+            )
 
     return answered
 
