@@ -7,7 +7,7 @@ request open and the store as it was.
 from msgspec import json
 
 from protocol.canonical import b64u_decode, b64u_encode, is_equal
-from protocol.checkpoint import ChunkProof, VerifiedCheckpoint
+from protocol.checkpoint import ChunkProof, VerifiedStanding
 from protocol.consent import StandingAnswer, verify_consent
 from protocol.direct_post import ResponseObject, WalletError, decrypt_response, parse_response_form
 from protocol.errors import Rejected
@@ -18,7 +18,7 @@ from protocol.standing import VerifiedStandingGrant, verify_refresh
 from protocol.terms import check_terms, terms_hash
 from protocol.trust_list import TrustList
 from verifier.desk import Desk
-from verifier.grants import NewGrant, StoredGrant
+from verifier.grants import StoredGrant
 from verifier.requests import StoredRequest
 from verifier.verify import (
     LogTrust,
@@ -97,27 +97,25 @@ def _accept_standing(desk: Desk, stored: StoredRequest, answer: StandingAnswer, 
     log = desk.log_trust(trust)
     asked = desk.asked(trust, request, wanted)
     grant = verify_grant(answer, asked, trust=trust, kem=request.kem, log=log, now=now)
-    binding = terms_hash(answer.terms)
     if stored.state == "answered":
-        if stored.binding is None or not is_equal(stored.binding, binding):
+        if stored.binding is None or not is_equal(stored.binding, terms_hash(answer.terms)):
             raise Rejected("already_answered", "this request has been answered")
         return None
-    checkpoint = _check_now(desk, grant, trust, log, request.service, now)
+    standing = _check_now(desk, grant, trust, log, request.service, now)
     code = b64u_encode(desk.parts.random(16))
-    new = NewGrant(answer, wanted, grant.grant_index)
-    desk.store.grants.add(request.id, new, checkpoint, code=code, binding=binding, now=now)
+    desk.store.grants.add(request.id, grant, standing, code=code, now=now)
     return _redirect(desk, stored, code)
 
 
 def _check_now(
     desk: Desk, grant: VerifiedStandingGrant, trust: TrustList, log: LogTrust, service: str, now: int
-) -> VerifiedCheckpoint:
+) -> VerifiedStanding:
     """What only the network knows: the status of the credentials, and that the grant stands in the log today."""
     check_statuses(
         desk.statuses(grant.consent.credentials, trust, now),
         accept_undetermined=desk.accepts_undetermined(service),
     )
-    return desk.current_standing(grant.answer, grant.grant_index, log, now).checkpoint
+    return desk.current_standing(grant.answer, grant.grant_index, log, now)
 
 
 def accept_refresh(desk: Desk, grant_id: str, response: ResponseObject) -> None:
@@ -142,9 +140,8 @@ def accept_refresh(desk: Desk, grant_id: str, response: ResponseObject) -> None:
     consent = verify_consent(old.answer, asked, trust=trust, now=old.received, fresh=False)
     verify_refresh(VerifiedStandingGrant(old.answer, consent, old.grant_index), grant)  # 3.
     _check_replaced(desk, old, log, now)  # 4.
-    checkpoint = _check_now(desk, grant, trust, log, old.request.service, now)  # 5.
-    new = NewGrant(answer, old.request_hash, grant.grant_index)
-    desk.store.grants.replace(old, new, checkpoint, now=now)
+    standing = _check_now(desk, grant, trust, log, old.request.service, now)  # 5.
+    desk.store.grants.replace(old, grant, standing, now=now)
 
 
 def _check_replaced(desk: Desk, old: StoredGrant, log: LogTrust, now: int) -> None:

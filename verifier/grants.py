@@ -2,14 +2,18 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from protocol.canonical import canonical_bytes, parse_object, parse_struct
-from protocol.checkpoint import VerifiedCheckpoint
+from protocol.canonical import b64u_decode, canonical_bytes, parse_object, parse_struct
+from protocol.checkpoint import VerifiedStanding
 from protocol.consent import StandingAnswer
 from protocol.errors import Rejected
 from protocol.presentation import MAX_SEALED_BYTES, RegieSealed
+from protocol.standing import VerifiedStandingGrant
+from protocol.terms import terms_hash
 from verifier.ask import Request
 from verifier.requests import close_request, request_of
 from verifier.seen import keep_checkpoint
@@ -36,15 +40,6 @@ class StoredGrant:
         return self.answer.sealed.slot
 
 
-@dataclass(frozen=True)
-class NewGrant:
-    """What `answer_with_grant` stores; made from a `VerifiedStandingGrant` only."""
-
-    answer: StandingAnswer
-    request_hash: bytes
-    grant_index: int
-
-
 class Grants:
     """Each method is one transaction."""
 
@@ -52,40 +47,30 @@ class Grants:
         self._file = file
 
     def add(
-        self,
-        request_id: str,
-        grant: NewGrant,
-        checkpoint: VerifiedCheckpoint,
-        *,
-        code: str,
-        binding: bytes,
-        now: int,
+        self, request_id: str, grant: VerifiedStandingGrant, standing: VerifiedStanding, *, code: str, now: int
     ) -> None:
-        """Store a verified grant, end its request and keep the checkpoint, in one transaction.
+        """Store a verified grant, end its request and keep the log's checkpoint, in one transaction.
 
         Raises `Rejected`: `already_answered`, `grant_known` when its slot, lock or tag_key is another grant's.
         """
-        try:
-            with self._file.writing() as db:
-                close_request(db, request_id, code, binding, now)
-                _insert_grant(db, request_id, grant, now)
-                keep_checkpoint(db, checkpoint)
-        except sqlite3.IntegrityError as error:
-            raise Rejected("grant_known", "slot, lock or tag key belong to another grant") from error
+        with _unique(), self._file.writing() as db:
+            close_request(db, request_id, code, terms_hash(grant.answer.terms), now)
+            _insert_grant(db, request_id, grant, now)
+            keep_checkpoint(db, standing.checkpoint)
 
-    def replace(self, old: StoredGrant, grant: NewGrant, checkpoint: VerifiedCheckpoint, *, now: int) -> None:
+    def replace(
+        self, old: StoredGrant, grant: VerifiedStandingGrant, standing: VerifiedStanding, *, now: int
+    ) -> None:
         """A verified refresh takes the place of `old`. Raises `Rejected`: `grant_known`, `already_answered`."""
-        try:
-            with self._file.writing() as db:
-                changed = db.execute(
-                    "UPDATE grants SET state = 'replaced' WHERE slot = ? AND state <> 'replaced'", (old.slot,)
-                )
-                if changed.rowcount != 1:
-                    raise Rejected("already_answered", "this grant has been refreshed")
-                _insert_grant(db, old.id, grant, now)
-                keep_checkpoint(db, checkpoint)
-        except sqlite3.IntegrityError as error:
-            raise Rejected("grant_known", "slot, lock or tag key belong to another grant") from error
+        with _unique(), self._file.writing() as db:
+            # Without the state in the WHERE, two refreshes verified side by side would both stand.
+            changed = db.execute(
+                "UPDATE grants SET state = 'replaced' WHERE slot = ? AND state <> 'replaced'", (old.slot,)
+            )
+            if changed.rowcount != 1:
+                raise Rejected("already_answered", "this grant has been refreshed")
+            _insert_grant(db, old.id, grant, now)
+            keep_checkpoint(db, standing.checkpoint)
 
     def all(self) -> list[StoredGrant]:
         """Current versions, the newest first."""
@@ -115,17 +100,29 @@ _GRANTS = (
 )
 
 
-def _insert_grant(db: sqlite3.Connection, request_id: str, grant: NewGrant, now: int) -> None:
+@contextmanager
+def _unique() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise _known() from error
+
+
+def _known() -> Rejected:
+    return Rejected("grant_known", "slot, lock or tag key belong to another grant")
+
+
+def _insert_grant(db: sqlite3.Connection, request_id: str, grant: VerifiedStandingGrant, now: int) -> None:
     terms = grant.answer.terms
     others = "SELECT 1 FROM grants WHERE tag_key = ? AND request <> ?"
     if db.execute(others, (terms.tag_key, request_id)).fetchone():
-        raise Rejected("grant_known", "slot, lock or tag key belong to another grant")
+        raise _known()
     db.execute(
         "INSERT INTO grants (request, version, slot, lock, tag_key, not_after, request_hash, vp_token, sealed,"
         " grant_index, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             request_id, terms.version, grant.answer.sealed.slot, terms.lock, terms.tag_key, terms.not_after,
-            grant.request_hash, json.dumps(dict(grant.answer.vp_token)),
+            b64u_decode(terms.request_hash), json.dumps(dict(grant.answer.vp_token)),
             canonical_bytes(grant.answer.sealed).decode(), grant.grant_index, now,
         ),
     )  # fmt: skip

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from msgspec import json
-
-from protocol.canonical import JsonValue, parse_object, to_builtins
+from protocol.canonical import JsonValue, parse_object
 from protocol.consent import Asked, CredentialStatus, verify_consent
 from protocol.consent_api import ReadAnswer
 from protocol.errors import Rejected
@@ -82,15 +80,7 @@ def read_grant(desk: Desk, grant_id: str, only: Sequence[str], purpose: Purpose)
         released = _send(desk, context, pending)
     used = desk.store.reads.used_numbers(context.grant.answer.terms.tag_key, but=pending.read_id)
     reading = _open(desk, context, pending, released, used)  # 4.
-    outcome = {
-        "n": reading.n,
-        "leaf_index": reading.index,
-        "opening_key": released.opening_key,
-        "proof": released.proof,
-        "evidence": json.encode(to_builtins(released.evidence)).decode(),
-        "statuses": json.encode(context.statuses).decode(),
-    }
-    desk.store.reads.finish(pending.read_id, outcome, reading.standing.checkpoint)  # 5.
+    desk.store.reads.finish(pending, reading, released)  # 5.
     gaps = tuple(missing_numbers([*used, reading.n]))
     return Opened(reading_values(reading), reading.n, reading.index, gaps)
 

@@ -1,12 +1,13 @@
 """READs: kept before they are sent, with the one-use reply key that goes when the answer has been opened."""
 
 import sqlite3
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-from protocol.checkpoint import VerifiedCheckpoint
+from protocol.canonical import canonical_bytes
+from protocol.consent_api import ReadAnswer
 from protocol.errors import Rejected
 from protocol.reading import parse_read
+from protocol.standing import VerifiedReading
 from verifier.gate import PendingRead
 from verifier.grants import StoredGrant
 from verifier.seen import keep_checkpoint
@@ -59,21 +60,33 @@ class Reads:
                 (state, code, read_id),
             )
 
-    def finish(self, read_id: str, outcome: Mapping[str, Any], checkpoint: VerifiedCheckpoint) -> None:
+    def finish(self, pending: PendingRead, reading: VerifiedReading, released: ReadAnswer) -> None:
         """Spend n, keep proofs and checkpoint, forget the reply key: the last write before values are used.
 
-        `outcome`: n, leaf_index, opening_key, proof, evidence, statuses. The UNIQUE (tag_key, n) is what refuses a
-        number that the log counts twice, also between two processes. Raises `Rejected`: `read_number`.
+        The UNIQUE (tag_key, n) is what refuses a number that the log counts twice, also between two processes.
+        Raises `Rejected`: `read_number`; `read_ended` when another process gave the READ up meanwhile.
         """
+        values = {
+            "id": pending.read_id,
+            "n": reading.n,
+            "leaf_index": reading.index,
+            "opening_key": released.opening_key,
+            "proof": released.proof,
+            "evidence": canonical_bytes(released.evidence).decode(),
+            "statuses": canonical_bytes(reading.statuses).decode(),
+        }
         try:
             with self._file.writing() as db:
-                db.execute(
+                # Without the state in the WHERE, a value could leave under a READ of which nothing was kept.
+                changed = db.execute(
                     "UPDATE reads SET state = 'done', reply_seed = NULL, n = :n, leaf_index = :leaf_index,"
                     " opening_key = :opening_key, proof = :proof, evidence = :evidence, statuses = :statuses"
-                    " WHERE id = :id AND state IN ('pending', 'done')",
-                    {**outcome, "id": read_id},
+                    " WHERE id = :id AND (state = 'pending' OR state = 'done' AND n = :n)",
+                    values,
                 )
-                keep_checkpoint(db, checkpoint)
+                if changed.rowcount != 1:
+                    raise Rejected("read_ended", "this READ was given up meanwhile; read again")
+                keep_checkpoint(db, reading.standing.checkpoint)
         except sqlite3.IntegrityError as error:
             raise Rejected("read_number", "the log counts a number twice") from error
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from protocol.canonical import b64u_decode, canonical_bytes, sha256
+from protocol.consent_api import ReadAnswer
 from protocol.errors import Rejected, Unavailable
 from protocol.reading import parse_read
 from protocol.seal import KemPrivate
@@ -14,6 +15,7 @@ from protocol.terms import Context, salted_hash
 from tests.protocol import builders
 from tests.protocol.builders import ADRES, DAY, NOW
 from tests.verifier.agency import PURPOSE, Agency, Granted, Wallet
+from verifier.desk import Desk, Parts
 from verifier.gate import Purpose
 from verifier.reader import Opened, read_grant
 
@@ -285,3 +287,56 @@ def test_read_is_the_same_bytes_at_every_try(agency: Agency, wallet: Wallet) -> 
     agency.start()
     (again,) = agency.desk.store.reads.pending(made.sealed.slot)
     assert canonical_bytes(again.request) == first
+
+
+# --- two processes on one home ---------------------------------------------------------------------------
+
+
+def other_process(agency: Agency) -> Desk:
+    """Another `regie verifier` command in the same home."""
+    return Desk(agency.home, Parts(agency.clock, agency.net, builders.random_of("other process")))
+
+
+def test_two_processes_share_one_read_that_is_under_way(agency: Agency, wallet: Wallet) -> None:
+    rid, _ = granted(agency, wallet)
+    second = other_process(agency)
+
+    def meanwhile(answer: ReadAnswer) -> ReadAnswer:
+        agency.log.lie = lambda same: same
+        assert read_grant(second, rid, [], PURPOSE).n == 0
+        return answer
+
+    agency.log.lie = meanwhile
+    assert read(agency, rid).n == 0
+    assert len(set(agency.log.requests)) == 1
+    assert [row["state"] for row in rows(agency)] == ["done"]
+
+
+def test_read_that_another_process_gave_up_hands_on_no_value(agency: Agency, wallet: Wallet) -> None:
+    rid, _ = granted(agency, wallet)
+
+    def meanwhile(answer: ReadAnswer) -> ReadAnswer:
+        (pending,) = agency.desk.store.reads.pending(agency.desk.store.grants.get(rid).slot)
+        other_process(agency).store.reads.refuse(pending.read_id, "void", "share_mismatch")
+        return answer
+
+    agency.log.lie = meanwhile
+    refused(agency, rid, "read_ended")
+    agency.log.lie = lambda answer: answer
+    opened = read(agency, rid)
+    assert (opened.n, opened.gaps) == (1, (0,))
+
+
+def test_number_that_another_process_spent_is_refused_when_it_is_kept(
+    agency: Agency, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look before and the write after are two moments: the UNIQUE in the table decides."""
+    rid, _ = granted(agency, wallet)
+    assert read(agency, rid).n == 0
+    agency.log.next_n = 0
+    monkeypatch.setattr(agency.desk.store.reads, "used_numbers", lambda *_, **__: {})
+    refused(agency, rid, "read_number", "postcode")
+    assert [(row["n"], row["state"]) for row in rows(agency)] == [(0, "done"), (None, "pending")]
+    monkeypatch.undo()
+    refused(agency, rid, "read_number", "postcode")
+    assert [(row["n"], row["state"]) for row in rows(agency)] == [(0, "done"), (None, "void")]
