@@ -135,6 +135,7 @@ def test_qr_keeps_an_address_with_a_query_apart_from_the_code() -> None:
         "https://log.voorbeeld.example",
         PAPER_QR_PREFIX,
         PAPER_QR_PREFIX + "&code=" + "0" * 39 + "6",
+        "https%3A%2F%2Flog.example&code=" + "0" * 39 + "6",
         PAPER_QR_PREFIX + "javascript%3Aalert(1)&code=" + "0" * 39 + "6",
         PAPER_QR_PREFIX + "https://log.voorbeeld.example&code=" + "0" * 39 + "6",
         PAPER_QR_PREFIX + "https%3A%2F%2F%FF&code=" + "0" * 39 + "6",

@@ -67,6 +67,17 @@ def test_request_to_store_what_is_registered_for_viewing_is_over_asking() -> Non
     assert outcome(check_element, element(), granting.VCTS, builders.agency(), service) == "over_asking"
 
 
+def test_viewing_is_within_a_registration_for_viewing() -> None:
+    service = builders.service(mode="view")
+    check_element(element(mode="view"), granting.VCTS, builders.agency(), service)
+    within(terms(mode="view"), service, mode="view")
+    within(terms(mode="view"), mode="view")
+
+
+def test_agency_without_the_right_to_the_bsn_may_ask_the_rest() -> None:
+    check(element(), bsn_allowed=False)
+
+
 def test_agency_without_the_right_to_the_bsn_cannot_ask_it() -> None:
     asked = element(claims=[ElementClaim("persoon", ["burgerservicenummer"], True)])
     claims = [ServiceClaim(vct=PERSOON, path=["burgerservicenummer"], needed=True)]
