@@ -222,7 +222,10 @@ def _open(event: Event, leaf: _OwnLeaf, grant: OwnGrant, *, ended: bool) -> Veri
 
 
 def _read_event(event: Event, token: str, reason: str | None, grant: OwnGrant) -> VerifiedEvent:
-    read = verify_read(token, grant.agency, None).read
+    try:
+        read = verify_read(token, grant.agency, None).read
+    except Rejected as error:
+        raise _not_signed() from error
     if (read.slot, read.lock, read.aud) != (grant.slot, grant.terms.lock, grant.terms.log):
         raise Rejected("bad_event", "the log shows a read of another grant as one of yours")
     if reason is None and not is_in_scope(grant.terms, read):
@@ -251,11 +254,14 @@ def _names(terms: Terms, digests: Sequence[str]) -> tuple[str, ...]:
 
 
 def _message_event(event: Event, token: str, grant: OwnGrant) -> VerifiedEvent:
-    message = parse_message(token)
-    if message.kind in RESIDENT_KINDS:
-        _verify_own_message(token, grant)
-    else:
-        verify_agency_message(token, grant.agency, None)
+    try:
+        message = parse_message(token)
+        if message.kind in RESIDENT_KINDS:
+            _verify_own_message(token, grant)
+        else:
+            verify_agency_message(token, grant.agency, None)
+    except Rejected as error:
+        raise _not_signed() from error
     if (message.slot, message.lock) != (grant.slot, grant.terms.lock):
         raise Rejected("bad_event", "the log shows a message about another grant as one of yours")
     return VerifiedEvent(
@@ -267,6 +273,10 @@ def _message_event(event: Event, token: str, grant: OwnGrant) -> VerifiedEvent:
         law=message.law,
         until=message.until,
     )
+
+
+def _not_signed() -> Rejected:
+    return Rejected("bad_event", "the log shows an entry that its author did not sign; report this to the auditor")
 
 
 def _verify_own_message(token: str, grant: OwnGrant) -> None:

@@ -1,5 +1,6 @@
 """A resident with a wallet among neighbours in memory."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from protocol.trust_list import sign_trust_list
 from service.home import Home
 from tests.protocol import builders
 from tests.wallet.neighbours import TX_CODE, Neighbours
@@ -30,7 +32,7 @@ class Resident:
 
     def write_trust(self, **changes: Any) -> None:
         self.neighbours.trust_changes |= changes
-        self.trust_path.write_text(builders.trust_list_token(**self.neighbours.trust_changes))
+        self.trust_path.write_text(sign_trust_list(self.neighbours.trust(), builders.REGISTRAR))
 
     def create(self) -> None:
         create_wallet(self.home, self.config, PASSPHRASE, "small")
@@ -38,6 +40,12 @@ class Resident:
     def open(self, **options: Any) -> AbstractContextManager[OpenWallet]:
         around = surroundings(self.home, fetcher=self.neighbours, clock=self.neighbours.clock)
         return open_wallet(around, PASSPHRASE, **options)
+
+    def copy_of(self, template: Path) -> "Resident":
+        """With the cards of a wallet that was filled before: issuing is tested elsewhere, and takes its time."""
+        shutil.copytree(template / "wallet", self.home.path)
+        self.home.write_config(self.config)
+        return self
 
     def receive(self, *names: str) -> None:
         with self.open() as wallet:
@@ -64,11 +72,20 @@ def resident(tmp_path: Path, neighbours: Neighbours) -> Resident:
     return made
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a wallet that holds cards: four copies each of persoon, adres and gezin."""
+    folder = tmp_path_factory.mktemp("template")
+    made = Resident(folder, Neighbours())
+    made.create()
+    made.receive()
+    return folder
+
+
 @pytest.fixture
-def holder(resident: Resident) -> Resident:
+def holder(tmp_path: Path, neighbours: Neighbours, template: Path) -> Resident:
     """With cards: four copies each of persoon, adres and gezin."""
-    resident.receive()
-    return resident
+    return Resident(tmp_path, neighbours).copy_of(template)
 
 
 @pytest.fixture

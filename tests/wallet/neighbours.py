@@ -1,7 +1,7 @@
 """Everybody the wallet talks to, in memory: issuer, agency, log and auditing cosigner behind one `Fetcher`.
 
-The far side keeps the real rules of `protocol/` and nothing else; tests take hosts down, let them lie, and count or
-break calls. Import as `from tests.wallet import neighbours`.
+The far side keeps the real rules of `protocol/` and nothing else; tests take hosts down, let them lie, and count
+or break calls. Import as `from tests.wallet import neighbours`.
 """
 
 import json
@@ -82,6 +82,8 @@ from tests.protocol.granting import MiniLog
 ISSUER_HOST = "issuer.voorbeeld.example"
 LOG_HOST = "log.voorbeeld.example"
 COSIGNER_HOST = builders.AUDITOR_NAME
+SECOND_ID, SECOND_HOST = "00000099000000002000", "second.voorbeeld.example"
+SECOND = builders.party("second agency", san_dns=SECOND_HOST)
 TX_CODE = "493817"
 KEM = builders.kem("agency")
 ANSWER_KEY = builders.es256("answer key")
@@ -90,6 +92,11 @@ POLICY = parse_policy(builders.log_policy())
 VCTS = {"adres": ADRES, "persoon": PERSOON}
 RECEIPTS = NoteSigner(f"{LOG_ORIGIN}/receipts", builders.LOG_RECEIPT_KEY)
 COSIGNER_RECEIPTS = NoteSigner(f"{builders.AUDITOR_NAME}/receipts", builders.AUDITOR_KEY)
+
+
+def second_agency(**changes: Any) -> Any:
+    """Another agency with the same service."""
+    return builders.agency(**{"id": SECOND_ID, "name": "Waterschap Voorbeeld", "roots": SECOND.roots, **changes})
 
 
 class Crash(BaseException):
@@ -334,12 +341,12 @@ class Log:
         grant.events.append((index, kind, n, key, opening))
         return n, index, key
 
-    def read(self, slot: int, *names: str, reason: str | None = None, **changes: Any) -> str:
+    def read(self, own_slot: int, *names: str, reason: str | None = None, **changes: Any) -> str:
         """The agency reads (or is refused, with `reason`): what the log then holds. The READ."""
-        grant = self.grant_of(slot)
+        grant = self.grant_of(own_slot)
         digests = [claim.digest for claim in grant.terms.claims if claim.path[0] in names]
         members: dict[str, Any] = {
-            "slot": slot,
+            "slot": own_slot,
             "lock": grant.terms.lock,
             "read_id": b64u_encode(self.random(16)),
             "claims": with_flag_digests(grant.terms, digests),
@@ -406,8 +413,10 @@ class Log:
 class Agency:
     """Asks by one link, and checks answers as the rules say. `grants`: what it would store."""
 
-    def __init__(self, clock: MovableClock, trust: Callable[[], Any]) -> None:
-        self.clock, self.trust = clock, trust
+    def __init__(
+        self, clock: MovableClock, trust: Callable[[], Any], who: builders.Party, oin: str, host: str
+    ) -> None:
+        self.clock, self.trust, self.who, self.oin, self.host = clock, trust, who, oin, host
         self.requests: dict[str, dict[str, Any]] = {}
         self.grants: list[VerifiedStandingGrant] = []
         self.copies: list[Any] = []
@@ -436,9 +445,9 @@ class Agency:
             }
         query = parse_query(query or self.copy_query())
         payload = request_payload(
-            client_id=AGENCY.client_id,
-            response_uri=f"https://{AGENCY_HOST}/responses/{number}",
-            nonce=b64u_encode(sha256(f"nonce {number}".encode())),
+            client_id=self.who.client_id,
+            response_uri=f"https://{self.host}/responses/{number}",
+            nonce=b64u_encode(sha256(f"nonce {self.oin} {number}".encode())),
             state=f"state-{number}",
             query=query,
             encryption_key=ANSWER_KEY.public,
@@ -447,14 +456,14 @@ class Agency:
             transaction_data=transaction_data,
         )
         self.requests[number] = {"payload": payload, "element": element, "tokens": {}, "state": "open"}
-        return build_authorization_url(AGENCY.client_id, f"https://{AGENCY_HOST}/requests/{number}", post=post)
+        return build_authorization_url(self.who.client_id, f"https://{self.host}/requests/{number}", post=post)
 
     def element(self, number: str, **changes: Any) -> ConsentElement:
-        service = self.trust().agency(AGENCY_ID).services[0]
+        service = self.trust().agency(self.oin).services[0]
         ticket = Ticket(
-            iss=AGENCY_ID,
+            iss=self.oin,
             aud=LOG_ORIGIN,
-            jti=b64u_encode(sha256(f"jti {number}".encode())[:16]),
+            jti=b64u_encode(sha256(f"jti {self.oin} {number}".encode())[:16]),
             exp=self.clock.time + 3600,
             service=service.id,
             service_version=service.version,
@@ -467,7 +476,7 @@ class Agency:
                 ElementClaim("adres", ["huisnummer"], False),
                 ElementClaim("persoon", ["geslachtsnaam"], False),
             ],
-            "recipient": AGENCY_ID,
+            "recipient": self.oin,
             "service": service.id,
             "service_version": service.version,
             "max_not_after": self.clock.time + 300 * DAY,
@@ -475,8 +484,8 @@ class Agency:
             "mode": service.mode,
             "log": LogReference(LOG_ORIGIN, f"https://{LOG_HOST}"),
             "kem_key": b64u_encode(KEM.public_bytes()),
-            "inbox": f"https://{AGENCY_HOST}/v1/inbox/{number}",
-            "ticket": sign_ticket(ticket, AGENCY.key, AGENCY.x5c),
+            "inbox": f"https://{self.host}/v1/inbox/{number}",
+            "ticket": sign_ticket(ticket, self.who.key, self.who.x5c),
         }
         return ConsentElement(**{**members, **changes})
 
@@ -496,7 +505,7 @@ class Agency:
         kept = self.requests[number]
         if path.startswith("/requests/"):
             nonce = parse_wallet_nonce(body) if method == "POST" else None
-            token = sign_request_object(kept["payload"], AGENCY.key, [AGENCY.leaf], wallet_nonce=nonce)
+            token = sign_request_object(kept["payload"], self.who.key, [self.who.leaf], wallet_nonce=nonce)
             token = self.spoil_request(token) if self.spoil_request else token
             kept["tokens"][sha256(token.encode())] = token
             return Answer(200, {"content-type": REQUEST_MEDIA_TYPE}, token.encode())
@@ -518,7 +527,7 @@ class Agency:
         else:
             self.grants.append(self._verify(kept, response))
         kept["state"] = "answered"
-        return json_answer({"redirect_uri": f"https://{AGENCY_HOST}/done?response_code=1"})
+        return json_answer({"redirect_uri": f"https://{self.host}/done?response_code=1"})
 
     def _verify(self, kept: dict[str, Any], response: Any) -> VerifiedStandingGrant:
         sealed = response.regie_sealed
@@ -529,10 +538,10 @@ class Agency:
             parse_element(text),
             text,
             request_hash,
-            AGENCY.client_id,
+            self.who.client_id,
             kept["payload"]["nonce"],
             VCTS,
-            self.trust().agency(AGENCY_ID).services[0],
+            self.trust().agency(self.oin).services[0],
         )
         quorum = satisfied(POLICY, parse_tlog_proof(sealed.proof).checkpoint, self.clock.time, None)
         presented = {name: texts[0] for name, texts in response.vp_token.items()}
@@ -572,7 +581,8 @@ class Neighbours(Fetcher):
         self.trust_changes = trust_changes
         self.issuer = Issuer(self.clock)
         self.log = Log(self.clock, self.trust)
-        self.agency = Agency(self.clock, self.trust)
+        self.agency = Agency(self.clock, self.trust, AGENCY, AGENCY_ID, AGENCY_HOST)
+        self.second = Agency(self.clock, self.trust, SECOND, SECOND_ID, SECOND_HOST)
         self.cosigner = Cosigner(self.clock, self.log)
         self.down: set[str] = set()
         self.lost: set[str] = set()
@@ -581,7 +591,7 @@ class Neighbours(Fetcher):
         self.on_call: Callable[[str], None] | None = None
 
     def trust(self) -> Any:
-        return builders.trust_list(**self.trust_changes)
+        return builders.trust_list(**{"agencies": [builders.agency(), second_agency()], **self.trust_changes})
 
     def post_bytes(self, url: str, body: bytes, content_type: str, **options: Any) -> Answer:
         return self.request("POST", url, body=body, content_type=content_type, **options)
@@ -597,6 +607,7 @@ class Neighbours(Fetcher):
             ISSUER_HOST: self.issuer,
             LOG_HOST: self.log,
             AGENCY_HOST: self.agency,
+            SECOND_HOST: self.second,
             COSIGNER_HOST: self.cosigner,
         }
         headers = dict(options.get("headers") or {})

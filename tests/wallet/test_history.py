@@ -1,0 +1,301 @@
+"""Looking back: every event is proven, and a log that lies about one is found."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from protocol.canonical import b64u_encode
+from protocol.consent_api import EventsAnswer
+from protocol.errors import Rejected
+from protocol.leaf import LeafType, Read
+from protocol.reading import refusal_opening
+from protocol.status_tree import StatusTree
+from tests.protocol import builders
+from tests.protocol.builders import DAY, NOW
+from tests.wallet.conftest import Resident
+from tests.wallet.neighbours import Log, Neighbours
+from wallet.errand_grant import grant
+from wallet.errand_history import look_back
+from wallet.errand_message import ask_erasure
+from wallet.errand_revoke import stop_grant
+from wallet.opened import OpenWallet
+from wallet.records import Choice, Seen
+
+
+@pytest.fixture
+def slot(wallet: OpenWallet, neighbours: Neighbours) -> int:
+    """Of a grant that is active."""
+    record = grant(wallet, neighbours.agency.ask(max_reads=5), Choice()).record
+    assert record.slot is not None
+    return record.slot
+
+
+def kinds(wallet: OpenWallet) -> list[tuple[str, int | None]]:
+    return [(event.kind, event.n) for event in look_back(wallet, "1").history.events]
+
+
+def refuses(wallet: OpenWallet, code: str) -> str:
+    """The text of the refusal; what was seen before stays."""
+    before = wallet.grant("1")
+    with pytest.raises(Rejected) as refusal:
+        look_back(wallet, "1")
+    assert refusal.value.code == code
+    assert wallet.grant("1") == before
+    return refusal.value.detail
+
+
+def test_history_names_every_read_and_refusal(wallet: OpenWallet, neighbours: Neighbours, slot: int) -> None:
+    neighbours.log.read(slot, "postcode")
+    neighbours.clock.time += 60
+    neighbours.log.read(slot, "huisnummer", "postcode", reason="out_of_context", zone="remote")
+    found = look_back(wallet, "1")
+    given, read, refusal = found.history.events
+    assert (given.kind, given.index) == ("grant", found.record.index)
+    assert "persoon.geslachtsnaam" in given.attributes
+    assert (read.kind, read.n, read.time, read.reason) == ("read", 0, NOW, None)
+    assert set(read.attributes) == {
+        "adres.postcode",
+        *(f"adres.{flag}" for flag in builders.flags(builders.ADRES)),
+    }
+    assert (read.channel, read.zone) == ("desk", "office")
+    assert len(read.officer or "") == len(read.case or "") == 43
+    assert (refusal.kind, refusal.n, refusal.reason, refusal.time) == ("refusal", 0, "out_of_context", NOW + 60)
+    assert found.record.seen == Seen(reads=1, refusals=1)
+
+
+def test_history_shows_messages_of_both_sides(wallet: OpenWallet, neighbours: Neighbours, slot: int) -> None:
+    ask_erasure(wallet, "1")
+    neighbours.log.agency_message(slot, kind="erasure_acknowledged")
+    neighbours.log.agency_message(slot, kind="kept", law="Archiefwet 3", until=NOW + DAY)
+    messages = [event for event in look_back(wallet, "1").history.events if event.kind == "message"]
+    assert [event.reason for event in messages] == ["erasure_asked", "erasure_acknowledged", "kept"]
+    assert (messages[2].law, messages[2].until) == ("Archiefwet 3", NOW + DAY)
+
+
+def test_history_shows_a_stop_and_what_was_refused_after_it(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int
+) -> None:
+    stop_grant(wallet, "1")
+    neighbours.log.read(slot, "postcode", reason="revoked")
+    assert kinds(wallet) == [("grant", None), ("revocation", None), ("refusal", 0)]
+
+
+def test_openings_may_be_erased_only_after_the_end(wallet: OpenWallet, neighbours: Neighbours, slot: int) -> None:
+    neighbours.log.read(slot, "postcode")
+    change = changed(1, opening=None, opening_key=None)
+    neighbours.log.change_events = change
+    refuses(wallet, "missing_event")
+    stop_grant(wallet, "1")
+    assert [event.erased for event in look_back(wallet, "1").history.events] == [False, True, False]
+
+
+def test_reads_stay_verifiable_when_the_agency_leaves_the_list(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int, holder: Resident
+) -> None:
+    neighbours.log.read(slot, "postcode")
+    holder.write_trust(agencies=[], version=2)
+    assert kinds(wallet) == [("grant", None), ("read", 0)]
+
+
+def test_history_of_a_grant_that_never_reached_the_log(wallet: OpenWallet, neighbours: Neighbours) -> None:
+    neighbours.down = {"log.voorbeeld.example"}
+    with pytest.raises(Exception, match="sync"):
+        grant(wallet, neighbours.agency.ask(), Choice())
+    refuses(wallet, "not_logged")
+
+
+# --- a log that lies ---
+
+Lie = Callable[[EventsAnswer], EventsAnswer]
+
+
+def changed(place: int, **members: Any) -> Lie:
+    """One event with other members."""
+
+    def lie(answer: EventsAnswer) -> EventsAnswer:
+        events = list(answer.events)
+        if place < len(events):
+            events[place] = replace(events[place], **members)
+        return replace(answer, events=events)
+
+    return lie
+
+
+def without(*places: int) -> Lie:
+    """Some events left out."""
+    return lambda answer: replace(answer, events=[e for i, e in enumerate(answer.events) if i not in places])
+
+
+def renumbered(answer: EventsAnswer) -> EventsAnswer:
+    """The first read hidden, and the second called the first."""
+    events = [answer.events[0], replace(answer.events[2], n=0), *answer.events[3:]]
+    return replace(answer, events=events)
+
+
+def swapped(answer: EventsAnswer) -> EventsAnswer:
+    events = list(answer.events)
+    events[1], events[2] = events[2], events[1]
+    return replace(answer, events=events)
+
+
+def twice(answer: EventsAnswer) -> EventsAnswer:
+    return replace(answer, events=[*answer.events[:2], *answer.events[1:]])
+
+
+def other_opening(answer: EventsAnswer) -> EventsAnswer:
+    """The second read's opening under the first read's leaf: another time than the log committed to."""
+    return changed(1, opening=answer.events[2].opening)(answer)
+
+
+def other_checkpoint(answer: EventsAnswer) -> EventsAnswer:
+    """Signed by the log, cosigned by nobody."""
+    lines = answer.checkpoint.split("\n")
+    return replace(answer, checkpoint="\n".join(lines[:5]) + "\n")
+
+
+def no_bit(answer: EventsAnswer) -> EventsAnswer:
+    """A status chunk in which everybody is revoked."""
+    return replace(answer, status=replace(answer.status, chunk=b64u_encode(b"\xff" * 256)))
+
+
+LIES: dict[str, tuple[str, Lie]] = {
+    "hidden read": ("missing_event", without(1)),
+    "hidden read, renumbered": ("bad_event", renumbered),
+    "missing n": ("missing_event", changed(1, n=None)),
+    "other n": ("missing_event", changed(2, n=2)),
+    "hidden grant": ("missing_event", without(0)),
+    "nothing at all": ("missing_event", without(0, 1, 2)),
+    "entries in another order": ("bad_event", swapped),
+    "an entry twice": ("bad_event", twice),
+    "another type": ("bad_event", changed(1, type="refusal")),
+    "another opening": ("bad_event", other_opening),
+    "another opening key": ("bad_event", changed(1, opening_key=b64u_encode(bytes(32)))),
+    "no opening": ("missing_event", changed(1, opening=None)),
+    "another index": ("bad_inclusion", changed(1, index=0)),
+    "another leaf": ("bad_inclusion", changed(1, leaf=b64u_encode(b"\x03" + bytes(48)))),
+    "another slot": ("wrong_grant", lambda answer: replace(answer, slot=answer.slot + 1)),
+    "no quorum": ("no_quorum", other_checkpoint),
+    "another status": ("bad_inclusion", no_bit),
+    "another head": ("bad_head", lambda answer: replace(answer, head=replace(answer.head, index=0))),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_wallet_finds_the_log_that_shows(wallet: OpenWallet, neighbours: Neighbours, slot: int, lie: str) -> None:
+    code, change = LIES[lie]
+    neighbours.log.read(slot, "postcode")
+    neighbours.clock.time += 1
+    neighbours.log.read(slot, "huisnummer")
+    neighbours.log.change_events = change
+    refuses(wallet, code)
+
+
+def test_wallet_finds_the_log_that_hides_the_last_read_it_showed_before(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int
+) -> None:
+    neighbours.log.read(slot, "postcode")
+    look_back(wallet, "1")
+    neighbours.log.change_events = without(1)
+    assert "report" in refuses(wallet, "fewer_events")
+
+
+def test_wallet_finds_a_stale_answer(wallet: OpenWallet, neighbours: Neighbours, slot: int) -> None:
+    neighbours.clock.time += 61
+    refuses(wallet, "stale_checkpoint")
+
+
+def test_wallet_finds_a_log_that_rewrites_its_past(wallet: OpenWallet, neighbours: Neighbours, slot: int) -> None:
+    look_back(wallet, "1")
+    forked = Log(neighbours.clock, neighbours.trust)
+    forked.log.append(Read(b"another tag here", bytes(32)))
+    kept = neighbours.log.grants[0]
+    index, found = forked.log.grant(kept.terms, kept.opening_key)
+    forked.publish()
+    kept.index, kept.slot = index, found
+    kept.events = [(index, *kept.events[0][1:])]
+    forked.grants = [kept]
+    neighbours.log.log, neighbours.log.note = forked.log, forked.note
+    with wallet.vault.transaction():
+        wallet.vault.put("grants", "1", replace(wallet.grant("1"), index=index, slot=found))
+    refuses(wallet, "bad_consistency")
+
+
+def test_wallet_finds_a_read_after_the_stop(wallet: OpenWallet, neighbours: Neighbours, slot: int) -> None:
+    stop_grant(wallet, "1")
+    neighbours.log.read(slot, "postcode")
+    assert "report" in refuses(wallet, "read_after_stop")
+
+
+def test_wallet_finds_a_stop_without_an_entry(wallet: OpenWallet, neighbours: Neighbours, slot: int) -> None:
+    neighbours.log.log.status.revoke(slot)
+    neighbours.log.publish()
+    refuses(wallet, "missing_event")
+
+
+def test_wallet_finds_an_entry_of_a_stop_without_its_bit(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int
+) -> None:
+    stop_grant(wallet, "1")
+    honest = neighbours.log.log.status
+    neighbours.log.log.status = StatusTree()
+    for _ in range(honest.slots):
+        neighbours.log.log.status.append_slot()
+    neighbours.log.publish()
+    refuses(wallet, "missing_event")
+
+
+def test_wallet_finds_more_reads_than_it_allowed(wallet: OpenWallet, neighbours: Neighbours, slot: int) -> None:
+    for _ in range(5):
+        neighbours.log.read(slot, "postcode")
+    look_back(wallet, "1")
+    neighbours.log.read(slot, "postcode")
+    refuses(wallet, "bad_event")
+
+
+@pytest.mark.parametrize("changes", [{"claims": [b64u_encode(bytes(32))]}, {"aud": "log.other/1"}, {"slot": 7}])
+def test_wallet_finds_a_read_that_its_terms_do_not_allow(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int, changes: dict[str, Any]
+) -> None:
+    neighbours.log.read(slot, "postcode", **changes)
+    refuses(wallet, "bad_event")
+
+
+def test_wallet_finds_a_read_that_the_agency_did_not_sign(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int
+) -> None:
+    token = neighbours.log.read(slot, "postcode")
+    kept = neighbours.log.grants[0]
+    head, payload, signature = token.split(".")
+    forged = f"{head}.{payload}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
+    kept.events.pop()
+    kept.counts[LeafType.READ] = 0
+    neighbours.log.append_event(kept, LeafType.READ, forged.encode())
+    neighbours.log.publish()
+    refuses(wallet, "bad_event")
+
+
+def test_refused_read_may_name_what_was_never_granted(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int
+) -> None:
+    neighbours.log.read(slot, reason="out_of_scope", claims=[b64u_encode(bytes(32))])
+    assert look_back(wallet, "1").history.events[-1].attributes == ("unknown",)
+
+
+def test_refusal_has_one_form(wallet: OpenWallet, neighbours: Neighbours, slot: int) -> None:
+    token = neighbours.log.read(slot, "postcode", reason="expired")
+    kept = neighbours.log.grants[0]
+    kept.events.pop()
+    kept.counts[LeafType.REFUSAL] = 0
+    loose = refusal_opening(token, "expired").replace(b'","', b'", "')
+    neighbours.log.append_event(kept, LeafType.REFUSAL, loose)
+    neighbours.log.publish()
+    refuses(wallet, "bad_event")
+
+
+def test_wallet_finds_a_message_that_it_did_not_sign(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int
+) -> None:
+    neighbours.log.agency_message(slot, kind="complaint")
+    refuses(wallet, "bad_event")
