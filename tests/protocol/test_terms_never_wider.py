@@ -182,6 +182,7 @@ def refreshed(**changes: Any) -> Terms:
 
 def test_refresh_may_renew_and_narrow() -> None:
     check_refresh(TERMS, refreshed())
+    check_refresh(TERMS, refreshed(not_before=TERMS.not_before))
     check_refresh(TERMS, refreshed(not_after=TERMS.not_after - 1, max_reads=5))
     fewer = [claim for claim in refreshed().claims if claim.path != ["huisnummer"]]
     check_refresh(TERMS, refreshed(claims=fewer))
