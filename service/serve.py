@@ -1,4 +1,4 @@
-"""Run a role's web app: granian (WSGI), one worker process, many blocking threads.
+"""Run a role's web app: granian, one worker process, many threads behind one event loop (see `edge`).
 
 The main process only watches; the worker answers. Who kills the main process kills the worker with it (the kernel
 does so on Linux, a watching thread elsewhere), so no orphan keeps answering. SIGTERM and SIGINT end it gracefully:
@@ -9,6 +9,7 @@ requests under way are finished, at most for `STOP_SECONDS`. Start it in a proce
 import ctypes
 import importlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -20,7 +21,6 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
 
 import urllib3
 from granian.constants import HTTPModes, Interfaces
@@ -28,10 +28,16 @@ from granian.http import HTTP1Settings
 from granian.server import Server
 
 from protocol.errors import RegieError, Rejected, Unavailable
+from service.edge import Edge, RsgiApp, WsgiApp
 from service.home import Home
 
 THREADS = 64
 STOP_SECONDS = 10
+SWITCH_SECONDS = 0.0005
+MAX_CLIENTS = 8192
+"""Requests under way at once, most of them slow; beyond it new ones wait."""
+SPARE_FILES = 512
+"""Beside the clients: databases, peers, logs."""
 HEADER_SECONDS = 10
 """A client that has not sent its request's head by then is disconnected."""
 _PR_SET_PDEATHSIG = 1
@@ -54,16 +60,16 @@ def serve(
             target,
             address=host,
             port=port,
-            interface=Interfaces.WSGI,
+            interface=Interfaces.RSGI,
             workers=1,
-            blocking_threads=threads,
+            backpressure=MAX_CLIENTS,
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000),
             websockets=False,
             workers_kill_timeout=STOP_SECONDS,
             log_enabled=False,
         )
-        loader = partial(_load, target, str(home), host, port, os.getpid(), told)
+        loader = partial(_load, target, str(home), host, port, threads, os.getpid(), told)
         try:
             server.serve(target_loader=loader, wrap_loader=False)
         except SystemExit as error:
@@ -90,17 +96,28 @@ def _failure(heard: Connection) -> RegieError:
     return Unavailable("worker_stopped", "the server's worker process stopped unexpectedly")
 
 
-def _load(target: str, home: str, host: str, port: int, parent: int, told: Connection) -> Callable[..., Any]:
+def _load(target: str, home: str, host: str, port: int, threads: int, parent: int, told: Connection) -> RsgiApp:
     """In the worker: tie it to its parent, make the app, announce it when it answers."""
     _die_with(parent)
     module, _, name = target.partition(":")
     try:
-        app: Callable[..., Any] = getattr(importlib.import_module(module), name)(Path(home))
+        app: WsgiApp = getattr(importlib.import_module(module), name)(Path(home))
     except RegieError as error:
         told.send((isinstance(error, Rejected), error.code, error.detail))
         sys.exit(1)
     threading.Thread(target=_announce, args=(host, port), daemon=True).start()
-    return app
+    # The event loop takes turns with busy threads: at the default of 5 ms each of its steps could wait that long.
+    sys.setswitchinterval(SWITCH_SECONDS)
+    _allow_open_files(MAX_CLIENTS + SPARE_FILES)
+    return Edge(app, threads=threads).handle
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Raise the soft limit, which is 1024 on most systems: each client is one open file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    best = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < best:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (best, hard))
 
 
 def _die_with(parent: int) -> None:

@@ -1,10 +1,11 @@
-"""A PostgreSQL server of the test's own, on a Unix socket in the test's folder; only where it is installed."""
+"""A PostgreSQL server of the tests' own, on a Unix socket in a folder of its own; only where it is installed."""
 
 import contextlib
 import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,26 +38,28 @@ def _user() -> pwd.struct_passwd | None:
 class PostgreSQL:
     """Started at once; `stop` it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.data = folder / "data"
+    def __init__(self) -> None:
+        # Not below pytest's folders: they are closed to the other user whom root has to run the server as.
+        self.folder = Path(tempfile.mkdtemp(prefix="regie-postgresql-"))
+        self.data = self.folder / "data"
         user = _user() if os.geteuid() == 0 else None
         self._as = {"user": user.pw_uid, "group": user.pw_gid} if user else {}
         if user:
-            for parent in (folder, folder.parent, folder.parent.parent):
-                parent.chmod(0o755)
-            os.chown(folder, user.pw_uid, user.pw_gid)
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
         self._run("initdb", "-D", str(self.data), "-U", "regie", "-A", "trust", "-N", "--locale=C", "-E", "UTF8")
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-        self._run("pg_ctl", "-D", str(self.data), "-w", "-l", str(folder / "log"), "-o", options, "start")
-        self.url = f"postgresql://regie@/postgres?host={folder}"
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off"
+        self._run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+        self.url = f"postgresql://regie@/postgres?host={self.folder}"
 
     def _run(self, name: str, *arguments: str) -> None:
         program = _program(name)
         assert program is not None
         # Its output goes to a file: the server would keep a pipe open for as long as it runs.
-        with (self.folder.parent / f"{self.folder.name}.out").open("ab") as out:
-            subprocess.run([program, *arguments], check=True, stdout=out, stderr=out, cwd="/", **self._as)
+        with (self.folder / "out").open("ab") as out:
+            done = subprocess.run([program, *arguments], stdout=out, stderr=out, cwd="/", check=False, **self._as)
+        if done.returncode:
+            texts = [path.read_text() for path in (Path(out.name), self.folder / "log") if path.exists()]
+            raise RuntimeError(f"{name} failed\n" + "\n".join(text[-2000:] for text in texts))
 
     def _set(self, setting: str) -> None:
         (self.data / "postgresql.auto.conf").write_text(setting)
@@ -72,5 +75,6 @@ class PostgreSQL:
             self._set("")
 
     def stop(self) -> None:
-        """At once."""
+        """At once, and leave nothing."""
         self._run("pg_ctl", "-D", str(self.data), "-m", "immediate", "stop")
+        shutil.rmtree(self.folder)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import msgspec
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from protocol.errors import Rejected, Unavailable
 from service.app import bearer_token, json_response, make_app, read_body, read_form, read_json, require_bearer
@@ -58,6 +58,21 @@ def make(room: str = "service") -> Flask:
     @app.get("/bug")
     def bug() -> Response:
         raise KeyError("999990019")
+
+    @app.get("/echo/<path:rest>")
+    def echo(rest: str) -> Response:
+        found = {
+            "path": rest,
+            "query": request.args.getlist("q"),
+            "host": request.host,
+            "one": request.headers.get("X-One"),
+            "cookies": dict(request.cookies),
+            "address": request.remote_addr,
+        }
+        response = json_response(found)
+        response.set_cookie("c", "1")
+        response.set_cookie("d", "2")
+        return response
 
     @app.get("/slow")
     def slow() -> Response:

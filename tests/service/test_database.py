@@ -30,8 +30,8 @@ KINDS = ["sqlite", "memory", "apsw", *(["postgresql"] if is_installed() else [])
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
-    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"))
+def server() -> Iterator[PostgreSQL]:
+    server = PostgreSQL()
     yield server
     server.stop()
 

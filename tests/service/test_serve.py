@@ -1,5 +1,6 @@
 """The server process: announced when it answers, gone when it is stopped or killed, clear when it cannot start."""
 
+import json
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -246,3 +248,68 @@ def test_head_of_a_request_that_never_ends_is_cut_off(tmp_path: Path, servers: l
         connection.settimeout(5)
         answer = connection.recv(100)
     assert not answer.startswith(b"HTTP/1.1 200")
+
+
+HALF_A_BODY = (
+    b"POST /v1/things/7 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+)
+CHUNKED = HALF_A_BODY[:-1].replace(b"Content-Length: 100", b"Transfer-Encoding: chunked")
+
+
+def test_clients_that_never_end_their_requests_stop_nobody(tmp_path: Path, servers: list[Server]) -> None:
+    """Slow loris with heads and bodies, three times as many as the server has threads."""
+    server = Server(tmp_path)
+    servers.append(server)
+    url = server.url()
+    address = ("127.0.0.1", int(url.rpartition(":")[2]))
+    slow = [socket.create_connection(address) for _ in range(200)]
+    for connection, start in zip(slow, cycle((HALF_A_BODY, CHUNKED, b"GET / HTTP/1.1\r\nX: ", b"")), strict=False):
+        connection.sendall(start)
+    fetcher = Fetcher(loopback=True)
+    for _ in range(10):
+        started = time.monotonic()
+        assert fetcher.get(f"{url}/healthz").status == 200
+        assert fetcher.post_json(f"{url}/v1/things/7", {"a": 1}).status == 201
+        assert time.monotonic() - started < 1
+    for connection in slow:
+        connection.close()
+
+
+def test_body_that_comes_in_pieces_is_read_whole(tmp_path: Path, servers: list[Server]) -> None:
+    server = Server(tmp_path)
+    servers.append(server)
+    port = int(server.url().rpartition(":")[2])
+    for start, pieces in (
+        (HALF_A_BODY.replace(b"100", b"7"), [b'"a"', b":1", b"}"]),
+        (CHUNKED, [b'3\r\n{"a\r\n', b'4\r\n":1}\r\n', b"0\r\n\r\n"]),
+    ):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            for piece in (start, *pieces):
+                connection.sendall(piece)
+                time.sleep(0.02)
+            assert connection.recv(4096).startswith(b"HTTP/1.1 201 Created")
+
+
+def test_path_query_and_headers_reach_the_app_as_they_were_sent(tmp_path: Path, servers: list[Server]) -> None:
+    server = Server(tmp_path)
+    servers.append(server)
+    port = int(server.url().rpartition(":")[2])
+    request = (
+        b"GET /echo/caf%C3%A9%20x?q=%C3%A9&q=2 HTTP/1.1\r\nHost: a.example:81\r\nX-One: 1\r\nX-One: 2\r\n"
+        b"X_One: forged\r\nCookie: a=1\r\nCookie: b=2\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(request)
+        answer = b""
+        while chunk := connection.recv(4096):
+            answer += chunk
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert json.loads(body) == {
+        "path": "caf\u00e9 x",
+        "query": ["\u00e9", "2"],
+        "host": "a.example:81",
+        "one": "1,2",
+        "cookies": {"a": "1", "b": "2"},
+        "address": "127.0.0.1",
+    }
+    assert head.lower().count(b"\r\nset-cookie:") == 2

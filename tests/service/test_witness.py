@@ -66,8 +66,8 @@ def log_key(origin: str) -> VerifierKey | None:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
-    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"))
+def server() -> Iterator[PostgreSQL]:
+    server = PostgreSQL()
     yield server
     server.stop()
 

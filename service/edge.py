@@ -1,0 +1,152 @@
+"""Between granian and a Flask app: a client that is slow costs no thread.
+
+granian's WSGI mode gives each request a thread before its body has come: 64 clients that send half a body and
+wait stop the whole server, a resident's revocation included, for as long as they like. Here an event loop takes
+whole requests in (RSGI), within a time and a size; a thread runs the app once there is nothing left to wait for.
+"""
+
+import asyncio
+import io
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+from granian._granian import RSGIHTTPProtocol, RSGIProtocolClosed
+from granian.rsgi import Scope
+
+from service.journal import log_event
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+RsgiApp = Callable[[Scope, RSGIHTTPProtocol], Coroutine[Any, Any, None]]
+Answer = tuple[int, list[tuple[str, str]], bytes]
+
+BODY_SECONDS = 10.0
+"""From the head of a request to the end of its body."""
+MAX_REQUEST_BYTES = 1024 * 1024
+"""No endpoint takes more; each has its own, lower limit."""
+MAX_WAITING_BYTES = 256 * 1024 * 1024
+"""Of bodies received and not yet answered, over all clients."""
+_CODES = {400: "incomplete", 408: "too_slow", 413: "too_large", 503: "busy"}
+
+
+class Edge:
+    """`handle` is an RSGI application around the WSGI `app`, which runs in `threads` threads."""
+
+    def __init__(self, app: WsgiApp, *, threads: int, body_seconds: float = BODY_SECONDS) -> None:
+        self._app = app
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._body_seconds = body_seconds
+        self._waiting_bytes = 0
+
+    async def handle(self, scope: Scope, protocol: RSGIHTTPProtocol) -> None:
+        """One request: 1. refuse what is too large to wait for; 2. take the body in; 3. answer from a thread."""
+        if _announced_bytes(scope) > MAX_REQUEST_BYTES:  # 1
+            return _refuse(protocol, 413)
+        data = bytearray()
+        try:
+            status = await self._take(scope, protocol, data)  # 2
+            if status:
+                return _refuse(protocol, status)
+            environ = _environ(scope, bytes(data))
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._threads, self._run, environ)  # 3
+        finally:
+            self._waiting_bytes -= len(data)
+        protocol.response_bytes(*answer)
+        return None
+
+    async def _take(self, scope: Scope, protocol: RSGIHTTPProtocol, data: bytearray) -> int:
+        """Fill `data` with the body; 0, or the status with which it is refused."""
+        if not _announced_bytes(scope):
+            return 0
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                async for chunk in protocol:
+                    data += chunk
+                    self._waiting_bytes += len(chunk)
+                    if len(data) > MAX_REQUEST_BYTES:
+                        return 413
+                    if self._waiting_bytes > MAX_WAITING_BYTES:
+                        return 503
+        except TimeoutError:
+            return 408
+        except RSGIProtocolClosed:
+            return 400
+        length = scope.headers.get("content-length")
+        # A client that hangs up half-way ends the stream like one that is done.
+        return 400 if length is not None and int(length) != len(data) else 0
+
+    def _run(self, environ: dict[str, Any]) -> Answer:
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], error: object = None) -> None:
+            started.append((status, headers))
+
+        chunks = self._app(environ, start_response)
+        try:
+            body = b"".join(chunks)
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+        status, headers = started[-1]
+        return int(status[:3]), [(name.lower(), value) for name, value in headers], body
+
+
+def _announced_bytes(scope: Scope) -> int:
+    """How much body to expect at least; 1 when the client does not say how much."""
+    length = scope.headers.get("content-length")
+    if length is not None:  # granian has refused what is no number
+        return int(length)
+    return 1 if "transfer-encoding" in scope.headers else 0
+
+
+def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
+    """PEP 3333. Header names with an underscore are dropped: they would pass for those with a hyphen."""
+    server, _, port = scope.server.rpartition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope.path.encode("utf-8", "surrogateescape").decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": server,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0],
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    environ.update(_headers(scope))
+    return environ
+
+
+def _headers(scope: Scope) -> Iterator[tuple[str, str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in scope.headers.items():
+        if "_" not in name and name not in ("content-length", "transfer-encoding"):
+            found.setdefault(name, []).append(value)
+    for name, values in found.items():
+        key = "CONTENT_TYPE" if name == "content-type" else "HTTP_" + name.upper().replace("-", "_")
+        yield key, ("; " if name == "cookie" else ",").join(values)
+
+
+def _refuse(protocol: RSGIHTTPProtocol, status: int) -> None:
+    """Answer without the app, and close: there is a body that nobody will read."""
+    code = _CODES[status]
+    log_event("service", "refused", status=status, code=code)
+    body = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": ""}
+    headers = [
+        ("content-type", "application/problem+json"),
+        ("cache-control", "no-store"),
+        ("connection", "close"),
+    ]
+    protocol.response_bytes(status, headers, msgspec.json.encode(body))
