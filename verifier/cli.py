@@ -251,7 +251,11 @@ def read(
     channel: Channel,
     zone: Zone,
 ) -> None:
-    """Read under a grant, or take what was shared once; every reading is entered in the log first."""
+    """Read under a grant, or take what was shared once.
+
+    Under a grant every reading is entered in the log first, and values are printed and never kept. A copy
+    (`ask --once`) waits sealed in this home for at most seven days; it is handed over once, and then it is deleted.
+    """
     desk = Desk(home)
     if desk.store.requests.get(grant_id).request.kind == "copy":
         values = take_copy(desk, grant_id)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import UNSET
 
@@ -206,3 +207,17 @@ def test_request_that_was_answered_is_not_served_again(agency: Agency, wallet: W
     granted = wallet.grant(wallet.open(agency, link))
     assert agency.post(rid, granted.form()).status_code == 200
     assert agency.web.get(f"/requests/{rid}").status_code == 410
+
+
+@pytest.mark.parametrize("policy", ["", "quorum nobody\n", "garbage"])
+def test_log_without_a_policy_that_can_be_met_is_not_relied_on(
+    agency: Agency, wallet: Wallet, policy: str
+) -> None:
+    rid, link = agency.ask()
+    made = wallet.grant(wallet.open(agency, link))
+    log = builders.TRUST.logs[0]
+    agency.enlist(builders.trust_list(version=2, logs=[msgspec.structs.replace(log, policy=policy)]))
+    before = agency.stored()
+    answer = agency.post(rid, made.form())
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "log_policy")
+    assert agency.stored() == before

@@ -225,3 +225,16 @@ def test_init_refuses(tmp_path: Path, options: dict[str, str], exit_code: int) -
 )
 def test_init_takes(tmp_path: Path, url: str) -> None:
     assert init(tmp_path, url=url).exit_code == 0
+
+
+def test_init_refuses_a_name_that_cannot_be_shown(tmp_path: Path) -> None:
+    assert init(tmp_path, "--name", " ").exit_code == 2
+    assert init(tmp_path, "--name", "x" * 257).exit_code == 2
+    assert init(tmp_path, "--name", "x" * 256).exit_code == 0
+
+
+def test_gap_in_the_numbers_is_told(agency: Agency, wallet: Wallet, run: Any) -> None:
+    asked = run("ask", builders.SERVICE_ID)
+    grant(agency, wallet, asked)
+    agency.log.next_n = 2
+    assert run("read", asked["id"], "--case", "Z-1")["gaps"] == [0, 1]

@@ -241,3 +241,25 @@ def test_message_of_a_stranger_is_refused(agency: Agency, granted: Granted) -> N
     answer = say(agency, granted, message(granted))
     assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_signature")
     assert agency.stored() == before
+
+
+def test_two_refreshes_verified_side_by_side_store_one(
+    agency: Agency, wallet: Wallet, granted: Granted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = refreshed(wallet, granted), refreshed(wallet, granted, stop=False)
+    original = agency.desk.store.grants.replace
+
+    def overtaken(*arguments: Any, **named: Any) -> None:
+        monkeypatch.setattr(agency.desk.store.grants, "replace", original)
+        assert deliver(agency, second).status_code == 200
+        original(*arguments, **named)
+
+    monkeypatch.setattr(agency.desk.store.grants, "replace", overtaken)
+    answer = deliver(agency, first)
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "already_answered")
+    assert agency.desk.store.grants.get(rid_of(granted)).answer.sealed == second.sealed
+
+
+def test_inbox_takes_json_only(agency: Agency, granted: Granted) -> None:
+    answer = agency.web.post(f"/v1/inbox/{rid_of(granted)}", data={"message": "a.b.c"})
+    assert (answer.status_code, answer.get_json()["code"]) == (415, "bad_media_type")

@@ -4,6 +4,7 @@ What an agency alone cannot see (a head whose status root was made wrongly) is t
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from protocol.consent_api import ReadAnswer
 from protocol.errors import Rejected
 from protocol.leaf import Read
 from protocol.policy import satisfied
-from protocol.presentation import claim_shares
+from protocol.presentation import claim_shares, grant_leaf
 from protocol.reading import parse_read, seal_release
 from protocol.receipt import make_tlog_proof
 from tests.protocol import builders
@@ -268,3 +269,31 @@ def test_answer_of_no_form(agency: Agency, granted: Granted) -> None:
     agency.log.lie = lambda answer: {"n": "zero"}  # type: ignore[assignment, return-value]
     lied(agency, granted, "bad_form", PENDING)
     honest_again(agency, granted)
+
+
+def test_log_that_was_set_back_before_the_grant(agency: Agency, wallet: Wallet) -> None:
+    """The receipt is good, the tree that is shown now is too small to hold the grant."""
+    rid, link = agency.ask()
+    made = wallet.grant(wallet.open(agency, link))
+    agency.net.log = Log(agency.clock)
+    before = agency.stored()
+    answer = agency.post(rid, made.form())
+    assert (answer.status_code, error_of(answer)) == (400, "bad_inclusion")
+    assert agency.stored() == before
+
+
+def test_slot_of_one_grant_given_to_another(agency: Agency, wallet: Wallet, granted: Granted) -> None:
+    """Two leaves for one slot: the status bit of one would speak for both."""
+    rid, link = agency.ask()
+    request = wallet.open(agency, link)
+    made = wallet.grant(request)
+    slot = granted.sealed.slot
+    leaf = grant_leaf(made.sealed.terms, slot, b64u_decode(made.sealed.opening_key))
+    index = agency.log.append(leaf)
+    note = agency.log.publish(agency.clock.time)
+    twin = replace(made, index=index)
+    before = agency.stored()
+    body = twin.form(slot=slot, proof=make_tlog_proof(index, agency.log.proof(index), note))
+    answer = agency.post(rid, body)
+    assert (answer.status_code, error_of(answer)) == (400, "grant_known")
+    assert agency.stored() == before

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from protocol import jwe
 from protocol.canonical import b64u_encode
 from protocol.direct_post import MAX_FORM_BYTES
+from protocol.errors import Rejected
 from protocol.openid4vp import VerifiedRequest
 from protocol.presentation import MAX_SEALED_BYTES
 from tests.protocol import builders
 from tests.verifier.agency import Agency, Wallet, copy_form, error_of
+from verifier.web import create
 
 DEEP = "[" * 50_000 + "]" * 50_000
 
@@ -191,3 +193,11 @@ def test_no_endpoint_says_more_than_its_code(
     assert canary not in logged
     assert opened[0] not in logged
     assert builders.AGENCY_ID not in logged
+
+
+def test_app_is_made_from_its_home_alone(agency: Agency) -> None:
+    rid, _ = agency.ask()
+    app = create(agency.home.path, agency.desk.parts)
+    assert app.test_client().get(f"/requests/{rid}").status_code == 200
+    with pytest.raises(Rejected, match="no_home"):
+        create(agency.path / "elsewhere")
