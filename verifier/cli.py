@@ -253,8 +253,8 @@ def read(
 ) -> None:
     """Read under a grant, or take what was shared once.
 
-    Under a grant every reading is entered in the log first, and values are printed and never kept. A copy
-    (`ask --once`) waits sealed in this home for at most seven days; it is handed over once, and then it is deleted.
+    Under a grant every reading is entered in the log first; values are printed and never kept. A copy
+    (`ask --once`) waits sealed in this home for at most seven days, is handed over once, and then deleted.
     """
     desk = Desk(home)
     if desk.store.requests.get(grant_id).request.kind == "copy":
