@@ -10,6 +10,7 @@ from service.home import Home
 from wallet import errand_backup, show
 from wallet.cli_open import PROFILE, passphrase_option, read_passphrase, with_wallet
 from wallet.errand_history import look_back
+from wallet.errand_leaves import search_hidden
 from wallet.errand_message import ask_erasure
 from wallet.errand_paper import PaperStop, stop_by_code
 from wallet.errand_revoke import state_of_stop, stop_grant
@@ -99,8 +100,11 @@ def _sync_text(report: SyncReport) -> str:
 
 @click.command("history")
 @click.argument("grant_id", metavar="ID", required=False)
+@click.option(
+    "--thorough", is_flag=True, help="Search the whole public log for entries that it does not show you."
+)
 @with_wallet
-def history(ctx: click.Context, wallet: OpenWallet, grant_id: str | None) -> None:
+def history(ctx: click.Context, wallet: OpenWallet, grant_id: str | None, thorough: bool) -> None:
     """Show who looked at what, proven by the log: of grant ID, or of all, with the copies you gave."""
     deliver_stops(wallet)
     records = {grant_id: wallet.grant(grant_id)} if grant_id else wallet.grants()
@@ -108,7 +112,7 @@ def history(ctx: click.Context, wallet: OpenWallet, grant_id: str | None) -> Non
     for name, record in records.items():
         if record.slot is None and grant_id is None:
             continue
-        found = look_back(wallet, name)
+        found = search_hidden(wallet, name) if thorough else look_back(wallet, name)
         told = [show.event_data(name, event) for event in found.history.events]
         events += told
         lines.append(f"Grant {name}, {record.agency.name}, {record.service}:")

@@ -21,11 +21,15 @@ from wallet.present import NO_WAY_BACK
 from wallet.records import Choice
 
 
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 def _approve(ctx: click.Context, wallet: OpenWallet, *, yes: bool) -> Callable[[VerifiedRequest], None]:
     """On a terminal show the request and ask; in a script the command is the yes."""
 
     def approve(request: VerifiedRequest) -> None:
-        if yes or not sys.stdin.isatty():
+        if yes or not _is_terminal():
             return
         data = show.request_data(request, wallet.copies(), wallet.now())
         click.echo(show.request_text(data), err=True)

@@ -5,24 +5,23 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from protocol.canonical import b64u_decode, b64u_encode
-from protocol.checkpoint import parse_checkpoint_body
 from protocol.consent_api import GrantRequest
 from protocol.credential import split_sd_jwt
 from protocol.disclosure import digest_of
 from protocol.errors import RegieError
-from protocol.note import parse_note
+from protocol.note import parse_vkey
+from protocol.policy import parse_policy, satisfied
 from protocol.revocation_code import lock_for, view_hash, view_key
 from protocol.seal import HPKE_OVERHEAD
 from protocol.terms import Terms
 from wallet.errand_history import look_back
+from wallet.errand_leaves import proven_leaves
 from wallet.opened import OpenWallet
 from wallet.records import Choice, Copy, GrantRecord, KnownLog
 from wallet.recover import FoundGrant, find_grants, missing_locks, recover_terms
 from wallet.revoke import auditing_cosigners
 from wallet.seed import grant_code
 
-SCAN_STEP = 64
-"""Bundles of 256 leaves after which the place is kept, so that a long walk goes on where it was broken off."""
 _NO_DEPOSIT = b64u_encode(bytes(HPKE_OVERHEAD + 32))
 """The deposit of a grant that was found again is gone, and nobody needs it any more."""
 
@@ -51,15 +50,16 @@ def recover_grants(wallet: OpenWallet, found: list[str], note: Callable[[str, Re
 
 
 def _walk(wallet: OpenWallet, origin: str, start: int, found: list[str]) -> None:
-    """From leaf `start` to the present end, a step at a time; the mark goes along and is taken away at the end."""
-    url = wallet.known_log(origin).log.url
-    size = parse_checkpoint_body(parse_note(wallet.peers.checkpoint(url)).body).size
+    """From leaf `start` to the present end, window by window; the mark goes along and is taken away at the end."""
+    log = wallet.known_log(origin).log
+    note = wallet.peers.checkpoint(log.url)
+    policy, key = parse_policy(log.policy), parse_vkey(log.vkey)
+    checkpoint = satisfied(policy, note, wallet.now(), log_keys=(key,)).checkpoint
     locks = missing_locks(wallet.secrets(), {record.code_number for record in wallet.grants().values()})
-    for count, (first, entries) in enumerate(wallet.peers.entries(url, start, size), 1):
-        for grant in find_grants(first, entries, locks):
+    for first, leaves in proven_leaves(wallet, log.url, checkpoint, start):
+        for grant in find_grants(first, leaves, locks):
             found.append(_take_back(wallet, origin, grant))
-        if count % SCAN_STEP == 0:
-            wallet.keep_log(replace(wallet.known_log(origin), scan_from=first))
+        wallet.keep_log(replace(wallet.known_log(origin), scan_from=first + len(leaves)))
     wallet.keep_log(replace(wallet.known_log(origin), scan_from=None))
 
 

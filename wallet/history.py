@@ -1,8 +1,8 @@
 """Looking back: what the log shows of one grant, held against what only the resident knows (protocol section 6).
 
 A log that hides a read has three ways: leave it out (its number is missing), renumber (the tag is wrong) or stop
-counting (the next answer holds fewer than this one did, and the agency's next read has a number twice). All three
-show here or at an auditor. Every failure is evidence: the answer was signed.
+counting (the next answer holds fewer than this one did, and the agency's next read has a number twice). The first
+two show here, the third in `search` or at an auditor. Every failure is evidence: the answer was signed.
 """
 
 from collections.abc import Sequence

@@ -358,7 +358,8 @@ class Log:
             "iat": self.clock.time,
             "aud": LOG_ORIGIN,
         }
-        token = sign_read(Read(**{**members, **changes}), AGENCY.key, AGENCY.x5c)
+        who = SECOND if grant.terms.recipient == SECOND_ID else AGENCY
+        token = sign_read(Read(**{**members, **changes}), who.key, who.x5c)
         if reason is None:
             self.append_event(grant, LeafType.READ, token.encode())
         else:

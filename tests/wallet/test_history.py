@@ -1,15 +1,19 @@
 """Looking back: every event is proven, and a log that lies about one is found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from protocol.canonical import b64u_encode
+from protocol.checkpoint import VerifiedCheckpoint
 from protocol.consent_api import EventsAnswer
 from protocol.errors import Rejected
 from protocol.leaf import LeafType, Read
+from protocol.merkle import leaf_hash, node_hash, root
 from protocol.reading import refusal_opening
 from protocol.status_tree import StatusTree
 from tests.protocol import builders
@@ -18,10 +22,12 @@ from tests.wallet.conftest import Resident
 from tests.wallet.neighbours import Log, Neighbours
 from wallet.errand_grant import grant
 from wallet.errand_history import look_back
+from wallet.errand_leaves import search_hidden
 from wallet.errand_message import ask_erasure
 from wallet.errand_revoke import stop_grant
 from wallet.opened import OpenWallet
 from wallet.records import Choice, Seen
+from wallet.search import verify_leaves
 
 
 @pytest.fixture
@@ -299,3 +305,83 @@ def test_wallet_finds_a_message_that_it_did_not_sign(
 ) -> None:
     neighbours.log.agency_message(slot, kind="complaint")
     refuses(wallet, "bad_event")
+
+
+# --- a search through all leaves ---
+
+
+def test_search_finds_nothing_that_an_honest_log_hides(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int
+) -> None:
+    for number in range(3):
+        neighbours.log.read(slot, "postcode", reason="expired" if number == 1 else None)
+    assert [event.kind for event in search_hidden(wallet, "1").history.events] == [
+        "grant",
+        "read",
+        "refusal",
+        "read",
+    ]
+
+
+@pytest.mark.parametrize("reason", [None, "expired"])
+def test_search_finds_the_last_entry_that_was_never_shown(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int, reason: str | None
+) -> None:
+    neighbours.log.read(slot, "postcode")
+    neighbours.log.read(slot, "postcode", reason=reason)
+    neighbours.log.change_events = without(2)
+    look_back(wallet, "1")
+    with pytest.raises(Rejected) as refusal:
+        search_hidden(wallet, "1")
+    assert refusal.value.code == "hidden_event"
+
+
+def test_search_finds_a_number_that_was_given_twice(wallet: OpenWallet, neighbours: Neighbours, slot: int) -> None:
+    neighbours.log.read(slot, "postcode")
+    kept = neighbours.log.grants[0]
+    kept.counts[LeafType.READ] = 0
+    neighbours.log.read(slot, "huisnummer")
+    kept.events.pop()
+    with pytest.raises(Rejected) as refusal:
+        search_hidden(wallet, "1")
+    assert refusal.value.code == "hidden_event"
+
+
+def test_search_believes_only_leaves_of_the_witnessed_tree(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    neighbours.log.read(slot, "postcode")
+    neighbours.log.read(slot, "postcode")
+    neighbours.log.change_events = without(2)
+    hidden = neighbours.log.grants[0].events[2][0]
+    honest = wallet.peers.entries
+
+    def doctored(log_url: str, first: int, size: int) -> Iterator[tuple[int, list[bytes]]]:
+        for start, bundle in honest(log_url, first, size):
+            bundle[hidden - start] = Read(bytes(16), bytes(32)).to_bytes()
+            yield start, bundle
+
+    monkeypatch.setattr(wallet.peers, "entries", doctored)
+    with pytest.raises(Rejected) as refusal:
+        search_hidden(wallet, "1")
+    assert refusal.value.code == "bad_entries"
+
+
+@given(size=st.integers(1, 70), data=st.data())
+def test_any_window_of_a_tree_is_proven_and_no_other_leaf(size: int, data: st.DataObject) -> None:
+    leaves = [number.to_bytes(4, "big") for number in range(size)]
+
+    def node(level: int, index: int) -> bytes:
+        if level == 0:
+            return leaf_hash(leaves[index])
+        return node_hash(node(level - 1, 2 * index), node(level - 1, 2 * index + 1))
+
+    checkpoint = VerifiedCheckpoint("log", size, root(size, node), "")
+    first = data.draw(st.integers(0, size - 1))
+    window = leaves[first : data.draw(st.integers(first + 1, size))]
+    verify_leaves(first, window, checkpoint, node)
+    place = data.draw(st.integers(0, len(window) - 1))
+    with pytest.raises(Rejected):
+        verify_leaves(first, [*window[:place], b"another", *window[place + 1 :]], checkpoint, node)
+    with pytest.raises(Rejected):
+        verify_leaves(size - len(window) + 1, window, checkpoint, node)
