@@ -1,8 +1,8 @@
 """A town that is killed, and what must be so afterwards.
 
-`python -m tests.consentlog.harm` is a nursery: it has everything imported, and for each line of JSON on stdin forks
-a town that works until it is killed, then answers with how it ended. Each worker writes down what it is about to do
-and what was acknowledged, as a wallet and an agency do; `check` sends all of it again to a town that starts anew.
+`python -m tests.consentlog.harm` is a nursery: it has everything imported, and for each line of JSON on stdin it
+forks a town that works until it is killed, then answers with how it ended. Each worker writes down what it is
+about to do and what was acknowledged, as a wallet and an agency do; `check` sends all of it again to a new start.
 
 No thread runs in the nursery when it forks.
 """
