@@ -139,22 +139,31 @@ def _parse_if_canonical(data: bytes) -> Any:
         return _NOT_CANONICAL
 
 
+def _utf8(text: str, max_bytes: int) -> bytes:
+    """The bytes of a text from a form or a link, which may hold lone surrogates: those have no UTF-8 form."""
+    try:
+        return text[: max_bytes + 1].encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Rejected("bad_json", "not a JSON text") from error
+
+
 def parse_json(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, floats: bool = False) -> Any:
     """One strict JSON value: UTF-8, no duplicate keys, no NaN, depth and size bounded, integers below 2^53.
 
     `floats` admits fractions, for texts of others that we neither hash nor sign.
     Raises `Rejected`: `bad_json`, `duplicate_key`, `too_deep`, `too_large`.
     """
+    if isinstance(data, str):
+        data = _utf8(data, max_bytes)
     if len(data) > max_bytes:
         raise Rejected("too_large", f"JSON is larger than {max_bytes} bytes")
-    if isinstance(data, bytes) and (known := _parse_if_canonical(data)) is not _NOT_CANONICAL:
+    if (known := _parse_if_canonical(data)) is not _NOT_CANONICAL:
         return known
     try:
-        text = data.decode("utf-8") if isinstance(data, bytes) else data
+        text = data.decode("utf-8")
         _check_depth(text)
         value = (_reader_of_floats if floats else _reader).decode(text)
         if "\\u" in text:
-            text.encode("utf-8")
             json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate has no UTF-8 form
     except (ValueError, RecursionError) as error:
         raise Rejected("bad_json", "not a JSON text") from error

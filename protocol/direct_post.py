@@ -37,8 +37,10 @@ WALLET_ERRORS = frozenset(
     }
 )
 """RFC 6749 section 4.1.2.1 and OpenID4VP section 8.5: the error codes a wallet may send."""
-
-_URL = re.compile(r"https?://[^\s/@#?\\]+(?:[/?][^\s#\\]*)?")
+MAX_URL_CHARS = 2048
+"""As long as browsers and servers surely take."""
+_URL = re.compile(r"https?://[!\"$-.0->A-\[\]-~]+(?:[/?][!\"$-\[\]-~]*)?")
+"""Printable ASCII without user, fragment and backslash: browsers differ on the rest, or show another host."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class EncryptionKey:
 
 def check_url(value: Any, name: str) -> str:
     """An absolute http(s) URL of others; **not** whether it may be fetched. Raises: `invalid_request`."""
-    if not isinstance(value, str) or len(value) > 2048 or not _URL.fullmatch(value):
-        raise Rejected("invalid_request", f"{name} is not an http(s) URL without user or fragment")
+    if not isinstance(value, str) or len(value) > MAX_URL_CHARS or not _URL.fullmatch(value):
+        raise Rejected("invalid_request", f"{name} is not a plain http(s) URL without user or fragment")
     return value
 
 

@@ -117,6 +117,14 @@ def test_lenient_json_is_refused_in_both_spellings(text: str, code: str) -> None
     refused(code, text.encode())
 
 
+def test_text_of_a_link_is_measured_and_read_as_its_utf8() -> None:
+    assert c.parse_json('["é"]', max_bytes=6) == ["é"]
+    with pytest.raises(Rejected, match="too_large"):
+        c.parse_json('["éé"]', max_bytes=7)
+    for text in ('"\ud800"', '{"\udc00":1}', '["\udcff"]'):  # so the command line hands over what is no UTF-8
+        refused("bad_json", text)
+
+
 @pytest.mark.parametrize("data", [b"\xff", b'"\xed\xa0\x80"', b'"\xc0\x80"', b"\x00", b'["\x1f"]'])
 def test_bytes_that_are_no_json_text_are_refused(data: bytes) -> None:
     refused("bad_json", data)

@@ -18,6 +18,7 @@ from protocol.direct_post import (
     MAX_FORM_BYTES,
     ResponseObject,
     WalletError,
+    check_url,
     decrypt_response,
     encrypt_response,
     error_form,
@@ -572,6 +573,14 @@ def test_wallet_follows_only_a_redirect_that_is_a_web_address() -> None:
     for body in (b'{"redirect_uri":"javascript:alert(1)"}', b'{"redirect_uri":5}', b"[]", b""):
         with pytest.raises(Rejected):
             parse_redirect(body)
+
+
+@pytest.mark.parametrize("character", [" ", "\0", "\x7f", "\x85", "é", "\u202e", "\ud800", "\\", "#"])
+@pytest.mark.parametrize("place", ["https://agency.example{}/cb", "https://agency.example/cb{}x"])
+def test_wallet_refuses_an_address_that_is_shown_or_read_in_two_ways(place: str, character: str) -> None:
+    assert check_url(place.format("a"), "redirect_uri") == place.format("a")
+    with pytest.raises(Rejected, match="invalid_request"):
+        check_url(place.format(character), "redirect_uri")
 
 
 def test_wallet_nonce_is_read_from_a_form_that_may_hold_anything_else() -> None:
