@@ -24,46 +24,28 @@ from typing import TypeVar
 import msgspec
 from sqlite_utils import Database
 
-from protocol.canonical import HASH_BYTES, b64u_decode, b64u_encode, hkdf_sha256, hmac_sha256, is_equal
+from protocol.canonical import b64u_decode, b64u_encode, is_equal
 from protocol.errors import Rejected, Unavailable
-from protocol.seal import KEY_BYTES, NONCE_BYTES, aead_open, aead_seal, pad, unpad
+from protocol.seal import KEY_BYTES
 from service.home import Home
 from wallet.passphrase import Profile, Random, WrappedKey, check_passphrase, unwrap_key, wrap_key
+from wallet.rows import Header, Row, RowKeys, damaged, xor
 
 TABLES = ("secrets", "copies", "grants", "messages", "activities", "logs")
-PAD_STEP = 256
-MAX_RECORD_BYTES = 1024 * 1024
-"""The largest record is a grant with its sealed disclosures, about 60 kB."""
 _PURPOSE = b"regie/vault/v1"
 _FORMAT = 1
 T = TypeVar("T")
 
 
-class _Header(msgspec.Struct, frozen=True):
-    counter: int
-    rows: bytes
-    """XOR over all rows of HMAC(set key, row): a set hash, since no row can be in the set twice."""
-
-
-class _Named(msgspec.Struct, frozen=True):
-    """Plaintext of a row: the record with its name, which outside is only a keyed hash."""
-
-    name: str
-    record: msgspec.Raw
-
-
 class Vault:
     """An open store. Reads need no transaction; `put` and `delete` belong inside `transaction()`."""
 
-    def __init__(self, path: Path, database: Database, store_key: bytes, random: Random) -> None:
+    def __init__(self, path: Path, database: Database, keys: RowKeys) -> None:
         """For `create_vault` and `open_vault` only."""
         self.path = path
         self._database = database
-        self._random = random
-        self._record_key = hkdf_sha256(store_key, b"regie/vault/record/v1")
-        self._name_key = hkdf_sha256(store_key, b"regie/vault/name/v1")
-        self._set_key = hkdf_sha256(store_key, b"regie/vault/set/v1")
-        self._header = _Header(0, bytes(HASH_BYTES))
+        self._keys = keys
+        self._header = Header()
         self._depth = 0
 
     @property
@@ -77,7 +59,10 @@ class Vault:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, durable on leaving. Blocks inside a block belong to the outer one."""
+        """All or nothing, durable on leaving. Blocks inside a block belong to the outer one.
+
+        Raises `Unavailable`: `vault_unwritable`.
+        """
         if self._depth:
             yield
             return
@@ -86,8 +71,10 @@ class Vault:
         try:
             self._database.conn.execute("BEGIN IMMEDIATE")
             yield
-            self._header = _Header(self._header.counter + 1, self._header.rows)
-            self._write_header()
+            self._header = Header(self._header.counter + 1, self._header.rows)
+            self._database.conn.execute(
+                "UPDATE lock SET header = ?", (self._keys.seal_header(self._header, _PURPOSE),)
+            )
             self._database.conn.execute("COMMIT")
         except BaseException as error:
             self._header = before
@@ -105,34 +92,26 @@ class Vault:
 
     def put(self, table: str, name: str, record: msgspec.Struct | msgspec.Raw) -> None:
         """Insert or replace the record `name`. Raises `ValueError` outside a transaction or for a huge record."""
-        plain = msgspec.json.encode(_Named(name, msgspec.Raw(msgspec.json.encode(record))))
-        if len(plain) > MAX_RECORD_BYTES:
-            raise ValueError("record is larger than the vault takes")
-        row_id, old = self._row_id(table, name), self._row(table, self._row_id(table, name))
-        version = old[0] + 1 if old else 1
-        nonce = self._random(NONCE_BYTES)
-        padded = pad(plain, (len(plain) // PAD_STEP + 1) * PAD_STEP)
-        sealed = nonce + aead_seal(self._record_key, nonce, padded, _aad(table, row_id, version))
-        self._change_set(table, row_id, old, (version, sealed))
-        self._database.table(table).upsert({"id": row_id, "version": version, "sealed": sealed}, pk="id")
+        old = self._row(table, name)
+        row = self._keys.seal(table, name, old.version + 1 if old else 1, record)
+        self._change_set(old, row)
+        self._database.table(table).upsert({"id": row.id, "version": row.version, "sealed": row.sealed}, pk="id")
 
     def delete(self, table: str, name: str) -> None:
         """Remove the record if it is there; SQLite overwrites its bytes (secure_delete)."""
-        row_id = self._row_id(table, name)
-        self._change_set(table, row_id, self._row(table, row_id), None)
-        self._database.table(table).delete_where("id = ?", [row_id])
+        old = self._row(table, name)
+        self._change_set(old, None)
+        if old:
+            self._database.table(table).delete_where("id = ?", [old.id])
 
     def get(self, table: str, name: str, kind: type[T]) -> T | None:
         """The record, or None. Raises `Rejected`: `vault_damaged`."""
-        row_id = self._row_id(table, name)
-        row = self._row(table, row_id)
-        return self._open(table, row_id, *row, kind)[1] if row else None
+        row = self._row(table, name)
+        return self._keys.open(row, kind)[1] if row else None
 
     def all(self, table: str, kind: type[T]) -> dict[str, T]:
         """Every record of a table by name, in no particular order. Raises `Rejected`: `vault_damaged`."""
-        _check_table(table)
-        rows = list(self._database.table(table).rows)
-        return dict(self._open(table, row["id"], row["version"], row["sealed"], kind) for row in rows)
+        return dict(self._keys.open(row, kind) for row in self._rows(table))
 
     def is_empty(self, table: str) -> bool:
         """Whether a table has no record."""
@@ -157,64 +136,18 @@ class Vault:
         with self.transaction():
             pass
 
-    # The rest is for this module and its tests' view from outside.
+    def check(self, sealed_header: bytes, *, accept_older: bool) -> None:
+        """All rows against the header, and the header against the counter file; once, on opening.
 
-    def _row_id(self, table: str, name: str) -> str:
-        _check_table(table)
-        return hmac_sha256(self._name_key, table.encode(), b"\x00", name.encode())[:16].hex()
-
-    def _row(self, table: str, row_id: str) -> tuple[int, bytes] | None:
-        for found in self._database.table(table).rows_where("id = ?", [row_id]):
-            return found["version"], found["sealed"]
-        return None
-
-    def _open(self, table: str, row_id: str, version: int, sealed: bytes, kind: type[T]) -> tuple[str, T]:
-        try:
-            aad = _aad(table, row_id, version)
-            plain = unpad(aead_open(self._record_key, sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], aad))
-        except Rejected as error:
-            raise _damaged() from error
-        named = msgspec.json.decode(plain, type=_Named)
-        return named.name, msgspec.json.decode(named.record, type=kind)
-
-    def _change_set(
-        self, table: str, row_id: str, old: tuple[int, bytes] | None, new: tuple[int, bytes] | None
-    ) -> None:
-        if not self._depth:
-            raise ValueError("the vault is written inside a transaction only")
-        rows = self._header.rows
-        for row in (old, new):
-            if row is not None:
-                rows = _xor(rows, self._row_hash(table, row_id, *row))
-        self._header = _Header(self._header.counter, rows)
-
-    def _row_hash(self, table: str, row_id: str, version: int, sealed: bytes) -> bytes:
-        return hmac_sha256(self._set_key, _aad(table, row_id, version), sealed)
-
-    def _write_header(self) -> None:
-        nonce = self._random(NONCE_BYTES)
-        plain = pad(msgspec.json.encode(self._header), PAD_STEP)
-        sealed = nonce + aead_seal(self._record_key, nonce, plain, _PURPOSE)
-        self._database.conn.execute("UPDATE lock SET header = ?", (sealed,))
-
-    def _write_counter(self) -> None:
-        value = self._header.counter.to_bytes(8, "big")
-        text = b64u_encode(value + hmac_sha256(self._set_key, b"counter", value))
-        Home(self.path.parent).write_secret(_counter_path(self.path).name, text.encode())
-
-    def _load(self, sealed_header: bytes, *, accept_older: bool) -> None:
-        """Check all rows against the header, and the header against the counter file."""
-        try:
-            plain = aead_open(self._record_key, sealed_header[:NONCE_BYTES], sealed_header[NONCE_BYTES:], _PURPOSE)
-            self._header = msgspec.json.decode(unpad(plain), type=_Header)
-        except (Rejected, msgspec.DecodeError) as error:
-            raise _damaged() from error
-        rows = bytes(HASH_BYTES)
+        Raises `Rejected`: `vault_damaged`, `vault_rolled_back`.
+        """
+        self._header = self._keys.open_header(sealed_header, _PURPOSE)
+        rows = Header().rows
         for table in TABLES:
-            for row in self._database.table(table).rows:
-                rows = _xor(rows, self._row_hash(table, row["id"], row["version"], row["sealed"]))
+            for row in self._rows(table):
+                rows = xor(rows, self._keys.hash_of(row))
         if not is_equal(rows, self._header.rows):
-            raise _damaged()
+            raise damaged()
         if not accept_older and self._read_counter() > self._header.counter:
             raise Rejected(
                 "vault_rolled_back",
@@ -223,15 +156,37 @@ class Vault:
                 status=409,
             )
 
+    def _row(self, table: str, name: str) -> Row | None:
+        _check_table(table)
+        found = list(self._database.table(table).rows_where("id = ?", [self._keys.id_of(table, name)]))
+        return Row(table, found[0]["id"], found[0]["version"], found[0]["sealed"]) if found else None
+
+    def _rows(self, table: str) -> list[Row]:
+        _check_table(table)
+        return [Row(table, row["id"], row["version"], row["sealed"]) for row in self._database.table(table).rows]
+
+    def _change_set(self, *rows: Row | None) -> None:
+        """XOR the old row out of the set hash and the new one in."""
+        if not self._depth:
+            raise ValueError("the vault is written inside a transaction only")
+        changed = self._header.rows
+        for row in rows:
+            if row is not None:
+                changed = xor(changed, self._keys.hash_of(row))
+        self._header = Header(self._header.counter, changed)
+
+    def _write_counter(self) -> None:
+        text = b64u_encode(self._keys.mark_of(self._header.counter))
+        Home(self.path.parent).write_secret(_counter_path(self.path).name, text.encode())
+
     def _read_counter(self) -> int:
-        """The counter last written beside the store. Raises `Rejected`: `vault_rolled_back`."""
+        """The counter last written beside the store; higher than any when nobody can say which it was."""
         try:
             data = b64u_decode(_counter_path(self.path).read_text("ascii"), max_bytes=64)
         except (OSError, Rejected, UnicodeError):
             data = b""
-        if is_equal(data[8:], hmac_sha256(self._set_key, b"counter", data[:8])):
-            return int.from_bytes(data[:8], "big")
-        return 2**63 - 1  # absent or foreign: nobody can say that this store is the newest
+        counter = int.from_bytes(data[:8], "big")
+        return counter if is_equal(data, self._keys.mark_of(counter)) else 2**63 - 1
 
 
 def create_vault(path: Path, passphrase: bytes, profile: Profile, random: Random) -> Vault:
@@ -245,7 +200,7 @@ def create_vault(path: Path, passphrase: bytes, profile: Profile, random: Random
         raise Rejected("vault_exists", "there is a wallet here already; nothing was changed", status=409)
     store_key = random(KEY_BYTES)
     wrapped = wrap_key(store_key, passphrase, profile, _PURPOSE, random)
-    vault = Vault(path, database, store_key, random)
+    vault = Vault(path, database, RowKeys(store_key, random))
     with vault.transaction():
         database.conn.execute("CREATE TABLE lock (format INTEGER, wrapped TEXT, header BLOB)")
         for table in TABLES:
@@ -266,11 +221,11 @@ def open_vault(path: Path, passphrase: bytes, random: Random, *, accept_older: b
     database = _connect(path)
     try:
         wrapped, header = _read_lock(database)
-        vault = Vault(path, database, unwrap_key(wrapped, passphrase, _PURPOSE), random)
-        vault._load(header, accept_older=accept_older)
+        vault = Vault(path, database, RowKeys(unwrap_key(wrapped, passphrase, _PURPOSE), random))
+        vault.check(header, accept_older=accept_older)
     except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
         database.close()
-        raise _damaged() from error
+        raise damaged() from error
     except BaseException:
         database.close()
         raise
@@ -287,7 +242,7 @@ def _read_lock(database: Database) -> tuple[WrappedKey, bytes]:
 
 
 def _connect(path: Path) -> Database:
-    """Not in WAL mode: that would keep older versions of rows in a second file, and there is one reader only."""
+    """Not in WAL mode: that would keep older versions of rows in a second file, and one reader needs none."""
     connection = sqlite3.connect(path, timeout=2, isolation_level=None)
     try:
         for pragma in ("synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY", "cell_size_check=ON"):
@@ -300,24 +255,8 @@ def _connect(path: Path) -> Database:
         raise Unavailable("wallet_busy", "another program is using this wallet; try again in a moment") from error
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise _damaged() from error
+        raise damaged() from error
     return Database(connection)
-
-
-def _damaged() -> Rejected:
-    return Rejected(
-        "vault_damaged",
-        "the wallet file was changed or damaged outside this program; restore a backup",
-        status=409,
-    )
-
-
-def _aad(table: str, row_id: str, version: int) -> bytes:
-    return b"\x00".join((b"regie/vault/record/v1", table.encode(), row_id.encode(), version.to_bytes(8, "big")))
-
-
-def _xor(left: bytes, right: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(left, right, strict=True))
 
 
 def _check_table(table: str) -> None:

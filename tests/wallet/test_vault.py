@@ -14,7 +14,8 @@ import pytest
 
 from protocol.errors import Rejected, Unavailable
 from wallet.passphrase import MAX_PASSPHRASE_BYTES, PROFILES, check_passphrase
-from wallet.vault import MAX_RECORD_BYTES, PAD_STEP, TABLES, Vault, create_vault, open_vault
+from wallet.rows import MAX_RECORD_BYTES, PAD_STEP
+from wallet.vault import TABLES, Vault, create_vault, open_vault
 
 PASSPHRASE = b"vier gele fietsen"
 CANARY = "Kanaalstraat-73-canary"
