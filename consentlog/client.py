@@ -5,6 +5,7 @@ counts only as far as its signatures verify.
 """
 
 from threading import Lock
+from urllib.parse import quote
 
 from consentlog.tree import Tree
 from protocol.canonical import b64u_fixed
@@ -35,6 +36,12 @@ class WitnessClient:
         self.is_auditing = witness.auditing
         self._size = 0
         self._busy = Lock()
+        self._asking = Lock()
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it has not yet told what it keeps since it was asked last."""
+        return self._asking.locked()
 
     @property
     def is_busy(self) -> bool:
@@ -76,14 +83,10 @@ class WitnessClient:
 
     def pending(self, origin: str) -> list[bytes]:
         """Revocation secrets that an auditing cosigner keeps for this log. Raises `Unavailable`, `Rejected`."""
-        answer = self._fetcher.get(
-            f"{self._url}/v1/revocations?origin={_quoted(origin)}", max_bytes=MAX_PENDING_BYTES
-        )
+        url = f"{self._url}/v1/revocations?origin={quote(origin, safe='')}"
+        with self._asking:
+            answer = self._fetcher.get(url, max_bytes=MAX_PENDING_BYTES)
         return [b64u_fixed(r, 32) for r in answer.json(PendingRevocations).revocations]
-
-
-def _quoted(origin: str) -> str:
-    return "".join(char if char.isalnum() or char in "-._~" else f"%{ord(char):02X}" for char in origin)
 
 
 def _size_of(answer: Answer) -> int:

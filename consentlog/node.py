@@ -111,6 +111,8 @@ class Node:
 
     def check_open(self, *, for_reads: bool) -> None:
         """Before anything is appended that could not be answered. Raises `Unavailable`: `busy`, `no_quorum`."""
+        if not self.publisher.is_alive():
+            raise Unavailable("busy", "the log publishes no more", retry_after=60)
         if for_reads and not self.publisher.is_ready:
             raise Unavailable(
                 "busy", "the log has not yet heard a quorum of its auditing cosigners", retry_after=2

@@ -33,7 +33,8 @@ from service.journal import log_event
 
 QUORUM_SECONDS = 2.0
 """How long a round waits for its witnesses."""
-PENDING_SECONDS = 2.0
+PENDING_SECONDS = 1.0
+"""How long a round waits to hear of kept revocations; who keeps one does not cosign without it anyway."""
 WRITE_SECONDS = 10.0
 RETRY_SECONDS = 0.2
 """After a round without a quorum: soon, since it may be a revocation that a cosigner wants to see first."""
@@ -97,7 +98,8 @@ class Publisher(Thread):
                 self._wake.clear()
         finally:
             self.is_ready = False
-            self._writer.room.close()
+            if self._is_superseded:
+                self._writer.room.close()
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _try_round(self) -> bool:
@@ -141,7 +143,8 @@ class Publisher(Thread):
 
     def _take_pending(self, auditing: Sequence[WitnessClient]) -> list[WitnessClient]:
         """Have all kept revocations written. The cosigners that were heard, and whose word is in the log."""
-        asked = {self._pool.submit(client.pending, self._origin): client for client in auditing}
+        idle = [client for client in auditing if not client.is_asked]
+        asked = {self._pool.submit(client.pending, self._origin): client for client in idle}
         done, _ = wait(asked, timeout=PENDING_SECONDS)
         heard = [(asked[future], future.result()) for future in done if future.exception() is None]
         for future in done:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from consentlog.rows import Changes, GrantRow, Keys, MessageRow, OpeningRow, ReadRow, Rows, read_key
 from consentlog.tables import (
+    beats,
     counters,
     grants,
     leaves,
@@ -183,7 +184,11 @@ def _save_grants(connection: Connection, changes: Changes) -> None:
     new = list(changes.grants.values())
     if new:
         connection.execute(insert(grants), [_grant_values(row) for row in new])
-        kept = [{"slot": row.slot, "epoch": row.epoch, "wrapped": row.wrapped} for row in new if row.wrapped]
+        kept = [
+            {"slot": row.slot, "epoch": row.epoch, "not_after": row.not_after, "wrapped": row.wrapped}
+            for row in new
+            if row.wrapped is not None
+        ]
         if kept:
             connection.execute(insert(shares), kept)
     ended = [row for slot, row in changes.revoked.items() if slot not in changes.grants]
@@ -213,3 +218,16 @@ def _erase(connection: Connection, slots: set[int]) -> None:
         connection.execute(statement, keys)
     for slot in slots:
         connection.execute(_READS_OF, {"low": read_key(slot, b""), "high": read_key(slot + 1, b"")})
+
+
+_BEAT = update(beats).values(n=beats.c.n + 1)
+
+
+def beat(connection: Connection) -> None:
+    """Write something, so that the commit tells whether this is still the database that decides.
+
+    A server that has been replaced by its standby still answers reads, and after a crash rows can be visible that
+    no other disk holds: what was only read may be relied on once a later write has been acknowledged.
+    """
+    if connection.execute(_BEAT).rowcount == 0:
+        connection.execute(insert(beats).values(id=1, n=1))

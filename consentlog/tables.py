@@ -41,6 +41,7 @@ shares = Table(
     _metadata,
     _number_key("slot"),
     Column("epoch", _Number, nullable=False, index=True),
+    Column("not_after", _Number, nullable=False, index=True),
     Column("wrapped", LargeBinary, nullable=False),
 )
 openings = Table(
@@ -82,6 +83,8 @@ tickets = Table(
     Column("key", LargeBinary, primary_key=True),
     Column("exp", _Number, nullable=False, index=True),
 )
+
+beats = Table("beats", _metadata, _number_key("id"), Column("n", _Number, nullable=False))
 
 
 def create_tables(engine: Engine) -> None:

@@ -27,11 +27,13 @@ def forget_tickets(engine: Engine, now: int) -> None:
         connection.execute(delete(tickets).where(tickets.c.exp < now))
 
 
-def destroy_expired_shares(engine: Engine, now: int) -> None:
-    """Destroy shares of grants whose not_after has passed: no read of theirs is admitted or released any more."""
-    ended = select(grants.c.slot).where(grants.c.not_after <= now)
+def destroy_expired_shares(engine: Engine, now: int) -> bool:
+    """Destroy shares of grants whose not_after has passed: no read of theirs is admitted or released any more.
+
+    Whether there were any.
+    """
     with immediate(engine) as connection:
-        connection.execute(delete(shares).where(shares.c.slot.in_(ended)))
+        return connection.execute(delete(shares).where(shares.c.not_after <= now)).rowcount > 0
 
 
 def rewrap_step(engine: Engine, epochs: Epochs, random: Callable[[int], bytes]) -> bool:

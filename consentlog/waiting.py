@@ -23,7 +23,7 @@ from consentlog.operations import (
 from protocol.errors import RegieError, Unavailable
 
 MAX_GROUP = 256
-"""Operations of one transaction."""
+"""Revocations of one transaction, and as many of all else: a flood of one does not keep out the other."""
 MAX_WAITING = 2048
 """Operations that wait; beyond that `busy`."""
 
@@ -90,10 +90,8 @@ class WaitingRoom:
                 return None
             group: list[Waiting] = []
             for line in (self._urgent, self._queue):
-                while line and len(group) < MAX_GROUP:
-                    waiting = line.popleft()
-                    if not waiting.answer.cancelled():
-                        group.append(waiting)
+                taken = [line.popleft() for _ in range(min(len(line), MAX_GROUP))]
+                group += [waiting for waiting in taken if not waiting.answer.cancelled()]
             return group
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ from consentlog.release import seal_claim_shares, unwrap_share, wrap_share
 from consentlog.reserve import Reserve, is_disk_full
 from consentlog.rows import Changes
 from consentlog.sequence import Group, keys_of
-from consentlog.store import load_rows, save_changes
+from consentlog.store import beat, load_rows, save_changes
 from consentlog.tree import CorruptTree, Draft, Tree
 from consentlog.waiting import Waiting, WaitingRoom
 from protocol.errors import RegieError, Rejected, Unavailable
@@ -75,6 +75,7 @@ class Writer(Thread):
         self._random = random
         self._on_commit = on_commit
         self._last_time = 0
+        self._can_be_replaced = engine.dialect.name != "sqlite"
         self._is_doubtful = False
         self._has_remains = True
         self._has_old_shares = True
@@ -90,9 +91,15 @@ class Writer(Thread):
     def start_from(self, committed: Committed | None, not_before: int) -> None:
         """Where the store ends. A new log gets its first head, so that there is something to sign."""
         self._last_time = not_before
+        self._confirm()
         self.committed = committed
         if committed is None:
             self._transact([])
+
+    def _confirm(self) -> None:
+        """What was found in the store is relied on once a write after it is durable."""
+        with immediate(self._engine) as connection:
+            beat(connection)
 
     def run(self) -> None:
         """Write until stopped. An error that nobody foresaw ends the thread, and `/healthz` says so."""
@@ -130,6 +137,10 @@ class Writer(Thread):
             changes = group.close(self._status)
             if not changes.is_empty():
                 save_changes(connection, changes)
+            elif self._can_be_replaced:
+                beat(
+                    connection
+                )  # a release is decided on rows alone, and must not be by a server that lost its lead
             crash.point("before_commit")
         crash.point("after_commit")
         self._is_doubtful = False
@@ -204,6 +215,7 @@ class Writer(Thread):
 
     def _catch_up(self) -> None:
         """A commit failed, but may have happened: look, and take over what is there."""
+        self._confirm()
         size = queries.tree_size(self._engine)
         self._status = queries.load_status(self._engine)
         if size < self._tree.size:
@@ -239,7 +251,7 @@ class Writer(Thread):
     def _upkeep(self) -> None:
         now = self.time()
         upkeep.forget_tickets(self._engine, now)
-        upkeep.destroy_expired_shares(self._engine, now)
+        self._has_remains |= upkeep.destroy_expired_shares(self._engine, now)
         if self._epochs.is_due(now):
             self._epochs.begin(self._random(32), now)
         self._has_old_shares = True

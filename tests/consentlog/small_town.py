@@ -18,7 +18,7 @@ from flask import Flask, Response, request
 from werkzeug.test import TestResponse
 
 from consentlog import queries
-from consentlog.config import make_log
+from consentlog.config import log_config, make_log
 from consentlog.node import Node
 from consentlog.web import make_web
 from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, parse_struct, sha256
@@ -174,7 +174,7 @@ class Sent:
 class SmallTown:
     """Everybody. The homes stay in `folder`: a second town there goes on with the same log and witnesses."""
 
-    def __init__(self, folder: Path, *, threshold: str = "all") -> None:
+    def __init__(self, folder: Path, *, threshold: str = "all", database: str | None = None) -> None:
         self.clock, self.witness_clock = HandClock(), HandClock()
         self.wires = Wires()
         self.folder = folder
@@ -189,6 +189,8 @@ class SmallTown:
         )
         if is_new:
             self.publish_trust()
+        if database is not None:
+            self.home.write_config(msgspec.structs.replace(log_config(self.home), database=database))
         self.cosigner = Cosigner(self.wires)
         self._add_witnesses()
         self.node: Node | None = None
