@@ -131,8 +131,9 @@ def grant(
         "qr": format_paper_qr(log_url, code),
         "redirect": given.redirect,
     }
+    state = "" if record.state == "active" else f" Beware: {show.state_text(record, wallet.now())}."
     text = (
-        f"Grant {given.id}: {record.agency.name} may look until {show.day(terms.not_after)}.\n"
+        f"Grant {given.id}: {record.agency.name} may look until {show.day(terms.not_after)}.{state}\n"
         f"Stop it with: regie wallet revoke {given.id}\n"
         f"Keep this code on paper; it stops the grant from any wallet or counter:\n{format_code(code)}"
     )

@@ -106,7 +106,7 @@ def _intend(wallet: OpenWallet, request: VerifiedRequest, choice: Choice, chosen
         ticket_exp=draft.ticket_exp,
     )
     known = wallet.known_log(draft.body.terms.log)
-    grant_id = str(number + 1)
+    grant_id = wallet.new_grant_id()
     with wallet.vault.transaction():
         wallet.keep_secrets(replace(wallet.secrets(), next_code=number + 1))
         wallet.keep_log(known)
@@ -125,6 +125,8 @@ def carry_on(wallet: OpenWallet, grant_id: str) -> Granted:
         if record.state != "intended" or record.stop is not None:
             break
         record = _to_log(wallet, grant_id, record)
+    if record.state == "intended" and record.stop is None:
+        raise Rejected("lock_used", f"the log has no place for grant {grant_id}; stop it and tell the auditor")
     if not is_presentable(record):
         return Granted(grant_id, record)
     return _to_agency(wallet, grant_id, record)

@@ -4,6 +4,7 @@ The code makes r_1, r_2 ... and the view key. Nobody knows how many versions the
 until one is unknown. While nobody can be reached they wait in the home's outbox: they end grants and open nothing.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from protocol.errors import RegieError, Rejected
 from protocol.revocation_code import view_key
 from protocol.trust_list import TrustedLog
 from service.home import Home
+from wallet import errand_revoke
 from wallet.config import OUTBOX, Outbox
 from wallet.errand_revoke import Delivery, hand_over
 from wallet.history import OwnGrant, verify_history
@@ -107,18 +109,26 @@ def _post(around: Surroundings, secrets: Sequence[bytes], log_url: str | None) -
 
 
 def _is_confirmed(around: Surroundings, log: TrustedLog, code: bytes, found: Delivery) -> bool:
-    """Whether the revocation stands in a witnessed checkpoint; the code opens the events that show it."""
-    if found.promise is None:
-        return False
-    try:
-        answer = around.peers.events(log.url, found.promise.slot, view_key(code))
-        terms, opening_key = recover_terms(answer, found.lock)
-        agency = around.trust_list().agency(terms.recipient)
-        own = OwnGrant(terms, found.promise.slot, answer.events[0].index, opening_key, agency)
-        history = verify_history(answer, own, log, now=around.now())
-    except RegieError:
-        return False
-    return history.revocation is not None
+    """Whether the revocation stands in a witnessed checkpoint by now; gives the witnesses some seconds."""
+    for attempt in range(errand_revoke.CONFIRM_TRIES):
+        if attempt:
+            time.sleep(errand_revoke.CONFIRM_PAUSE)
+        try:
+            if found.promise is None or _is_in_log(around, log, code, found.lock, found.promise.slot):
+                return found.promise is not None
+        except RegieError as error:
+            if error.code not in errand_revoke.PATIENCE:
+                return False
+    return False
+
+
+def _is_in_log(around: Surroundings, log: TrustedLog, code: bytes, lock: bytes, slot: int) -> bool:
+    """The code opens the events of the grant, which hold its terms; with them the events are verified."""
+    answer = around.peers.events(log.url, slot, view_key(code))
+    terms, opening_key = recover_terms(answer, lock)
+    agency = around.trust_list().agency(terms.recipient)
+    own = OwnGrant(terms, slot, answer.events[0].index, opening_key, agency)
+    return verify_history(answer, own, log, now=around.now()).revocation is not None
 
 
 def _queue(home: Home, secrets: Sequence[bytes]) -> None:

@@ -90,7 +90,7 @@ def _take_back(wallet: OpenWallet, origin: str, grant: FoundGrant) -> str:
         index=grant.index,
         slot=grant.slot,
     )
-    grant_id = str(grant.number + 1)
+    grant_id = wallet.new_grant_id()
     with wallet.vault.transaction():
         secrets = wallet.secrets()
         wallet.keep_secrets(replace(secrets, next_code=max(secrets.next_code, grant.number + 1)))

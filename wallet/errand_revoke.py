@@ -25,7 +25,7 @@ from wallet.revoke import begin_stop, verify_cosigner_promise, verify_log_promis
 CONFIRM_TRIES = 12
 CONFIRM_PAUSE = 0.5
 """Seconds between two looks whether the revocation is in a witnessed checkpoint; after six `sync` goes on."""
-_PATIENCE = frozenset({"stale_checkpoint", "no_quorum", "busy"})
+PATIENCE = frozenset({"stale_checkpoint", "no_quorum", "busy"})
 """What a log says while its witnesses are still at work."""
 
 
@@ -108,7 +108,7 @@ def _confirm(wallet: OpenWallet, grant_id: str, slot: int, pause: Callable[[floa
         try:
             record = look_back(wallet, grant_id, slot=slot).record
         except RegieError as error:
-            if error.code in _PATIENCE:
+            if error.code in PATIENCE:
                 continue
             return wallet.update_grant(grant_id, problem=error.code)
         if record.stop is not None and record.stop.confirmed is not None:

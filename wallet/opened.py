@@ -73,6 +73,10 @@ class OpenWallet(Surroundings):
         found = self.vault.all("grants", GrantRecord)
         return {name: found[name] for name in sorted(found, key=int)}
 
+    def new_grant_id(self) -> str:
+        """The next number that a resident calls a grant by. Codes are counted apart: the log may know some."""
+        return str(max(map(int, self.vault.all("grants", GrantRecord)), default=0) + 1)
+
     def grant(self, grant_id: str) -> GrantRecord:
         """Raises `Rejected`: `unknown_grant`."""
         found = self.vault.get("grants", grant_id, GrantRecord)

@@ -192,6 +192,11 @@ def state_of(record: GrantRecord, now: int) -> str:
     return "ended" if now >= record.body.terms.not_after else record.state
 
 
+def state_text(record: GrantRecord, now: int) -> str:
+    """The state in words."""
+    return _STATES[state_of(record, now)]
+
+
 def grants_text(grants: Sequence[Mapping[str, Any]]) -> str:
     """The grants, or that there are none."""
     if not grants:

@@ -180,6 +180,23 @@ def test_restored_wallet_searches_a_log_that_the_backup_did_not_know(
         assert synchronise(wallet).found == ["1"]
 
 
+def test_grant_made_before_the_search_keeps_its_number(
+    holder: Resident, file: Path, neighbours: Neighbours, tmp_path: Path
+) -> None:
+    with holder.open() as wallet:
+        grant(wallet, neighbours.second.ask(), Choice())
+    new = restored(holder, file, tmp_path / "new")
+    with new.open() as wallet:
+        made = grant(wallet, neighbours.agency.ask(), Choice())
+        assert (made.id, made.record.code_number) == (
+            "2",
+            2,
+        )  # code 1 was taken by the grant that the backup lacks
+        assert synchronise(wallet).found == ["3"]
+        assert wallet.grant("2").body == made.record.body
+        assert wallet.grant("3").agency.id == SECOND_ID
+
+
 def test_restored_wallet_gives_no_copy_of_a_spent_set(
     holder: Resident, file: Path, neighbours: Neighbours, tmp_path: Path
 ) -> None:

@@ -428,6 +428,16 @@ def test_lock_that_is_taken_leads_to_the_next_code(wallet: OpenWallet, neighbour
     assert lock_for(code, 1) == b64u_decode(given.record.body.terms.lock)
 
 
+def test_log_that_knows_every_lock_is_not_believed(wallet: OpenWallet, neighbours: Neighbours) -> None:
+    neighbours.log.refuse_grants = "lock_used"
+    with pytest.raises(Rejected) as refusal:
+        grant(wallet, neighbours.agency.ask(), Choice())
+    assert refusal.value.code == "lock_used"
+    assert wallet.grant("1").state == "intended"
+    assert wallet.secrets().next_code == 17
+    assert neighbours.agency.answers == 0
+
+
 def test_grant_that_the_log_refuses_was_never_made(wallet: OpenWallet, neighbours: Neighbours) -> None:
     neighbours.log.refuse_grants = "bad_ticket"
     with pytest.raises(Rejected) as refusal:

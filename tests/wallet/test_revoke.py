@@ -13,6 +13,7 @@ from tests.wallet.neighbours import AGENCY_HOST, COSIGNER_HOST, LOG_HOST, Neighb
 from wallet import errand_revoke
 from wallet.config import OUTBOX, WalletConfig
 from wallet.errand_grant import carry_on, grant
+from wallet.errand_message import ask_erasure
 from wallet.errand_paper import deliver_outbox, stop_by_code
 from wallet.errand_revoke import deliver_stop, state_of_stop, stop_grant
 from wallet.errand_sync import deliver_stops, synchronise
@@ -221,6 +222,24 @@ def test_paper_code_stops_from_any_wallet(
 def test_paper_code_stops_twice_without_an_error(wallet: OpenWallet, given: str, library: Surroundings) -> None:
     code = paper(wallet, given)
     assert stop_by_code(library, code) == stop_by_code(library, code)
+
+
+def test_paper_code_is_confirmed_also_after_messages(
+    wallet: OpenWallet, given: str, library: Surroundings
+) -> None:
+    ask_erasure(wallet, given)
+    assert stop_by_code(library, paper(wallet, given)).state == "confirmed"
+
+
+def test_paper_code_that_the_log_only_promised_is_not_confirmed(
+    wallet: OpenWallet, neighbours: Neighbours, given: str, library: Surroundings
+) -> None:
+    neighbours.log.publish_stops = False
+    stop = stop_by_code(library, paper(wallet, given))
+    assert (stop.state, stop.at_log) == ("not yet confirmed", True)
+    assert not library.home.has(OUTBOX)
+    neighbours.log.publish()
+    assert stop_by_code(library, paper(wallet, given)).state == "confirmed"
 
 
 def test_paper_code_with_the_address_of_the_log(wallet: OpenWallet, given: str, library: Surroundings) -> None:
