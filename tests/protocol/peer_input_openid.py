@@ -113,7 +113,7 @@ def _check_answer(value: Any) -> object:
     return dcql.check_answer(QUERY, {"adres": _cards(value)[:1]})
 
 
-def _request(payload: Any) -> openid4vp.VerifiedRequest:
+def read_request(payload: Any) -> openid4vp.VerifiedRequest:
     return _request_token(forge(payload, b.AGENCY.key, request_object.REQUEST_TYP, X5C))
 
 
@@ -128,11 +128,11 @@ def _request_header(header: Any) -> object:
 def _answer_to(payload: Any) -> object:
     """What a wallet goes on to do with the key of a request."""
     return direct_post.encrypt_response(
-        _request(payload).encryption, nonce=b.NONCE, state=None, vp_token={"a": ["b"]}
+        read_request(payload).encryption, nonce=b.NONCE, state=None, vp_token={"a": ["b"]}
     )
 
 
-def _response(value: Any) -> object:
+def read_response(value: Any) -> object:
     token = jwe.encrypt(dump(value), KEY.jwk, enc=KEY.enc, apv=b"n")
     return direct_post.decrypt_response(token, ANSWER_KEY, state=STATE)
 
@@ -170,7 +170,7 @@ _ANSWERS = [
         "error"),
     Row("direct_post.decrypt_response", TOKEN, lambda token: direct_post.decrypt_response(
         token, ANSWER_KEY, state=STATE)),
-    Row("direct_post.decrypt_response", RESPONSE, _response, "payload"),
+    Row("direct_post.decrypt_response", RESPONSE, read_response, "payload"),
     Row("direct_post.encrypt_response", PAYLOAD, _answer_to),
     Row("direct_post.parse_redirect", b'{"redirect_uri":"https://a.example/cb"}',
         direct_post.parse_redirect),
@@ -181,9 +181,9 @@ _REQUESTS = [
     Row("openid4vp.parse_authorization_url", LINK, openid4vp.parse_authorization_url),
     Row("openid4vp.verify_request_object", REQUEST_TOKEN, _request_token),
     Row("openid4vp.verify_request_object", header_of(REQUEST_TOKEN), _request_header, "header"),
-    Row("openid4vp.verify_request_object", PAYLOAD, _request, "payload, standing access"),
-    Row("openid4vp.verify_request_object", COPY_PAYLOAD, _request, "payload, copy"),
-    Row("openid4vp.check_registration", {**PAYLOAD}, lambda v: openid4vp.check_registration(_request(v))),
+    Row("openid4vp.verify_request_object", PAYLOAD, read_request, "payload, standing access"),
+    Row("openid4vp.verify_request_object", COPY_PAYLOAD, read_request, "payload, copy"),
+    Row("openid4vp.check_registration", {**PAYLOAD}, lambda v: openid4vp.check_registration(read_request(v))),
     Row("request_object.parse_wallet_nonce", b"wallet_nonce=abc&wallet_metadata=%7B%7D",
         request_object.parse_wallet_nonce),
 ]  # fmt: skip
