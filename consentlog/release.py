@@ -6,6 +6,7 @@ transaction that still holds the grant.
 
 from consentlog.operations import ReleaseOperation
 from protocol.canonical import b64u_fixed
+from protocol.errors import Rejected
 from protocol.leaf import MAX_SLOTS
 from protocol.presentation import claim_shares
 from protocol.reading import seal_release
@@ -26,8 +27,11 @@ def wrap_share(epoch_key: bytes, slot: int, lock: bytes, b: bytes, nonce: bytes)
 
 
 def unwrap_share(epoch_key: bytes, slot: int, lock: bytes, wrapped: bytes) -> bytes:
-    """b, 32 bytes. Raises `Rejected`: `unsealable` when the row was not wrapped for this slot under this key."""
-    return aead_open(epoch_key, wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _context(slot, lock))
+    """b, 32 bytes. Raises `Rejected`: `no_share` 410 when the row was not wrapped for this slot under this key."""
+    try:
+        return aead_open(epoch_key, wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _context(slot, lock))
+    except Rejected as error:
+        raise Rejected("no_share", "the share of this grant is damaged", status=410) from error
 
 
 def seal_claim_shares(operation: ReleaseOperation, b: bytes, body_hash: bytes) -> bytes:

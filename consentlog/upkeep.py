@@ -4,16 +4,25 @@ Each step is one short transaction, so that a revocation never waits long behind
 """
 
 from collections.abc import Callable
+from typing import Any
 
-from sqlalchemy import Engine, bindparam, delete, func, select, update
+from sqlalchemy import Engine, Row, bindparam, delete, select, update
 
 from consentlog.epochs import Epochs
 from consentlog.release import unwrap_share, wrap_share
 from consentlog.tables import grants, shares, tickets
+from protocol.errors import Rejected
 from protocol.seal import NONCE_BYTES
 from service.database import immediate
+from service.journal import log_event
 
 SHARES_PER_STEP = 500
+_OLD_SHARES = (
+    select(shares.c.slot, shares.c.epoch, shares.c.wrapped, grants.c.lock)
+    .select_from(shares.join(grants, shares.c.slot == grants.c.slot))
+    .where(shares.c.epoch.in_(bindparam("past", expanding=True)))
+    .limit(SHARES_PER_STEP)
+)
 _REWRAP = (
     update(shares)
     .where(shares.c.slot == bindparam("of"))
@@ -39,34 +48,36 @@ def destroy_expired_shares(engine: Engine, now: int) -> bool:
 def rewrap_step(engine: Engine, epochs: Epochs, random: Callable[[int], bytes]) -> bool:
     """Wrap some shares of past epochs under the current key. False when no share of a past epoch is left.
 
-    When none is left the past keys are destroyed.
+    When none is left the past keys are destroyed. A share that does not open is lost already, and goes with them.
     """
     past = epochs.past()
     if not past:
         return False
-    epoch = epochs.current
-    key = epochs.key(epoch)
     with immediate(engine) as connection:
-        old = connection.execute(
-            select(shares.c.slot, shares.c.epoch, shares.c.wrapped, grants.c.lock)
-            .select_from(shares.join(grants, shares.c.slot == grants.c.slot))
-            .where(shares.c.epoch < epoch)
-            .limit(SHARES_PER_STEP)
-        ).all()
-        renewed = []
-        for row in old:
-            b = unwrap_share(epochs.key(row.epoch), row.slot, row.lock, row.wrapped)
-            wrapped = wrap_share(key, row.slot, row.lock, b, random(NONCE_BYTES))
-            renewed.append({"of": row.slot, "to_epoch": epoch, "to_wrapped": wrapped})
+        old = connection.execute(_OLD_SHARES, {"past": past}).all()
+        renewed = [share for row in old if (share := _rewrapped(row, epochs, random)) is not None]
         if renewed:
             connection.execute(_REWRAP, renewed)
-        left = connection.scalar(select(func.count()).select_from(shares).where(shares.c.epoch < epoch))
-    if left:
+        if lost := [row.slot for row in old if row.slot not in {share["of"] for share in renewed}]:
+            log_event("consentlog", "shares_lost", count=len(lost))
+            connection.execute(delete(shares).where(shares.c.slot.in_(lost)))
+        is_any_left = connection.execute(_OLD_SHARES, {"past": past}).first() is not None
+    if is_any_left:
         return True
     truncate_log(engine)
     for number in past:
         epochs.destroy(number)
     return False
+
+
+def _rewrapped(row: Row[Any], epochs: Epochs, random: Callable[[int], bytes]) -> dict[str, Any] | None:
+    epoch = epochs.current
+    try:
+        b = unwrap_share(epochs.key(row.epoch), row.slot, row.lock, row.wrapped)
+    except Rejected:
+        return None
+    wrapped = wrap_share(epochs.key(epoch), row.slot, row.lock, b, random(NONCE_BYTES))
+    return {"of": row.slot, "to_epoch": epoch, "to_wrapped": wrapped}
 
 
 def truncate_log(engine: Engine) -> bool:

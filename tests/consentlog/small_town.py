@@ -5,8 +5,7 @@ of `protocol.witness` and `protocol.replay`; wallet and agency are a few lines e
 """
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from flask import Flask, Response, request
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from consentlog import queries
@@ -22,21 +21,16 @@ from consentlog.config import log_config, make_log
 from consentlog.node import Node
 from consentlog.web import make_web
 from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, parse_struct, sha256
-from protocol.checkpoint import VerifiedCheckpoint
 from protocol.consent_api import (
-    CosignerRevocationRequest,
     EventsAnswer,
     GrantAnswer,
     GrantRequest,
     MessageRequest,
-    PendingRevocations,
     ReadAnswer,
     ReadRequest,
     RevocationAnswer,
     RevocationRequest,
 )
-from protocol.errors import Rejected, Unavailable
-from protocol.leaf import lock_of
 from protocol.light_check import GrantOpening, verify_light_check
 from protocol.note import NoteSigner, SignatureType, parse_vkey
 from protocol.policy import parse_policy
@@ -49,95 +43,14 @@ from protocol.seal import KemPrivate
 from protocol.terms import Terms, with_flag_digests
 from protocol.tiles import TILE_WIDTH, entries_path, parse_entries, tile_width
 from protocol.trust_list import TrustedLog, sign_trust_list
-from protocol.witness import WitnessState
-from service.app import json_response, make_app, read_json
+from service.app import make_app
 from service.database import engine_for, sqlite_url
-from service.fetch import Answer, Fetcher
 from service.home import Home
 from service.witness import Witness, witness_blueprint
+from tests.consentlog.peers import Cosigner, HandClock, Wires, wait_until
 from tests.protocol import builders, granting
 from tests.protocol.builders import AGENCY, AGENCY_ID, AUDITOR_NAME, LOG_ORIGIN, LOG_URL, NOW, WITNESS_NAME
 from tests.protocol.granting import HUISNUMMER, POSTCODE
-
-SOON = 5.0
-"""Seconds of real time within which threads of this process answer each other."""
-
-
-class HandClock:
-    """Shows what it is set to."""
-
-    def __init__(self, now: int = NOW) -> None:
-        self.time = now
-
-    def now(self) -> int:
-        return self.time
-
-
-class Wires(Fetcher):
-    """In place of the network: hosts are Flask apps; `cut` ones do not answer."""
-
-    def __init__(self) -> None:
-        super().__init__(loopback=False)
-        self.hosts: dict[str, Flask] = {}
-        self.cut: set[str] = set()
-        self.asked: list[str] = []
-
-    def request(self, method: str, url: str, **options: Any) -> Answer:
-        parts = urlsplit(url)
-        self.asked.append(f"{method} {parts.hostname}{parts.path}")
-        if parts.hostname in self.cut or parts.hostname not in self.hosts:
-            raise Unavailable("unreachable", "the wire is cut")
-        headers = dict(options.get("headers") or {})
-        if options.get("content_type"):
-            headers["Content-Type"] = options["content_type"]
-        client = self.hosts[parts.hostname].test_client()
-        got = client.open(f"{parts.path}?{parts.query}", method=method, data=options.get("body"), headers=headers)
-        if got.status_code >= 400 and got.status_code not in options.get("expect", ()):
-            body = got.get_json(silent=True) or {}
-            kind = Unavailable if got.status_code >= 500 else Rejected
-            raise kind(body.get("code", "http_error"), "as the peer says")
-        return Answer(got.status_code, {name.lower(): value for name, value in got.headers.items()}, got.data)
-
-
-class Cosigner:
-    """An auditing cosigner: replays every leaf, keeps revocations, signs nothing that lacks one."""
-
-    def __init__(self, wires: Wires) -> None:
-        self.replay = Replay()
-        self.kept: dict[bytes, bytes] = {}
-        self._wires = wires
-
-    def before_cosign(self, old: WitnessState, checkpoint: VerifiedCheckpoint) -> None:
-        while self.replay.size < checkpoint.size:
-            n = self.replay.size // TILE_WIDTH
-            width = tile_width(0, n, checkpoint.size)
-            body = self._wires.get(f"{LOG_URL}/{entries_path(n, width)}").body
-            for leaf in parse_entries(body, width)[self.replay.size - n * TILE_WIDTH :]:
-                self.replay.apply(leaf)
-        self.replay.check_checkpoint(checkpoint)
-        self.kept = {lock: r for lock, r in self.kept.items() if not self.replay.locks[lock].revoked}
-        if self.kept:
-            raise Unavailable("pending_revocations", "take these in first")
-
-    def web(self, witness: Witness) -> Flask:
-        app = make_app("auditor")
-        app.register_blueprint(witness_blueprint(witness))
-
-        @app.post("/v1/revocations")
-        def keep() -> Response:
-            r = b64u_decode(read_json(CosignerRevocationRequest).r)
-            state = self.replay.locks.get(lock_of(r))
-            if state is None or state.revoked:
-                raise Rejected("unknown_lock", "no live grant has this lock", status=404)
-            self.kept[lock_of(r)] = r
-            return json_response({})
-
-        @app.get("/v1/revocations")
-        def pending() -> Response:
-            assert request.args["origin"] == LOG_ORIGIN
-            return json_response(PendingRevocations([b64u_encode(r) for r in self.kept.values()]))
-
-        return app
 
 
 @dataclass(frozen=True)
@@ -415,17 +328,3 @@ class SmallTown:
     def parsed(response: TestResponse, kind: type[Any]) -> Any:
         assert response.status_code < 300, response.get_data(as_text=True)
         return msgspec.json.decode(response.data, type=kind)
-
-
-def code_of(response: TestResponse) -> tuple[int, str]:
-    """(status, code) of a refusal."""
-    assert response.content_type == "application/problem+json", response.get_data(as_text=True)
-    return response.status_code, response.get_json()["code"]
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = SOON) -> None:
-    """Until another thread has done it. Fails the test when it does not in time."""
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.005)

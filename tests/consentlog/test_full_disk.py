@@ -13,7 +13,8 @@ from consentlog.reserve import BALLAST_BYTES, Reserve, is_disk_full
 from protocol.errors import Unavailable
 from service.database import engine_for, immediate, sqlite_url
 from service.home import Home
-from tests.consentlog.small_town import SmallTown, code_of, wait_until
+from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.small_town import SmallTown
 
 _SYS_ADMIN = 21
 """Bit of the capability that mounts file systems."""

@@ -15,7 +15,8 @@ from protocol.presentation import grant_opening, seal_deposit
 from protocol.reading import Ticket, sign_ticket
 from protocol.receipt import parse_tlog_proof, verify_tlog_proof
 from protocol.terms import Context
-from tests.consentlog.small_town import Given, SmallTown, code_of
+from tests.consentlog.peers import code_of
+from tests.consentlog.small_town import Given, SmallTown
 from tests.protocol.builders import AGENCY_ID, DAY, NOW, STRANGER
 from tests.protocol.granting import POSTCODE
 

@@ -16,7 +16,8 @@ from protocol.note import parse_vkey
 from protocol.reading import ResidentMessage, sign_message
 from protocol.receipt import parse_tlog_proof, verify_tlog_proof
 from protocol.revocation_code import view_key
-from tests.consentlog.small_town import Given, SmallTown, code_of, wait_until
+from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.small_town import Given, SmallTown
 from tests.protocol.builders import AGENCY, DAY, HOLDER, NOW, STRANGER
 
 

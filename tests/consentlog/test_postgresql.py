@@ -7,7 +7,8 @@ import pytest
 
 from protocol.consent_api import GrantAnswer, ReadAnswer
 from service.database import engine_for, snapshot
-from tests.consentlog.small_town import SmallTown, code_of, wait_until
+from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.small_town import SmallTown
 from tests.service import postgresql
 
 if postgresql.is_installed():

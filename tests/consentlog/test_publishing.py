@@ -22,7 +22,8 @@ from protocol.status_tree import verify_chunk
 from protocol.tiles import TILE_WIDTH, node_from_tiles, tile_path, tile_width
 from protocol.witness import encode_add_checkpoint
 from service.fetch import Answer
-from tests.consentlog.small_town import SmallTown, code_of, wait_until
+from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.small_town import SmallTown
 from tests.protocol.builders import AUDITOR_NAME, LOG_ORIGIN, NOW, WITNESS_NAME
 
 

@@ -21,7 +21,8 @@ from protocol.errors import Rejected, Unavailable
 from protocol.leaf import LeafType, event_tag, lock_of, parse_leaf
 from protocol.revocation_code import revocation_secret
 from protocol.status_tree import StatusTree
-from tests.consentlog.small_town import SmallTown, code_of
+from tests.consentlog.peers import code_of
+from tests.consentlog.small_town import SmallTown
 from tests.protocol import builders, granting
 from tests.protocol.builders import NOW
 

@@ -13,7 +13,8 @@ from protocol.leaf import LeafType, Read, Refusal, commitment, event_tag, parse_
 from protocol.presentation import check_share, claim_share
 from protocol.reading import refusal_opening
 from protocol.terms import Context
-from tests.consentlog.small_town import Given, Sent, SmallTown, code_of, wait_until
+from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.small_town import Given, Sent, SmallTown
 from tests.protocol.builders import DAY, NOW, STRANGER
 from tests.protocol.granting import HUISNUMMER, POSTCODE
 

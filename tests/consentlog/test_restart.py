@@ -14,7 +14,8 @@ from protocol.consent_api import GrantAnswer, ReadAnswer
 from protocol.errors import Rejected, Unavailable
 from service.database import engine_for, sqlite_url
 from service.home import Home
-from tests.consentlog.small_town import SmallTown, code_of, wait_until
+from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.small_town import SmallTown
 from tests.protocol import builders
 from tests.protocol.builders import LOG_ORIGIN, LOG_URL, NOW
 
@@ -211,6 +212,19 @@ def test_every_share_is_wrapped_anew_each_day_and_the_old_key_destroyed(tmp_path
     assert first not in files  # so the share in the backup opens for nobody
     with pytest.raises(Unavailable, match="epoch_key"):
         epochs_of(town).key(1)
+
+
+def test_share_that_does_not_open_does_not_keep_an_old_key_alive(tmp_path: Path) -> None:
+    town = SmallTown(tmp_path)
+    with town.running():
+        broken, whole = town.grant(), town.grant()
+        change(town, f"UPDATE shares SET wrapped = zeroblob(72) WHERE slot = {broken.answer.slot}")
+        town.advance(EPOCH_SECONDS)
+        town.node.writer._next_upkeep = 0.0
+        wait_until(lambda: epochs_of(town).current == 2 and not epochs_of(town).past())
+        assert town.node.writer.is_alive()
+        assert code_of(town.post_read(town.make_read(broken))) == (410, "no_share")
+        assert town.read(whole)[1].n == 0
 
 
 def test_epochs_outlive_a_restart_and_the_current_one_is_kept(tmp_path: Path) -> None:
