@@ -4,9 +4,8 @@ Each step is one short transaction, so that a revocation never waits long behind
 """
 
 from collections.abc import Callable
-from typing import Any
 
-from sqlalchemy import Engine, Row, bindparam, delete, select, update
+from sqlalchemy import Engine, bindparam, delete, select, update
 
 from consentlog.epochs import Epochs
 from consentlog.release import unwrap_share, wrap_share
@@ -55,10 +54,13 @@ def rewrap_step(engine: Engine, epochs: Epochs, random: Callable[[int], bytes]) 
         return False
     with immediate(engine) as connection:
         old = connection.execute(_OLD_SHARES, {"past": past}).all()
-        renewed = [share for row in old if (share := _rewrapped(row, epochs, random)) is not None]
-        if renewed:
+        opened = {row.slot: _rewrapped(epochs, row.epoch, row.slot, row.lock, row.wrapped, random) for row in old}
+        to = epochs.current
+        if renewed := [
+            {"of": slot, "to_epoch": to, "to_wrapped": share} for slot, share in opened.items() if share
+        ]:
             connection.execute(_REWRAP, renewed)
-        if lost := [row.slot for row in old if row.slot not in {share["of"] for share in renewed}]:
+        if lost := [slot for slot, share in opened.items() if share is None]:
             log_event("consentlog", "shares_lost", count=len(lost))
             connection.execute(delete(shares).where(shares.c.slot.in_(lost)))
         is_any_left = connection.execute(_OLD_SHARES, {"past": past}).first() is not None
@@ -70,14 +72,15 @@ def rewrap_step(engine: Engine, epochs: Epochs, random: Callable[[int], bytes]) 
     return False
 
 
-def _rewrapped(row: Row[Any], epochs: Epochs, random: Callable[[int], bytes]) -> dict[str, Any] | None:
-    epoch = epochs.current
+def _rewrapped(
+    epochs: Epochs, epoch: int, slot: int, lock: bytes, wrapped: bytes, random: Callable[[int], bytes]
+) -> bytes | None:
+    """The share under the current key; None when it does not open under its own."""
     try:
-        b = unwrap_share(epochs.key(row.epoch), row.slot, row.lock, row.wrapped)
+        b = unwrap_share(epochs.key(epoch), slot, lock, wrapped)
     except Rejected:
         return None
-    wrapped = wrap_share(epochs.key(epoch), row.slot, row.lock, b, random(NONCE_BYTES))
-    return {"of": row.slot, "to_epoch": epoch, "to_wrapped": wrapped}
+    return wrap_share(epochs.key(epochs.current), slot, lock, b, random(NONCE_BYTES))
 
 
 def truncate_log(engine: Engine) -> bool:
