@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
@@ -24,6 +25,9 @@ MAX_JSON_BYTES = 64 * 1024
 """Default limit of a JSON text; a caller that expects more says so."""
 MAX_JSON_DEPTH = 16
 """Deeper nesting occurs in none of our formats and would exhaust the reader's stack."""
+MAX_JSON_PARTS = 2**18
+"""Arrays, objects and members of one text: each takes up to 200 bytes of memory, so a text takes below 64 MiB. A
+trust list of the largest size has about 180,000."""
 MAX_SAFE_INTEGER = 2**53 - 1
 """RFC 8785 numbers are doubles: from 2^53 on two integers share one form, so the last safe one is below it."""
 HASH_BYTES = 32
@@ -96,6 +100,18 @@ _reader_of_floats = json.JSONDecoder(
 )
 
 
+_MEMBER_COLON = re.compile(rb'"[ \t\r\n]*:')
+
+
+def _check_parts(data: bytes) -> None:
+    """Bound the memory of large texts; what looks like them inside strings counts as well."""
+    brackets = data.count(b"[") + data.count(b"{")
+    if brackets + data.count(b":") <= MAX_JSON_PARTS:
+        return
+    if brackets + sum(1 for _ in _MEMBER_COLON.finditer(data)) > MAX_JSON_PARTS:
+        raise Rejected("too_large", f"JSON has more than {MAX_JSON_PARTS} arrays, objects and members")
+
+
 def _check_depth(text: str) -> None:
     """Count brackets outside strings before the recursive reader sees the text."""
     if text.count("[") + text.count("{") <= MAX_JSON_DEPTH:
@@ -157,6 +173,8 @@ def parse_json(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, floats: bo
         data = _utf8(data, max_bytes)
     if len(data) > max_bytes:
         raise Rejected("too_large", f"JSON is larger than {max_bytes} bytes")
+    if len(data) > MAX_JSON_PARTS:
+        _check_parts(data)
     if (known := _parse_if_canonical(data)) is not _NOT_CANONICAL:
         return known
     try:

@@ -11,14 +11,14 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from protocol import x509
-from protocol.canonical import convert, parse_struct, to_builtins
+from protocol.canonical import convert, parse_json, parse_struct, to_builtins
 from protocol.errors import Rejected
 from protocol.jws import parse_jws, sign_jws, verify_jws
 from protocol.keys import Es256Private, Es256Public
 
 TRUST_LIST_TYP = "regie-trust-list+jwt"
 MAX_TRUST_LIST_BYTES = 4 * 1024 * 1024
-"""About 2,000 agencies with three services each; a larger country publishes one list a sector."""
+"""About 900 agencies with three services of nine attributes; a larger country publishes one list a sector."""
 MAX_CLOCK_SKEW = 60
 """Seconds that a peer's clock may run ahead of ours."""
 MAX_ROOTS = 8
@@ -224,7 +224,9 @@ def _check_rules(trust: TrustList) -> None:
 def sign_trust_list(trust: TrustList, key: Es256Private) -> str:
     """The compact JWS by the registrar. Raises `Rejected` for a list that no reader would accept."""
     _check_rules(convert(to_builtins(trust), TrustList))
-    return sign_jws(trust, key, typ=TRUST_LIST_TYP, header={"kid": key.public.thumbprint()})
+    token = sign_jws(trust, key, typ=TRUST_LIST_TYP, header={"kid": key.public.thumbprint()})
+    parse_json(parse_jws(token, typ=TRUST_LIST_TYP, max_bytes=MAX_TRUST_LIST_BYTES).payload, max_bytes=len(token))
+    return token
 
 
 def verify_trust_list(token: str, registrar: Es256Public, now: int, minimum_version: int = 0) -> TrustList:

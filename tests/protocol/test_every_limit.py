@@ -62,6 +62,7 @@ REVOCATION = {"r": p.B32}
 LIMITS = {
     "canonical.MAX_JSON_BYTES": Limit(lambda n: canonical.parse_json(p.spaced({}, n)), "too_large"),
     "canonical.MAX_JSON_DEPTH": Limit(lambda n: canonical.parse_json("[" * n + "]" * n), "too_deep"),
+    "canonical.MAX_JSON_PARTS": Limit(p.parts, "too_large"),
     "canonical.MAX_SAFE_INTEGER": Limit(lambda n: canonical.parse_json(str(n)), "bad_json"),
     "checkpoint.MAX_LEAF_BYTES": Limit(
         lambda n: checkpoint.LeafProof(0, b64u_encode(bytes(n)), "").leaf_bytes(), "too_large"

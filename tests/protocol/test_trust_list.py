@@ -171,6 +171,9 @@ def test_members_of_another_form_are_refused(path: tuple[Any, ...], value: Any) 
 def test_registrar_signs_no_list_that_no_reader_would_accept() -> None:
     with pytest.raises(Rejected, match="bad_form"):
         b.trust_list_token(agencies=[b.agency(id="1")])
+    texts = [b.service(version=n, purpose=tl.Words(nl="n" * 2000, en="e" * 2000)) for n in range(1, 800)]
+    with pytest.raises(Rejected, match="too_large"):
+        b.trust_list_token(agencies=[b.agency(services=texts)])
 
 
 @pytest.mark.parametrize("retention", ["P1Y", "P6M", "P2W", "P30D", "PT1H", "P1Y6M3DT4H5M6S", "P0D"])
