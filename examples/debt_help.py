@@ -5,11 +5,8 @@ the agreement from somebody else's machine, without the wallet, its passphrase o
 """
 
 import json
-import shutil
-import tempfile
-from pathlib import Path
 
-from examples.founding import PARKING, PERSONS, Teller, Town, found_town, verdict_words
+from examples.founding import PARKING, PERSONS, Teller, Town, town_for_a_story, verdict_words
 
 FAMILY = "urn:regie:nl:gezin:1"
 PERSON = "urn:regie:nl:persoon:1"
@@ -63,14 +60,9 @@ def story(town: Town, tell: Teller) -> None:
 
 def main() -> None:
     """Found a town, tell the story, leave nothing behind."""
-    home = Path(tempfile.mkdtemp(prefix="regie-debt-"))
     tell = Teller()
-    town = found_town(home, tell, [DEBT_HELP])
-    try:
+    with town_for_a_story(tell, [DEBT_HELP]) as town:
         story(town, tell)
-    finally:
-        town.close()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":

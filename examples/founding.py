@@ -5,7 +5,12 @@ process.
 """
 
 import json
+import signal
+import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +189,15 @@ def found_town(home: Path, tell: Teller, services: list[dict[str, Any]] | None =
         raise
     tell.say("The town stands: registrar, issuer, log, witness, auditing cosigner, agency; each its own process.")
     return town
+
+
+@contextmanager
+def town_for_a_story(tell: Teller, services: list[dict[str, Any]] | None = None) -> Iterator[Town]:
+    """A running town in a folder of its own; neither outlives the block, an error or a SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with tempfile.TemporaryDirectory(prefix="regie-town-", ignore_cleanup_errors=True) as folder:
+        town = found_town(Path(folder), tell, services)
+        try:
+            yield town
+        finally:
+            town.close()

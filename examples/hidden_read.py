@@ -8,11 +8,8 @@ why.
 """
 
 import json
-import shutil
-import tempfile
-from pathlib import Path
 
-from examples.founding import ORIGIN, Teller, Town, found_town
+from examples.founding import ORIGIN, Teller, Town, town_for_a_story
 from examples.lying_log import LyingLog
 from examples.parking import main_story
 from protocol.keys import Ed25519Private
@@ -88,15 +85,10 @@ def expect(town: Town, code: str, tell: Teller, words: str) -> None:
 
 def main() -> None:
     """Found a town, tell the main story, then the three lies; leave nothing behind."""
-    home = Path(tempfile.mkdtemp(prefix="regie-lies-"))
     tell = Teller()
-    town = found_town(home, tell)
-    try:
+    with town_for_a_story(tell) as town:
         main_story(town, tell)
         three_lies(town, tell)
-    finally:
-        town.close()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,10 @@ as the permit runs; the moving company gets a copy once, and the wallet says tha
 """
 
 import json
-import shutil
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-from examples.founding import PARKING, PERSONS, Teller, Town, found_town, verdict_words
+from examples.founding import PARKING, PERSONS, Teller, Town, town_for_a_story, verdict_words
 
 DAY = 86400
 ADDRESS = "urn:regie:nl:adres:1"
@@ -93,14 +90,9 @@ def story(town: Town, tell: Teller) -> None:
 
 def main() -> None:
     """Found a town, tell the story, leave nothing behind."""
-    home = Path(tempfile.mkdtemp(prefix="regie-moving-"))
     tell = Teller()
-    town = found_town(home, tell, SERVICES)
-    try:
+    with town_for_a_story(tell, SERVICES) as town:
         story(town, tell)
-    finally:
-        town.close()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,10 @@ wallet, each a process or home of its own; tells the main story from issue to au
 import argparse
 import contextlib
 import json
-import shutil
 import signal
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from examples.founding import Teller, Town, found_town
+from examples.founding import Teller, Town, town_for_a_story
 from examples.hidden_read import three_lies
 from examples.parking import main_story
 
@@ -38,19 +34,14 @@ def main() -> None:
     parser.add_argument("--stay", action="store_true", help="keep the town running and print its addresses")
     parser.add_argument("--json", action="store_true", help="with --stay: addresses as one line of JSON")
     options = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="regie-town-"))
     tell = Teller(quiet=options.json)
-    town = found_town(home, tell)
-    try:
+    with town_for_a_story(tell) as town:
         main_story(town, tell)
         if options.stay:
             stay(town, as_json=options.json)
-        else:
-            three_lies(town, tell)
-            tell.say("Done. Every step above ran between real processes; nothing is left running.")
-    finally:
-        town.close()
-        shutil.rmtree(home, ignore_errors=True)
+            return
+        three_lies(town, tell)
+        tell.say("Done. Every step above ran between real processes; nothing is left running.")
 
 
 def stay(town: Town, *, as_json: bool) -> None:
@@ -62,8 +53,7 @@ def stay(town: Town, *, as_json: bool) -> None:
         for name, role in found["roles"].items():
             print(f"  {name:10} {role['url'] or '-':24} REGIE_HOME={role['home']}")
         print("The town keeps running; press Ctrl-C to end it.", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
         signal.pause()
 
 
