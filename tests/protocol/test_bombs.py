@@ -108,7 +108,7 @@ def test_disclosures_that_unfold_into_each_other_are_refused() -> None:
 
 
 def test_a_million_keys_are_refused() -> None:
-    assert len(many_keys()) > 10**7
+    assert many_keys().count(b":") == 10**6
     is_refused("too_large", lambda: parse_json(many_keys()))
     is_refused("too_large", lambda: parse_json(many_keys(), max_bytes=len(many_keys())))
     is_refused("too_large", lambda: parse_body(many_keys(), OpeningsAnswer, max_bytes=MAX_PAGE_BYTES))
