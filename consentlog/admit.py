@@ -124,7 +124,8 @@ def admit_grant(operation: GrantOperation, state: State, now: int) -> Granted | 
         raise Rejected("bad_terms", "the log's time is not between not_before and not_after")
     if replaces is not None:
         return NewGrant(operation, replaces)
-    if operation.ticket is None or state.is_ticket_spent(operation.ticket.key):  # 5.
+    ticket = operation.ticket  # 5.
+    if ticket is None or now >= ticket.exp or state.is_ticket_spent(ticket.key):  # it may have ended in the queue
         raise Rejected("bad_ticket", "a ticket makes one grant", status=403)
     if state.is_tag_used(operation.tag_hash):
         # Two grants with one tag_key would share their numbers, and each recipient could count the other's events.

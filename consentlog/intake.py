@@ -92,7 +92,9 @@ def _ticket(request: GrantRequest, trust: TrustList, now: int) -> SpentTicket:
 def read_operation(
     request: ReadRequest, *, trust: TrustList, grant_of: Callable[[int], StoredGrant | None], now: int
 ) -> ReadOperation:
-    """`POST /v1/reads` (section 8): 1. form; 2. a grant with this slot and lock; 3. signed by its recipient.
+    """`POST /v1/reads` (section 8): 1. form; 2. a grant with this slot and lock; 3. signed by its recipient;
+    4. the reply key is the one that was signed, of a repeated READ too: residents and auditors see READs, and must
+    not have their shares sealed to a key of theirs.
 
     All else is decided with the rows. Raises `Rejected`: `bad_read`, `unknown_lock` 404, `not_recipient` 403.
     """
@@ -101,6 +103,9 @@ def read_operation(
     if grant is None or grant.terms is None or read.lock != grant.terms.lock:
         raise _unknown()
     verified = verify_read(request.read, _recipient(trust, grant.terms, "not_recipient"), now)  # 3.
+    reply_key = b64u_decode(request.reply_key)
+    if not is_equal(sha256(reply_key), b64u_fixed(read.reply_key_hash, 32)):  # 4.
+        raise Rejected("bad_read", "reply key is not the one that was signed")
     return ReadOperation(
         slot=read.slot,
         key=read_key(read.slot, b64u_fixed(read.read_id, 16)),
@@ -108,7 +113,7 @@ def read_operation(
         read=verified,
         terms=grant.terms,
         tag_hash=grant.row.tag_hash,
-        reply_key=b64u_decode(request.reply_key),
+        reply_key=reply_key,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from threading import Barrier
 from typing import Any
@@ -10,8 +11,9 @@ import msgspec
 import pytest
 
 from consentlog import intake, waiting
+from consentlog.admit import NewGrant
 from consentlog.operations import Admitted, Granted, GrantOperation, RevocationOperation, Revoked
-from consentlog.rows import Rows
+from consentlog.rows import Rows, SpentTicket
 from consentlog.sequence import Group
 from consentlog.tree import Draft, Tree
 from consentlog.waiting import WaitingRoom
@@ -140,6 +142,16 @@ def grant_operation(r: bytes) -> GrantOperation:
 def test_grant_without_ticket_or_secret_never_passes() -> None:
     with pytest.raises(Rejected, match="bad_ticket"):
         empty_group().decide(grant_operation(b"r" * 32))
+
+
+def test_attack_ticket_that_ends_in_the_queue_and_is_forgotten_there_makes_a_second_grant() -> None:
+    for exp, code in ((NOW, "bad_ticket"), (NOW + 1, None)):
+        operation = replace(grant_operation(b"r" * 32), ticket=SpentTicket(b"t" * 32, exp))
+        if code is None:
+            assert isinstance(empty_group().decide(operation), NewGrant)
+        else:
+            with pytest.raises(Rejected, match=code):
+                empty_group().decide(operation)
 
 
 def test_stop_in_the_group_of_its_own_grant_ends_it_there(town: SmallTown) -> None:

@@ -12,6 +12,7 @@ from protocol.consent_api import ReadAnswer, ReadRequest
 from protocol.leaf import LeafType, Read, Refusal, commitment, event_tag, parse_leaf
 from protocol.presentation import check_share, claim_share
 from protocol.reading import refusal_opening
+from protocol.seal import KemPrivate
 from protocol.terms import Context
 from tests.consentlog.peers import code_of, wait_until
 from tests.consentlog.small_town import Given, Sent, SmallTown
@@ -65,6 +66,15 @@ def test_same_read_again_gets_the_same_entry(town: SmallTown) -> None:
     assert (again.index, again.n, again.opening_key) == (answer.index, answer.n, answer.opening_key)
     assert town.shares(sent, again) == shares
     assert town.node.tree.size == size
+
+
+def test_attack_seen_read_is_sent_again_with_a_key_of_the_thief(town: SmallTown) -> None:
+    """Residents and auditors see READs: only the reply key that was signed opens its shares, at any later time."""
+    given = town.grant()
+    sent, _ = town.read(given)
+    thief = KemPrivate(os.urandom(96))
+    again = ReadRequest(sent.request.read, b64u_encode(thief.public_bytes()))
+    assert code_of(town.send("POST", "/v1/reads", again)) == (400, "bad_read")
 
 
 def test_same_read_of_a_refused_one_is_refused_again_without_a_leaf(town: SmallTown) -> None:
