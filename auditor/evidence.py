@@ -1,6 +1,7 @@
 """An agency's evidence against the log: does all it shows stand there, and does it show all that stands there?
 
-Works without openings: the agency's own file has the keys to recognise its entries. No value is in it.
+Works without openings: the agency's own file has the keys to recognise its entries. No value is in it. What the
+file says counts only as far as it is signed: by the agency about itself, by the log about the log.
 """
 
 from collections import Counter
@@ -8,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from auditor.findings import Finding
+from auditor.integrity import readable
 from protocol.canonical import b64u_fixed, parse_object
-from protocol.checkpoint import parse_checkpoint_body
+from protocol.checkpoint import verify_checkpoint
 from protocol.errors import Rejected
-from protocol.leaf import Grant, Leaf, LeafType, Read, commitment, event_tag, parse_leaf
+from protocol.leaf import Grant, Leaf, LeafType, Read, commitment, event_tag
 from protocol.merkle import Frontier, leaf_hash
-from protocol.note import parse_note
+from protocol.note import parse_vkey
 from protocol.reading import verify_read
 from protocol.terms import Terms, parse_terms
 from protocol.trust_list import TrustList
@@ -42,22 +44,23 @@ class ReadEvidence:
 
 @dataclass(frozen=True)
 class EvidenceFile:
-    """What `regie verifier evidence` exports. `checkpoints`: notes the agency kept; `contradictions`: how many."""
+    """What `regie verifier evidence` exports. `checkpoints`: notes of the log that the agency kept, and those that it
+    found to contradict each other.
+    """
 
     oin: str
     log: str
     grants: Sequence[GrantEvidence]
     reads: Sequence[ReadEvidence]
     checkpoints: Sequence[str]
-    contradictions: int
 
 
 def check_evidence(evidence: EvidenceFile, leaves: Sequence[bytes], trust: TrustList) -> list[Finding]:
-    """Findings on completeness for `leaves` that passed `integrity.check_history`.
+    """Findings on completeness, and on integrity by 5., for `leaves` that `integrity.check_history` has looked at.
 
-    1. each grant opens its leaf; 2. each answered READ is signed by the agency and opens its leaf; 3. no number
-    is used twice; 4. every read leaf under the agency's tags has its READ in the file; 5. checkpoints it kept
-    are of this history.
+    1. each grant opens its leaf; 2. each READ is signed by the agency, and opens its leaf if it was answered; 3. no
+    number is used twice; 4. every read leaf under the agency's tags has its READ in the file; 5. checkpoints that
+    it kept and the log signed are of this history.
     """
     return [*_Check(evidence, leaves, trust).run()]
 
@@ -66,9 +69,10 @@ class _Check:
     def __init__(self, evidence: EvidenceFile, leaves: Sequence[bytes], trust: TrustList) -> None:
         self._evidence = evidence
         self._data = leaves
-        self._leaves: list[Leaf] = [parse_leaf(leaf) for leaf in leaves]
+        self._leaves = readable(leaves)
         self._trust = trust
         self._terms: dict[int, Terms] = {}
+        self._unanswered: dict[str, set[str]] = {}
 
     def run(self) -> Iterator[Finding]:
         for grant in self._evidence.grants:
@@ -96,12 +100,18 @@ class _Check:
 
     def _read(self, read: ReadEvidence) -> Iterator[Finding]:
         terms = self._terms.get(read.slot)
-        if terms is None or read.n is None or read.opening_key is None:
+        if terms is None:
             return
         try:
-            verify_read(read.token, self._trust.agency(self._evidence.oin), None)
+            signed = verify_read(read.token, self._trust.agency(self._evidence.oin), None).read
+            if (signed.slot, signed.lock) != (read.slot, terms.lock):
+                raise Rejected("bad_evidence", "it is about another grant")
+            if read.n is None:
+                self._unanswered.setdefault(terms.tag_key, set()).add(read.token)
+                return
             tag = event_tag(b64u_fixed(terms.tag_key, 32), LeafType.READ, read.n)
-            expected = Read(tag, commitment(b64u_fixed(read.opening_key, 32), LeafType.READ, read.token.encode()))
+            key = b64u_fixed(read.opening_key or "", 32)
+            expected = Read(tag, commitment(key, LeafType.READ, read.token.encode()))
         except Rejected as error:
             yield Finding("completeness", "bad_evidence", f"a READ: {error.detail}", read.leaf_index)
             return
@@ -112,34 +122,35 @@ class _Check:
         """READs without an answer may or may not have got an entry: each of them excuses one."""
         where = {leaf.tag: index for index, leaf in enumerate(self._leaves) if isinstance(leaf, Read)}
         shown: dict[str, Counter[int]] = {}
-        unanswered: Counter[str] = Counter()
         for read in self._evidence.reads:
-            if (terms := self._terms.get(read.slot)) is None:
-                continue
-            if read.n is None:
-                unanswered[terms.tag_key] += 1
-            else:
+            if (terms := self._terms.get(read.slot)) is not None and read.n is not None:
                 shown.setdefault(terms.tag_key, Counter())[read.n] += 1
         for tag_key in dict.fromkeys(terms.tag_key for terms in self._terms.values()):
             numbers = shown.get(tag_key, Counter())
             if any(count > 1 for count in numbers.values()):
                 yield Finding("completeness", "number_used_twice", "two READs carry the same number")
             hidden = [index for n, index in _entries(tag_key, where) if n not in numbers]
-            for index in hidden[unanswered[tag_key] :]:
+            for index in hidden[len(self._unanswered.get(tag_key, ())) :]:
                 yield Finding("completeness", "missing_in_evidence", "the agency does not show this read", index)
 
     def _checkpoints(self) -> Iterator[Finding]:
-        if self._evidence.contradictions:
-            text = "the agency was shown checkpoints that one honest log cannot have signed both"
-            yield Finding("integrity", "contradiction", text)
-        roots = {0: Frontier().root()}
+        """What the log did not sign tells nothing about the log: an agency could have written it itself."""
+        log_key = parse_vkey(self._trust.log(self._evidence.log).vkey)
         tree = Frontier()
+        roots = [tree.root()]
         for leaf in self._data:
             tree.append(leaf_hash(leaf))
-            roots[tree.size] = tree.root()
+            roots.append(tree.root())
         for note in self._evidence.checkpoints:
-            kept = parse_checkpoint_body(parse_note(note).body)
-            if kept.size in roots and roots[kept.size] != kept.root:
+            try:
+                kept = verify_checkpoint(note, log_key)
+            except Rejected as error:
+                yield Finding("completeness", "bad_evidence", f"a checkpoint: {error.detail}")
+                continue
+            if kept.size >= len(roots):
+                text = f"the agency was shown {kept.size} entries, now there are {len(self._data)}"
+                yield Finding("integrity", "shrunk", text)
+            elif roots[kept.size] != kept.root:
                 text = f"the agency was shown another tree of {kept.size} entries"
                 yield Finding("integrity", "forked", text, kept.size)
 

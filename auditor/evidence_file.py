@@ -35,10 +35,16 @@ def _read(connection: sqlite3.Connection) -> EvidenceFile:
         raise Rejected("bad_evidence", f"the evidence is not in the format {FORMAT}")
     grants = connection.execute("SELECT slot, grant_index, terms, opening_key FROM grants")
     reads = connection.execute("SELECT slot, token, n, leaf_index, opening_key FROM reads")
-    contradictions = connection.execute("SELECT count(*) FROM contradictions").fetchone()[0]
+    log = _text(meta.get("log"))
+    notes = connection.execute(
+        "SELECT note FROM checkpoints WHERE origin = ?1"
+        " UNION SELECT kept FROM contradictions WHERE origin = ?1"
+        " UNION SELECT seen FROM contradictions WHERE origin = ?1",
+        (log,),
+    )
     return EvidenceFile(
         oin=_text(meta.get("oin")),
-        log=_text(meta.get("log")),
+        log=log,
         grants=[GrantEvidence(_number(a), _number(b), _text(c), _text(d)) for a, b, c, d in grants],
         reads=[
             ReadEvidence(
@@ -50,8 +56,7 @@ def _read(connection: sqlite3.Connection) -> EvidenceFile:
             )
             for slot, token, n, index, key in reads
         ],
-        checkpoints=[_text(note) for (note,) in connection.execute("SELECT note FROM checkpoints")],
-        contradictions=_number(contradictions),
+        checkpoints=[_text(note) for (note,) in notes],
     )
 
 
@@ -62,6 +67,6 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> int:
-    if not isinstance(value, int):
-        raise TypeError("not a number")
+    if not isinstance(value, int) or value < 0:
+        raise TypeError("not a number that counts")
     return value

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from auditor.findings import Finding, Verdict
 from protocol.checkpoint import VerifiedCheckpoint
 from protocol.errors import Rejected
+from protocol.leaf import Leaf, parse_leaf
 from protocol.policy import Policy, satisfied
 from protocol.replay import Replay
 
@@ -49,6 +50,18 @@ def check_history(
             text = f"a checkpoint of {size} entries was seen before, this one has {checkpoint.size}"
             findings.append(Finding("integrity", "shrunk", text))
     return Verdict(checkpoint.size, checkpoint.root, frozenset({"integrity"}), tuple(findings))
+
+
+def readable(leaves: Sequence[bytes]) -> list[Leaf | None]:
+    """The leaves as values; None for one of no known form, so that a lie behind it is found all the same."""
+    return [_readable(leaf) for leaf in leaves]
+
+
+def _readable(data: bytes) -> Leaf | None:
+    try:
+        return parse_leaf(data)
+    except Rejected:
+        return None
 
 
 def _check_quorum(checkpoint: VerifiedCheckpoint, policy: Policy, now: int) -> list[Finding]:

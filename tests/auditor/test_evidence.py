@@ -1,8 +1,10 @@
 """An agency's evidence: what it shows stands in the log, and what stands in the log it shows."""
 
+import base64
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,11 +28,17 @@ def shown(history: History, reads: int = 2) -> EvidenceFile:
     grant = GrantEvidence(slot, history.town.grant_index, grant_opening(history.town.terms).decode(), KEY)
     tokens = [history.openings[index].opening for index in indexes]
     made = [ReadEvidence(slot, tokens[n], n, indexes[n], KEY) for n in range(reads)]
-    return EvidenceFile(AGENCY_ID, LOG_ORIGIN, [grant], made, [note], 0)
+    return EvidenceFile(AGENCY_ID, LOG_ORIGIN, [grant], made, [note])
 
 
 def codes(evidence: EvidenceFile, history: History) -> list[str]:
     return [finding.code for finding in check_evidence(evidence, history.log.leaves, TRUST)]
+
+
+def swapped_root(note: str) -> str:
+    """The note with another root under the same signatures."""
+    lines = note.split("\n")
+    return "\n".join([*lines[:2], base64.b64encode(bytes(32)).decode(), *lines[3:]])
 
 
 def test_auditor_finds_nothing_in_honest_evidence() -> None:
@@ -83,9 +91,52 @@ def test_attack_log_showed_the_agency_another_tree() -> None:
     assert codes(replace(evidence, checkpoints=[other.log.publish()]), history) == ["forked"]
 
 
-def test_contradicting_checkpoints_break_integrity() -> None:
+def test_attack_log_drops_entries_that_it_showed_to_the_agency() -> None:
     history = History()
-    assert codes(replace(shown(history), contradictions=1), history) == ["contradiction"]
+    evidence = shown(history)
+    history.read(2)
+    later = replace(evidence, checkpoints=[history.log.publish()])
+    del history.log.leaves[-2:]
+    assert codes(later, history) == ["shrunk"]
+
+
+@pytest.mark.parametrize("forge", [lambda note: note.replace("\n\n", "\n", 1), lambda note: "", swapped_root])
+def test_attack_agency_frames_the_log_by_a_checkpoint_that_it_wrote_itself(forge: Any) -> None:
+    history = History()
+    evidence = shown(history)
+    forged = [forge(note) for note in evidence.checkpoints]
+    assert codes(replace(evidence, checkpoints=forged), history) == ["bad_evidence"]
+
+
+def test_attack_agency_excuses_a_hidden_read_by_reads_that_it_never_signed() -> None:
+    history = History()
+    evidence = shown(history)
+    hidden = replace(evidence.reads[1], n=None, leaf_index=None, opening_key=None)
+    unsigned = hidden.token.rpartition(".")[0] + "." + b64u_encode(bytes(64))
+    for excuse in (replace(hidden, token=unsigned), replace(hidden, token="nonsense")):
+        found = codes(replace(evidence, reads=[evidence.reads[0], excuse]), history)
+        assert found == ["bad_evidence", "missing_in_evidence"]
+
+
+def test_attack_agency_shows_one_unanswered_read_for_two_entries() -> None:
+    history = History()
+    evidence = shown(history)
+    hidden = replace(evidence.reads[1], n=None, leaf_index=None, opening_key=None)
+    assert codes(replace(evidence, reads=[hidden, hidden]), history) == ["missing_in_evidence"]
+
+
+def test_attack_agency_shows_the_number_of_a_read_and_hides_what_it_was() -> None:
+    history = History()
+    evidence = shown(history)
+    bare = replace(evidence.reads[1], leaf_index=None, opening_key=None)
+    assert codes(replace(evidence, reads=[evidence.reads[0], bare]), history) == ["bad_evidence"]
+
+
+def test_attack_entry_of_no_known_form_hides_nothing() -> None:
+    history = History()
+    evidence = replace(shown(history), reads=[])
+    history.log.leaves.append(b"\xff")
+    assert codes(evidence, history) == ["missing_in_evidence"] * 2
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "nonsense"])
@@ -107,3 +158,43 @@ def test_auditor_refuses_a_file_that_is_no_evidence(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE meta (name TEXT, value TEXT)")
     with pytest.raises(Rejected, match="bad_evidence"):
         read_evidence(path)
+
+
+def written(path: Path, evidence: EvidenceFile, contradictions: list[tuple[str, str, str]]) -> Path:
+    """The file that an agency exports, as far as an auditor reads it."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE meta (name TEXT, value TEXT)")
+        meta = [("format", "regie/evidence/v1"), ("oin", evidence.oin), ("log", evidence.log)]
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta)
+        connection.execute("CREATE TABLE grants (slot, grant_index, terms, opening_key)")
+        rows = [(grant.slot, grant.grant_index, grant.terms, grant.opening_key) for grant in evidence.grants]
+        connection.executemany("INSERT INTO grants VALUES (?, ?, ?, ?)", rows)
+        connection.execute("CREATE TABLE reads (slot, token, n, leaf_index, opening_key)")
+        reads = [(read.slot, read.token, read.n, read.leaf_index, read.opening_key) for read in evidence.reads]
+        connection.executemany("INSERT INTO reads VALUES (?, ?, ?, ?, ?)", reads)
+        connection.execute("CREATE TABLE checkpoints (origin, note)")
+        notes = [(evidence.log, note) for note in evidence.checkpoints]
+        connection.executemany("INSERT INTO checkpoints VALUES (?, ?)", notes)
+        connection.execute("CREATE TABLE contradictions (origin, kept, seen)")
+        connection.executemany("INSERT INTO contradictions VALUES (?, ?, ?)", contradictions)
+    connection.close()
+    return path
+
+
+def test_checkpoints_that_contradict_each_other_are_held_against_the_log(tmp_path: Path) -> None:
+    history, other = History(), History()
+    evidence = shown(history)
+    other.read(5)
+    other.read(6)
+    kept, seen = evidence.checkpoints[0], other.log.publish()
+    found = read_evidence(written(tmp_path / "evidence.db", evidence, [(LOG_ORIGIN, kept, seen)]))
+    assert codes(found, history) == ["forked"]
+    elsewhere = written(tmp_path / "elsewhere.db", evidence, [("another.example/log", kept, seen)])
+    assert codes(read_evidence(elsewhere), history) == []
+
+
+def test_attack_evidence_with_a_number_below_nothing(tmp_path: Path) -> None:
+    evidence = shown(History())
+    below = replace(evidence, reads=[replace(evidence.reads[0], n=-1)])
+    with pytest.raises(Rejected, match="bad_evidence"):
+        read_evidence(written(tmp_path / "evidence.db", below, []))
