@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from protocol.attributes import CREDENTIAL_TYPES, attribute, credential_type
 from protocol.errors import Rejected
 from protocol.openid4vp import VerifiedRequest
-from protocol.terms import BSN_ATTRIBUTE, ConsentElement, Place, with_flags
+from protocol.terms import BSN_ATTRIBUTE, MAX_READS, ConsentElement, Place, with_flags
 from protocol.trust_list import Agency, Service
 from wallet.records import Choice
 
@@ -172,8 +172,8 @@ def decide_reads(element: ConsentElement, choice: Choice) -> int | None:
         return element.max_reads
     if choice.max_reads < 1:
         raise Rejected("bad_reads", "a grant allows at least one read")
-    if element.max_reads is not None and choice.max_reads > element.max_reads:
-        raise Rejected("too_many_reads", f"only {element.max_reads} reads were asked for; choose fewer")
+    if choice.max_reads > (limit := element.max_reads or MAX_READS):
+        raise Rejected("too_many_reads", f"a grant for this request allows {limit} reads at most; choose fewer")
     return choice.max_reads
 
 

@@ -55,7 +55,7 @@ def grant(wallet: OpenWallet, link: str, choice: Choice, approve: Approve = appr
     became of the grant.
     """
     request = read_request(wallet, link)
-    if request.consent is not None and (known := _same_request(wallet, request.consent.ticket)):
+    if request.consent is not None and (known := _same_request(wallet, request.consent.ticket, choice)):
         return carry_on(wallet, known)
     decision = decide_grant(request, choice)
     query = presented_query(request, decision)
@@ -64,17 +64,32 @@ def grant(wallet: OpenWallet, link: str, choice: Choice, approve: Approve = appr
     return carry_on(wallet, _intend(wallet, request, choice, chosen))
 
 
-def _same_request(wallet: OpenWallet, ticket: str) -> str | None:
-    """An unfinished grant for this ticket; a finished one is refused. Raises `Rejected`: `already_granted`."""
+def _same_request(wallet: OpenWallet, ticket: str, choice: Choice) -> str | None:
+    """An unfinished grant for this ticket, of this very choice; a finished one is refused.
+
+    Raises `Rejected`: `already_granted`, `other_choice`.
+    """
     for grant_id, record in wallet.grants().items():
         if record.body.ticket != ticket or record.state == "failed":
             continue
         if record.state in ("intended", "logged", "delivering") and record.stop is None:
+            if not _is_same_choice(record.choice, choice):
+                raise Rejected(
+                    "other_choice",
+                    f"you began grant {grant_id} for this request with another choice; finish that one with "
+                    f"`regie wallet sync`, or stop it with `regie wallet revoke {grant_id}`",
+                    status=409,
+                )
             return grant_id
         raise Rejected(
             "already_granted", f"you have answered this request before; see grant {grant_id}", status=409
         )
     return None
+
+
+def _is_same_choice(one: Choice, other: Choice) -> bool:
+    """Terms are fixed at the first try: a second one that says something else must not get them silently."""
+    return replace(one, without=()) == replace(other, without=()) and set(one.without) == set(other.without)
 
 
 def _draft(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from protocol.canonical import b64u_decode, b64u_encode, parse_object
+from protocol.canonical import b64u_decode, b64u_encode, parse_object, to_builtins
 from protocol.consent_api import GrantAnswer, GrantRequest
 from protocol.credential import split_sd_jwt
 from protocol.dcql import Query
@@ -37,9 +37,9 @@ from protocol.terms import (
     Place,
     Terms,
     check_element,
-    check_terms,
     check_within,
     parse_element,
+    parse_terms,
     terms_hash,
 )
 from protocol.trust_list import Service, TrustedLog
@@ -108,7 +108,7 @@ def draft_grant(
     """
     a, b, opening_key = random(32), random(32), random(32)
     terms = _make_terms(request, decision, chosen, code=code, tag_key=random(32), b=b, now=now)  # 1.
-    check_terms(terms)
+    parse_terms(to_builtins(terms))  # a record that is kept must be readable again, or the wallet opens no more
     check_within(terms, decision.element, decision.service)
     ticket = verify_ticket(decision.element.ticket, request.agency, terms, now).ticket  # 2.
     disclosures = {

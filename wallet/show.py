@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from protocol.attributes import CREDENTIAL_TYPES
 from protocol.openid4vp import VerifiedRequest
-from protocol.terms import places_of
+from protocol.terms import MAX_TIME, places_of
 from wallet.choose import claims_of
 from wallet.consent import Asked, asked_attributes, short_name
 from wallet.errand_revoke import state_of_stop
@@ -19,6 +19,8 @@ from wallet.present import NO_WAY_BACK
 from wallet.records import Activity, Copy, GrantRecord
 
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+_LAST_LOCAL = MAX_TIME - 86_400
+"""The last second of UTC's calendar is in the year 10000 in Amsterdam, which no calendar here can show."""
 _GROUNDS = {
     "consent": "your consent: you are free to say no",
     "legal_obligation": "a legal duty",
@@ -37,15 +39,19 @@ _STATES = {
 }
 
 
+def _local(time: int) -> datetime:
+    return datetime.fromtimestamp(min(time, _LAST_LOCAL), _AMSTERDAM)
+
+
 def day(time: int) -> str:
     """A date in Amsterdam: 22 May 2027."""
-    local = datetime.fromtimestamp(time, _AMSTERDAM)
+    local = _local(time)
     return f"{local.day} {local:%B %Y}"
 
 
 def moment(time: int | None) -> str:
     """A date with its time in Amsterdam; empty when there is none."""
-    return "" if time is None else f"{day(time)} {datetime.fromtimestamp(time, _AMSTERDAM):%H:%M:%S}"
+    return "" if time is None else f"{day(time)} {_local(time):%H:%M:%S}"
 
 
 def cards_data(copies: Mapping[str, Copy], now: int, *, values: bool) -> list[dict[str, Any]]:
