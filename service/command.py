@@ -138,6 +138,7 @@ def command(function: Callable[Concatenate[click.Context, "Home", P], None]) -> 
     @functools.wraps(function)
     def wrapped(ctx: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> None:
         with exit_codes(ctx):
+            _check_text(kwargs)
             function(ctx, home_of(ctx), *args, **kwargs)
 
     return wrapped
@@ -152,9 +153,21 @@ def command_without_home(function: Callable[Concatenate[click.Context, P], None]
     @functools.wraps(function)
     def wrapped(ctx: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> None:
         with exit_codes(ctx):
+            _check_text(kwargs)
             function(ctx, *args, **kwargs)
 
     return wrapped
+
+
+def _check_text(options: Mapping[str, Any]) -> None:
+    """Bytes of an argument that are no UTF-8 come as surrogates, which nothing here can hash or keep."""
+    for value in options.values():
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not text.isascii():
+                try:
+                    text.encode()
+                except UnicodeEncodeError as error:
+                    raise click.UsageError("an argument is not UTF-8 text") from error
 
 
 def wants_json(ctx: click.Context) -> bool:
@@ -180,7 +193,11 @@ def read_secret(value: str, *, name: str) -> str:
     """
     if value != "-":
         return value
-    line = sys.stdin.readline(64 * 1024).strip()
+    try:
+        line = sys.stdin.readline(64 * 1024).strip()
+        line.encode()  # in a C locale stray bytes come as surrogates
+    except UnicodeError as error:
+        raise click.UsageError(f"the {name} on stdin is not UTF-8 text") from error
     if not line:
         raise click.UsageError(f"no {name} on stdin")
     return line
@@ -232,14 +249,28 @@ def _report(error: RegieError, *, as_json: bool) -> int:
     refused = isinstance(error, Rejected)
     detail = " ".join(error.detail.split()) or error.code
     click.echo(f"{'refused' if refused else 'not reachable'}: {detail} ({error.code})", err=True)
-    if as_json:
-        click.echo(json.dumps({"error": {"code": error.code, "detail": error.detail}}))
+    _print_error(error.code, error.detail, as_json=as_json)
     return EXIT_REFUSED if refused else EXIT_UNAVAILABLE
+
+
+def _print_error(code: str, detail: str, *, as_json: bool) -> None:
+    """Also an error is one JSON object on stdout, for who asked for JSON."""
+    if as_json:
+        click.echo(json.dumps({"error": {"code": code, "detail": detail}}))
 
 
 def main() -> None:
     """The console script. Maps also what is raised while arguments are parsed, before any command runs."""
+    as_json = "--json" in sys.argv
     try:
-        root.main(prog_name="regie")
+        sys.exit(root.main(prog_name="regie", standalone_mode=False))
     except RegieError as error:
-        sys.exit(_report(error, as_json="--json" in sys.argv))
+        sys.exit(_report(error, as_json=as_json))
+    except click.ClickException as error:
+        error.show()
+        _print_error("wrong_use", error.format_message(), as_json=as_json)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        _print_error("aborted", "nothing was done", as_json=as_json)
+        sys.exit(EXIT_REFUSED)

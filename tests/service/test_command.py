@@ -266,3 +266,30 @@ def test_help_starts_within_five_times_a_bare_python() -> None:
     script = "from service.command import main; main()"
     ratio = best_seconds(["-c", script, "--help"]) / best_seconds(["-c", "pass"])
     assert ratio <= 5, ratio
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["wallet", "grant", "--json"], 2),
+        (["wallet", "nothing", "--json"], 2),
+        (["wallet", "cards", "--json", "--home", "/nonexistent"], 2),
+        (["verifier", "ask", b"\xff", "--json", "--home", "/nonexistent"], 2),
+        (["verifier", "ask", "x", "--case", b"\xff", "--json", "--home", "/nonexistent"], 2),
+        (["verifier", "read", "x", "--only", b"\xff", "--json", "--home", "/nonexistent"], 2),
+        (["verifier", "grants", "--json", "--home", "/nonexistent"], 1),
+    ],
+)
+def test_every_command_with_json_prints_one_object_also_on_wrong_use(
+    arguments: list[str | bytes], exit_code: int
+) -> None:
+    done = subprocess.run(
+        [PYTHON, "-c", "from service.command import main; main()", *arguments],
+        capture_output=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == exit_code, done.stderr
+    (line,) = done.stdout.splitlines()
+    assert set(json.loads(line)["error"]) == {"code", "detail"}
+    assert b"Traceback" not in done.stderr
