@@ -27,6 +27,7 @@ from tests.protocol.builders import AGENCY, HOLDER, ISSUER, ISSUER_ID, NONCE, NO
 
 VCT = "urn:example:bench:1"
 NAMES = ("given", "family", "born", "street", "number", "postcode", "town", "country")
+PEER_KEY = JWK.from_json(json.dumps(ISSUER.key.public.jwk()))
 COPIES = 512
 """Different credentials, more than are verified in one slice, so that no verdict is met again in it."""
 
@@ -104,5 +105,4 @@ def check(presentation: str, trust: TrustList) -> None:
 
 def peer(presentation: str) -> None:
     """The same with the reference library, which checks neither dates nor the certificate chain."""
-    issuer_key = JWK.from_json(json.dumps(ISSUER.key.public.jwk()))
-    SDJWTVerifier(presentation, lambda issuer, header: issuer_key, AGENCY.client_id, NONCE).get_verified_payload()
+    SDJWTVerifier(presentation, lambda issuer, header: PEER_KEY, AGENCY.client_id, NONCE).get_verified_payload()
