@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-_CHARACTERS = st.one_of(st.sampled_from(list("AZaz09-_~.=+/ \n\"{}[]\\\0é\ud800")), st.characters())
+_CHARACTERS = st.one_of(st.sampled_from(list('AZaz09-_~.=+/ \n"{}[]\\\0é\ud800')), st.characters())
 
 
 @st.composite
@@ -39,7 +39,9 @@ json_values = st.recursive(
     _SCALARS,
     lambda inner: st.one_of(
         st.lists(inner, max_size=4),
-        st.dictionaries(st.one_of(st.sampled_from(["_sd", "...", "iss", "cnf"]), st.text(max_size=4)), inner, max_size=4),
+        st.dictionaries(
+            st.one_of(st.sampled_from(["_sd", "...", "iss", "cnf"]), st.text(max_size=4)), inner, max_size=4
+        ),
     ),
     max_leaves=12,
 )
