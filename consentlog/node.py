@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Engine
@@ -38,6 +39,12 @@ ANSWER_SECONDS = 10.0
 """How long somebody waits for the witnesses before being told `no_quorum`."""
 MAX_KNOWN_GRANTS = 8192
 """Grants whose terms are kept parsed: about 100 MB at the most."""
+TRUST_SECONDS = 2.0
+"""How long a trust list that was looked at serves who must not look."""
+
+
+class NotAtHand(Exception):
+    """To know this takes a look at a disk or a network, which an event loop must not wait for."""
 
 
 class Node:
@@ -90,6 +97,7 @@ class Node:
         self.writer.start_from(committed, self.locked.time)
         self._grants: OrderedDict[int, StoredGrant] = OrderedDict()
         self._guard = Lock()
+        self._trust_seen: tuple[float, TrustList] | None = None
 
     def start(self) -> None:
         """Write and publish from now on."""
@@ -107,7 +115,22 @@ class Node:
 
     def trust(self) -> TrustList:
         """The trust list now. Raises `Unavailable`: `trust_list`."""
-        return self._trust.current(self.writer.time())
+        found = self._trust.current(self.writer.time())
+        self._trust_seen = (monotonic(), found)
+        return found
+
+    def trust_at_hand(self) -> TrustList:
+        """The trust list as it was a moment ago, without looking. Raises `NotAtHand`."""
+        if self._trust_seen is None or monotonic() - self._trust_seen[0] > TRUST_SECONDS:
+            raise NotAtHand
+        return self._trust_seen[1]
+
+    def grant_at_hand(self, slot: int) -> StoredGrant:
+        """A grant that is kept in memory. Raises `NotAtHand`."""
+        found = self._grants.get(slot)
+        if found is None:
+            raise NotAtHand
+        return found
 
     def check_open(self, *, for_reads: bool) -> None:
         """Before anything is appended that could not be answered. Raises `Unavailable`: `busy`, `no_quorum`."""

@@ -11,6 +11,8 @@ from consentlog.operations import (
     Delivered,
     EraseOperation,
     Granted,
+    Outcome,
+    ReadOperation,
     RepeatOperation,
     Revoked,
     Sealed,
@@ -85,12 +87,25 @@ class Parties:
 
     def read(self, request: ReadRequest) -> ReadAnswer:
         """`POST /v1/reads`: the claim shares, once the read is under a witnessed checkpoint."""
+        operation = self.prepare_read(request)
+        return self.answer_read(operation, self._node.perform(operation))
+
+    def prepare_read(self, request: ReadRequest) -> ReadOperation:
+        """What the writer is to decide. Raises `Rejected`, `Unavailable`."""
         node = self._node
         node.check_open(for_reads=True)
-        operation = intake.read_operation(
-            request, trust=node.trust(), grant_of=node.grant_of, now=node.writer.time()
-        )
-        outcome = node.perform(operation)
+        return intake.read_operation(request, trust=node.trust(), grant_of=node.grant_of, now=node.writer.time())
+
+    def prepare_read_at_hand(self, request: ReadRequest) -> ReadOperation:
+        """The same without waiting for anything. Raises also `NotAtHand`."""
+        node = self._node
+        node.check_open(for_reads=True)
+        trust = node.trust_at_hand()
+        return intake.read_operation(request, trust=trust, grant_of=node.grant_at_hand, now=node.writer.time())
+
+    def answer_read(self, operation: ReadOperation, outcome: Outcome) -> ReadAnswer:
+        """The sealed shares with all that an agency checks."""
+        node = self._node
         grant = node.grant_of(operation.slot)
         if not isinstance(outcome, Sealed) or grant is None:
             raise TypeError("an admitted read is sealed")

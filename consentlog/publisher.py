@@ -1,8 +1,8 @@
 """The thread that publishes: for the newest committed tree it moves the global lock, signs, gathers cosignatures.
 
-1. fetch what the auditing cosigners keep for us, and have it written; 2. move the global lock, durably, before
-anything is signed; 3. sign; 4. ask all witnesses at once; 5. when the policy is satisfied publish, and let go what
-waited for it. An unchanged tree is cosigned again every 20 s, so that the published checkpoint stays fresh.
+1. fetch what the auditing cosigners keep for us, and have it written first; 2. move the global lock, durably,
+before anything is signed; 3. sign; 4. ask all witnesses at once; 5. when the policy is satisfied publish, and let
+go what waited for it. An unchanged tree is cosigned again every 20 s: what is published stays fresh.
 """
 
 from collections.abc import Callable, Sequence
@@ -117,15 +117,17 @@ class Publisher(Thread):
         policy = parse_policy(trust.log(self._origin).policy)
         clients = self._clients_of(trust)
         auditing = [client for client in clients if client.is_auditing]
-        heard = self._take_pending(auditing)  # 1.
+        asked = self._ask_pending(auditing)  # 1., answered while the lock moves
+        committed = self._committed()
+        checkpoint = self._sign(committed)  # 2. and 3.
+        heard, has_written = self._take_pending(asked)
         if not self._has_heard_quorum:
             self._has_heard_quorum = is_whole_quorum(
                 policy, {client.key for client in auditing}, {client.key for client in heard}
             )
-        committed = self._writer.committed
-        if committed is None:
-            raise Unavailable("busy", "nothing is committed yet")
-        checkpoint = self._sign(committed)  # 2. and 3.
+        if has_written:  # this checkpoint lacks them: it goes nowhere
+            committed = self._committed()
+            checkpoint = self._sign(committed)
         quorum = self._cosign(checkpoint, clients, policy.text)  # 4.
         crash.point("after_cosign")
         self._publish(quorum, committed, policy.text)  # 5.
@@ -141,22 +143,27 @@ class Publisher(Thread):
         }
         return [client for _, client in self._clients.values()]
 
-    def _take_pending(self, auditing: Sequence[WitnessClient]) -> list[WitnessClient]:
-        """Have all kept revocations written. The cosigners that were heard, and whose word is in the log."""
+    def _ask_pending(self, auditing: Sequence[WitnessClient]) -> "dict[Future[list[bytes]], WitnessClient]":
         idle = [client for client in auditing if not client.is_asked]
-        asked = {self._pool.submit(client.pending, self._origin): client for client in idle}
+        return {self._pool.submit(client.pending, self._origin): client for client in idle}
+
+    def _take_pending(self, asked: "dict[Future[list[bytes]], WitnessClient]") -> tuple[list[WitnessClient], bool]:
+        """Have all kept revocations written: the cosigners whose word is in the log, and whether there was any."""
         done, _ = wait(asked, timeout=PENDING_SECONDS)
-        heard = [(asked[future], future.result()) for future in done if future.exception() is None]
-        for future in done:
-            _foreseen(future)
-        waiting = [
-            self._writer.room.put(RevocationOperation(r)) for r in {r for _, pending in heard for r in pending}
-        ]
+        heard = [(asked[future], future.result()) for future in done if _foreseen(future) is None]
+        kept = {r for _, pending in heard for r in pending}
+        waiting = [self._writer.room.put(RevocationOperation(r)) for r in kept]
         written, late = wait(waiting, timeout=WRITE_SECONDS)
         # What fits no lock is dropped (404); what could not be written makes the round fail.
         if late or any(isinstance(future.exception(), Unavailable) for future in written):
             raise Unavailable("busy", "pending revocations could not be written")
-        return [client for client, _ in heard]
+        return [client for client, _ in heard], bool(kept)
+
+    def _committed(self) -> Committed:
+        committed = self._writer.committed
+        if committed is None:
+            raise Unavailable("busy", "nothing is committed yet")
+        return committed
 
     def _sign(self, committed: Committed) -> VerifiedCheckpoint:
         if committed.size > self._locked.size:

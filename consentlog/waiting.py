@@ -4,11 +4,14 @@ A revocation is always let in, and taken first. A read passes twice: appended, a
 published checkpoint, as its release. Whoever gave up waiting (a cancelled future) is passed over.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Condition
+from typing import Protocol
 
 from consentlog.operations import (
     Admitted,
@@ -28,12 +31,81 @@ MAX_WAITING = 2048
 """Operations that wait; beyond that `busy`."""
 
 
+class Answer(Protocol):
+    """Where an outcome goes: a `concurrent.futures.Future`, or `LoopAnswer`."""
+
+    def cancelled(self) -> bool:
+        """Whether nobody waits for it any more."""
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Whether somebody still waits for it; called once, before it is set."""
+
+    def set_result(self, result: Outcome) -> None:
+        """It was done."""
+
+    def set_exception(self, exception: BaseException) -> None:
+        """It was not."""
+
+
+class Mailbox:
+    """Brings the answers of a group into an event loop with one call: each call wakes the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._letters: deque[tuple[asyncio.Future[Outcome], Outcome | BaseException]] = deque()
+        self._is_called = False
+
+    def deliver(self, future: "asyncio.Future[Outcome]", outcome: Outcome | BaseException) -> None:
+        """From any thread."""
+        self._letters.append((future, outcome))
+        if not self._is_called:
+            self._is_called = True
+            with suppress(RuntimeError):  # the loop has ended: nobody is left to answer
+                self._loop.call_soon_threadsafe(self._open)
+
+    def _open(self) -> None:
+        # First the flag: who delivers from here on calls again, and is at worst opened twice.
+        self._is_called = False
+        while self._letters:
+            future, outcome = self._letters.popleft()
+            if future.done():
+                continue
+            if isinstance(outcome, BaseException):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+
+class LoopAnswer:
+    """The place of an answer that is awaited in an event loop."""
+
+    def __init__(self, mailbox: Mailbox, future: "asyncio.Future[Outcome]") -> None:
+        self._mailbox = mailbox
+        self._future = future
+
+    def cancelled(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._future.cancelled()
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Whether somebody still waits for it."""
+        return not self._future.cancelled()
+
+    def set_result(self, result: Outcome) -> None:
+        """It was done."""
+        self._mailbox.deliver(self._future, result)
+
+    def set_exception(self, exception: BaseException) -> None:
+        """It was not."""
+        self._mailbox.deliver(self._future, exception)
+
+
 @dataclass
 class Waiting:
     """An operation and the place for its answer; `outcome` once that waits for a checkpoint."""
 
     operation: Operation
-    answer: "Future[Outcome]"
+    answer: Answer
     outcome: Granted | Admitted | Delivered | None = None
 
 
@@ -51,7 +123,13 @@ class WaitingRoom:
 
     def put(self, operation: Operation) -> "Future[Outcome]":
         """The answer, in time. Raises `Unavailable`: `busy`."""
-        waiting = Waiting(operation, Future())
+        answer: Future[Outcome] = Future()
+        self.enter(operation, answer)
+        return answer
+
+    def enter(self, operation: Operation, answer: Answer) -> None:
+        """As `put`, for who has a place for the answer. Raises `Unavailable`: `busy`."""
+        waiting = Waiting(operation, answer)
         with self._wake:
             if not self._is_open:
                 raise Unavailable("busy", "the log is stopping")
@@ -62,7 +140,6 @@ class WaitingRoom:
             else:
                 self._queue.append(waiting)
             self._wake.notify()
-        return waiting.answer
 
     def answer(self, waiting: Waiting, outcome: Outcome | RegieError) -> None:
         """An operation has been written, durably: answer it, or let it wait for its checkpoint."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
+from consentlog.hot import hot_paths
 from consentlog.node import Node
 from consentlog.parties import Parties
 from consentlog.public import Public
@@ -27,6 +28,7 @@ from protocol.errors import Rejected, Unavailable
 from protocol.leaf import MAX_SLOTS, MAX_TREE_SIZE
 from service.app import bearer_token, json_response, make_app, read_body, read_json, require_bearer
 from service.clock import SystemClock
+from service.edge import HOT_PATHS
 from service.fetch import Fetcher
 from service.home import Home
 from service.serve import on_stop
@@ -50,9 +52,11 @@ def create(home: Path) -> Flask:
 def make_web(node: Node) -> Flask:
     """The app of a running node."""
     app = make_app("consentlog", health=lambda: _health(node))
+    parties = Parties(node)
     _add_public(app, Public(node))
-    _add_parties(app, Parties(node), BoundedSemaphore(MAX_PARTIES))
-    _add_openings(app, Parties(node), node.auditor_token)
+    _add_parties(app, parties, BoundedSemaphore(MAX_PARTIES))
+    _add_openings(app, parties, node.auditor_token)
+    app.extensions[HOT_PATHS] = hot_paths(node, parties)
     return app
 
 

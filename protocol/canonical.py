@@ -31,6 +31,10 @@ trust list of the largest size has about 180,000."""
 MAX_SAFE_INTEGER = 2**53 - 1
 """RFC 8785 numbers are doubles: from 2^53 on two integers share one form, so the last safe one is below it."""
 HASH_BYTES = 32
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
+_INNER_REST, _OUTER_REST = b"\x36" * 32, b"\x5c" * 32
+"""A 32-byte key is padded with zeroes to the 64-byte block of SHA-256."""
 _FROM_BASE64URL = bytes.maketrans(b"-_+/=", b"+/!!!")
 """To the standard alphabet; what only the standard alphabet has becomes a character that is refused."""
 _PADDINGS = (b"", b"===", b"==", b"=")
@@ -238,10 +242,15 @@ def canonical_hash(value: Any) -> bytes:
 
 
 def hmac_sha256(key: bytes, *parts: bytes) -> bytes:
-    """HMAC-SHA256 with a key of exactly 32 bytes, so that no two keys are equivalent."""
+    """HMAC-SHA256 with a key of exactly 32 bytes, so that no two keys are equivalent.
+
+    By its definition (RFC 2104): `hmac.digest` gives up the interpreter for every message, however short, and a
+    thread that makes many waits for all others each time.
+    """
     if len(key) != HASH_BYTES:
         raise ValueError("HMAC keys are exactly 32 bytes")
-    return hmac.digest(key, b"".join(parts), "sha256")
+    inner = hashlib.sha256(key.translate(_INNER) + _INNER_REST + b"".join(parts)).digest()
+    return hashlib.sha256(key.translate(_OUTER) + _OUTER_REST + inner).digest()
 
 
 def hkdf_sha256(secret: bytes, info: bytes, *, salt: bytes = b"", length: int = 32) -> bytes:

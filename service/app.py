@@ -82,7 +82,7 @@ def make_app(
         return json_response({"status": "ok", "room": room, **(health() if health else {})})
 
     app.add_url_rule("/healthz", view_func=healthz)
-    app.register_error_handler(RegieError, _answer_error)
+    app.register_error_handler(RegieError, answer_error)
     app.register_error_handler(HTTPException, _answer_http_error)
     app.before_request(_start)
 
@@ -116,7 +116,8 @@ def problem(code: str, detail: str = "", *, status: int, **members: Any) -> Resp
     return Response(msgspec.json.encode(body), status=status, content_type="application/problem+json")
 
 
-def _answer_error(error: RegieError) -> Response:
+def answer_error(error: RegieError) -> Response:
+    """The one way in which an error of ours becomes HTTP."""
     response = problem(error.code, error.detail, status=error.status)
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = str(error.retry_after)

@@ -8,7 +8,7 @@ whole requests in (RSGI), within a time and a size; a thread runs the app once t
 import asyncio
 import io
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,6 +21,10 @@ from service.journal import log_event
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 RsgiApp = Callable[[Scope, RSGIHTTPProtocol], Coroutine[Any, Any, None]]
 Answer = tuple[int, list[tuple[str, str]], bytes]
+HotPath = Callable[[str, bytes], Awaitable[Answer]]
+"""`await path(media_type, body)`: an endpoint that runs on the event loop, and so MUST NOT block it."""
+HOT_PATHS = "regie.hot_paths"
+"""Key in a Flask app's `extensions` of its hot paths, by method and path: see `service.hot`."""
 
 BODY_SECONDS = 10.0
 """From the head of a request to the end of its body."""
@@ -32,10 +36,11 @@ _CODES = {400: "incomplete", 408: "too_slow", 413: "too_large", 503: "busy"}
 
 
 class Edge:
-    """`handle` is an RSGI application around the WSGI `app`, which runs in `threads` threads."""
+    """`handle` is an RSGI application around the WSGI `app`, which runs in `threads` threads; see `HOT_PATHS`."""
 
     def __init__(self, app: WsgiApp, *, threads: int, body_seconds: float = BODY_SECONDS) -> None:
         self._app = app
+        self._hot: Mapping[tuple[str, str], HotPath] = getattr(app, "extensions", {}).get(HOT_PATHS, {})
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._body_seconds = body_seconds
         self._waiting_bytes = 0
@@ -49,9 +54,13 @@ class Edge:
             status = await self._take(scope, protocol, data)  # 2
             if status:
                 return _refuse(protocol, status)
-            environ = _environ(scope, bytes(data))
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._threads, self._run, environ)  # 3
+            hot = self._hot.get((scope.method, scope.path))
+            if hot is not None:
+                answer = await hot(_media_type(scope), bytes(data))
+            else:
+                environ = _environ(scope, bytes(data))
+                loop = asyncio.get_running_loop()
+                answer = await loop.run_in_executor(self._threads, self._run, environ)  # 3
         finally:
             self._waiting_bytes -= len(data)
         protocol.response_bytes(*answer)
@@ -101,6 +110,11 @@ def _announced_bytes(scope: Scope) -> int:
     if length is not None:  # granian has refused what is no number
         return int(length)
     return 1 if "transfer-encoding" in scope.headers else 0
+
+
+def _media_type(scope: Scope) -> str:
+    """Without parameters, lower case; empty when there is none."""
+    return (scope.headers.get("content-type") or "").partition(";")[0].strip().lower()
 
 
 def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
