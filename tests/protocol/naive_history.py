@@ -81,6 +81,17 @@ class NaiveHistory:
     def root(self) -> bytes:
         return self.tree.root(len(self.leaves))
 
+    def with_lying_head(self, chance: random.Random) -> "NaiveHistory":
+        """The same, but the last head marks other slots, or tells another index or number of slots."""
+        slots, last = len(self.replay.grants), len(self.leaves) - 1
+        marked = chance.choice((self.replay.revoked, set(), {chance.randrange(slots)}, {slots}, {slots + 2047}))
+        counted = chance.choice((slots, slots, slots - 1, slots + 1, 1, 2**40 - 1))
+        tree = NaiveTree(chunks(marked, max([slots, *(slot + 1 for slot in marked)])))
+        head = head_leaf(chance.choice((last, last, last, 0, last + 1)), counted, tree.root(len(tree.leaves)))
+        liar = NaiveHistory([*self.leaves[:last], head], self.replay)
+        liar.__dict__["status"] = tree
+        return liar
+
     def proof(self, index: int) -> dict[str, Any]:
         """A leaf with its path."""
         path = self.tree.path(index, len(self.leaves))

@@ -279,6 +279,8 @@ def check_slots(history: NaiveHistory, chance: random.Random, slots: Sequence[in
         verdicts.append(honest_verdict)
         for _ in range(bends):
             verdicts.append(both_check(bend_evidence(chance, history, evidence), mine, kept))
+        if size <= 300:
+            verdicts.append(both_check(history.with_lying_head(chance).evidence(slot), mine, None))
         verdicts.append(both_check(evidence, bend_own(chance, mine), kept))
         verdicts.append(both_check(evidence, mine, bend_kept(chance, kept)))
     return verdicts
@@ -306,6 +308,7 @@ def test_light_check_finds_every_lie() -> None:
         "stale_checkpoint",
         "bad_head",
         "bad_grant",
+        "bad_status",
         "bad_inclusion",
         "bad_consistency",
     }
