@@ -88,8 +88,13 @@ class Home:
         self._sync_directory()
 
     def config(self, kind: type[T]) -> T:
-        """`config.json` as Struct `kind`. Raises `Rejected`: `no_home`, `bad_form` and those of parsing."""
-        return parse_struct(self.read(CONFIG), kind, max_bytes=MAX_FILE_BYTES)
+        """`config.json` as Struct `kind`. Raises `Rejected`: `no_home`, `bad_config`."""
+        data = self.read(CONFIG)
+        try:
+            return parse_struct(data, kind, max_bytes=MAX_FILE_BYTES)
+        except Rejected as error:
+            path = self.file(CONFIG)
+            raise Rejected("bad_config", f"{path} is of another role, or was damaged: {error.detail}") from error
 
     def write_config(self, config: msgspec.Struct) -> None:
         """Write `config.json`, indented so that people can edit it."""

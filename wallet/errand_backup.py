@@ -47,10 +47,12 @@ class Contents(msgspec.Struct, frozen=True):
 def back_up(wallet: OpenWallet, path: Path, passphrase: bytes, profile: Profile) -> int:
     """Write the file (0600), read it back and compare; its size in bytes. An existing file is not touched.
 
-    Raises `Rejected`: `exists`, `backup_failed`; `Unavailable`: `io`.
+    Raises `Rejected`: `exists`, `no_folder`, `backup_failed`; `Unavailable`: `io`.
     """
     if path.exists():
         raise Rejected("exists", "there is a file of that name already; choose another one", status=409)
+    if not path.absolute().parent.is_dir():
+        raise Rejected("no_folder", "there is no such folder; choose another place for the backup", status=404)
     contents = Contents(wallet.now(), wallet.home.config(WalletConfig), wallet.vault.export())
     plain = msgspec.json.encode(contents)
     data = seal_backup(plain, passphrase, profile, wallet.random)

@@ -90,7 +90,7 @@ def test_serve_refuses_a_home_that_was_never_made(tmp_path: Path) -> None:
 def test_log_does_not_serve_from_the_home_of_a_witness(tmp_path: Path, registrar: list[str]) -> None:
     init_witness(tmp_path, registrar)
     assert run("serve", "--home", str(tmp_path / "witness"), status=1)["error"]["code"] in (
-        "bad_form",
+        "bad_config",
         "wrong_role",
     )
 

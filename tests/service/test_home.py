@@ -115,7 +115,7 @@ def test_config_comes_back_as_written(tmp_path: Path) -> None:
 
 def test_config_with_unknown_member_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"role":"issuer","colour":"red"}')
-    with pytest.raises(Rejected, match="bad_form"):
+    with pytest.raises(Rejected, match="bad_config"):
         Home(tmp_path).config(Config)
 
 

@@ -83,6 +83,12 @@ def test_backup_overwrites_nothing(holder: Resident, tmp_path: Path) -> None:
     assert target.read_text() == "precious"
 
 
+def test_backup_into_a_folder_that_is_not_there_is_refused(holder: Resident, tmp_path: Path) -> None:
+    with holder.open() as wallet, pytest.raises(Rejected) as refusal:
+        back_up(wallet, tmp_path / "absent" / "mine", PASSPHRASE, SMALL)
+    assert refusal.value.code == "no_folder"
+
+
 def test_backup_that_cannot_be_read_back_does_not_count(
     holder: Resident, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
