@@ -1,12 +1,16 @@
 r"""The append-only, witnessed consent log: no entry, no key.
 
-    web --> intake --> workers --> admit, sequence --> store          one writer, one transaction for a whole group
-                          |            \--> tree (hashes), release (shares, sealed and at rest)
-                          \--> publish --> lock (global, compare and swap), client (witnesses) --> snapshot
+    web, hot --> parties --> intake --> waiting --> writer --> admit, sequence --> store      one writer, and one
+                                           ^           \--> tree, release                     transaction a group
+                                           |            \
+                                       published <-- publisher --> lock, client (witnesses)
 
-Rules, pure: `operations` (what is asked, what comes of it), `intake` (checked before any row is read), `admit`
-(decided on rows), `sequence` (a group of leaves and its head), `release`, `publish`. They import no I/O.
-Rooms with a door: `tables`, `store`, `queries`, `lock` and `epochs` (disk), `client` (witnesses), `workers` (the
-sequencer and the publisher), `node` (one running log), `web`, `witness`, `config`, `cli`.
+Rules, pure: `operations` (what is asked, what comes of it) and `rows` (what is there), `intake` (checked before
+rows decide), `admit` (decided on rows), `sequence` (a group of leaves and its head), `release` (shares at rest and
+on their way), `publish` (what everybody sees), `tree` (the hashes).
+Threads: `writer` (the only one that writes), `publisher` (lock, sign, cosign), `waiting` (where operations wait).
+Disk: `tables`, `store` (what a group reads and writes), `queries`, `lock`, `epochs`, `reserve`, `upkeep`.
+Doors: `web` (Flask), `hot` (READs on the event loop), `parties` and `public` (what they answer), `client` (the log
+as a client of its witnesses), `witness` (a plain one), `cli`. `node` is one running log, `config` its home.
 `crash` names the points at which a test may kill the process.
 """
