@@ -11,6 +11,8 @@ from service.fetch import Fetcher
 
 MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + max(LEAF_BYTES.values()))
 """A full bundle of the longest leaves."""
+MAX_LEAVES = 2**24
+"""Leaves that are fetched in one go, about 2 GB: a log that claims more keeps no auditor busy for ever."""
 
 
 class LogReader:
@@ -25,7 +27,12 @@ class LogReader:
         return self._fetcher.get(f"{self._url}/checkpoint", accept="text/plain", max_bytes=MAX_NOTE_BYTES).text
 
     def leaves(self, start: int, size: int) -> Iterator[bytes]:
-        """Leaves `start` to `size` - 1 of a tree of `size` leaves. Raises also `Rejected`: `bad_entries`."""
+        """Leaves `start` to `size` - 1 of a tree of `size` leaves.
+
+        Raises also `Rejected`: `bad_entries`, `too_many_entries` (nothing is fetched).
+        """
+        if size - start > MAX_LEAVES:
+            raise Rejected("too_many_entries", f"the log claims more than {MAX_LEAVES} entries that are not known")
         for n in range(start // TILE_WIDTH, -(-size // TILE_WIDTH)):
             width = tile_width(0, n, size)
             url = f"{self._url}/{entries_path(n, width)}"
@@ -33,14 +40,20 @@ class LogReader:
             yield from parse_entries(body, width)[max(0, start - n * TILE_WIDTH) :]
 
     def openings(self, size: int, token: str) -> dict[int, Opening]:
-        """All openings of a tree of `size` leaves, by index. Raises also `Rejected`: `bad_openings`."""
+        """All openings of a tree of `size` leaves, by index. Raises also `Rejected`: `bad_openings`.
+
+        A page holds what lies between its start and its `next`, and is empty only at the end: so there is an end.
+        """
         found: dict[int, Opening] = {}
         start: int | None = 0
         while start is not None and start < size:
             answer = self._page(start, size, token)
-            found.update((opening.index, opening) for opening in answer.openings)
-            if answer.next is not None and answer.next <= start:
+            end = size if answer.next is None else answer.next
+            if any(not start <= opening.index < min(end, size) for opening in answer.openings):
+                raise Rejected("bad_openings", "a page of the log holds openings that lie elsewhere")
+            if answer.next is not None and not answer.openings:
                 raise Rejected("bad_openings", "the log's pages of openings do not go forward")
+            found.update((opening.index, opening) for opening in answer.openings)
             start = answer.next
         return found
 

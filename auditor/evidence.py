@@ -44,8 +44,8 @@ class ReadEvidence:
 
 @dataclass(frozen=True)
 class EvidenceFile:
-    """What `regie verifier evidence` exports. `checkpoints`: notes of the log that the agency kept, and those that it
-    found to contradict each other.
+    """What `regie verifier evidence` exports. `checkpoints`: notes of the log that the agency kept, and those that
+    it found to contradict each other.
     """
 
     oin: str
@@ -58,9 +58,9 @@ class EvidenceFile:
 def check_evidence(evidence: EvidenceFile, leaves: Sequence[bytes], trust: TrustList) -> list[Finding]:
     """Findings on completeness, and on integrity by 5., for `leaves` that `integrity.check_history` has looked at.
 
-    1. each grant opens its leaf; 2. each READ is signed by the agency, and opens its leaf if it was answered; 3. no
-    number is used twice; 4. every read leaf under the agency's tags has its READ in the file; 5. checkpoints that
-    it kept and the log signed are of this history.
+    1. each grant opens its leaf; 2. each READ is signed by the agency, and opens its leaf if it was answered;
+    3. no number is used twice; 4. every read leaf under the agency's tags has its READ in the file; 5. checkpoints
+    that it kept and the log signed are of this history.
     """
     return [*_Check(evidence, leaves, trust).run()]
 
@@ -103,9 +103,7 @@ class _Check:
         if terms is None:
             return
         try:
-            signed = verify_read(read.token, self._trust.agency(self._evidence.oin), None).read
-            if (signed.slot, signed.lock) != (read.slot, terms.lock):
-                raise Rejected("bad_evidence", "it is about another grant")
+            self._check_signed(read, terms)
             if read.n is None:
                 self._unanswered.setdefault(terms.tag_key, set()).add(read.token)
                 return
@@ -117,6 +115,11 @@ class _Check:
             return
         if self._leaf(read.leaf_index) != expected:
             yield Finding("completeness", "read_not_in_log", "the log has no such read", read.leaf_index)
+
+    def _check_signed(self, read: ReadEvidence, terms: Terms) -> None:
+        signed = verify_read(read.token, self._trust.agency(self._evidence.oin), None).read
+        if (signed.slot, signed.lock) != (read.slot, terms.lock):
+            raise Rejected("bad_evidence", "it is about another grant")
 
     def _numbers(self) -> Iterator[Finding]:
         """READs without an answer may or may not have got an entry: each of them excuses one."""

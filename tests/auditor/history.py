@@ -5,7 +5,7 @@ Import as `from tests.auditor.history import History`.
 
 from typing import Any
 
-from protocol.canonical import b64u_decode, b64u_encode, sha256
+from protocol.canonical import b64u_decode, b64u_encode
 from protocol.checkpoint import VerifiedCheckpoint, verify_checkpoint
 from protocol.consent_api import Kind, Opening
 from protocol.leaf import LeafType, Message, Read, Refusal, Revocation, commitment, event_tag
@@ -30,12 +30,8 @@ class History:
         self.town = granting.town(**terms)
         self.log = self.town.log
         self.openings: dict[int, Opening] = {}
-        self.open(0, "grant", grant_opening(granting.terms(lock=self._neighbour())).decode(), slot=0)
+        self.open(0, "grant", grant_opening(granting.neighbour()).decode(), slot=0)
         self.open(1, "grant", grant_opening(self.town.terms).decode(), slot=1)
-
-    @staticmethod
-    def _neighbour() -> str:
-        return b64u_encode(sha256(b"a neighbour"))
 
     def open(self, index: int, kind: Kind, text: str, *, slot: int, n: int | None = None) -> None:
         """Note what an entry opens to."""

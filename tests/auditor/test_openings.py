@@ -5,10 +5,20 @@ import pytest
 
 from auditor.openings import check_openings
 from protocol.canonical import b64u_encode
+from protocol.consent_api import Kind
+from protocol.presentation import grant_opening
+from protocol.reading import refusal_opening
+from protocol.revocation_code import lock_for
 from protocol.terms import Context
 from tests.auditor.history import History, honest
 from tests.protocol.builders import DAY, NOW, TRUST
-from tests.protocol.granting import HUISNUMMER, POSTCODE, SURNAME, change
+from tests.protocol.granting import CODE, HUISNUMMER, POSTCODE, SURNAME, change
+
+OPENINGS = {
+    "read": lambda history: history.town.make_read(POSTCODE),
+    "refusal": lambda history: refusal_opening(history.town.make_read(HUISNUMMER), "out_of_scope").decode(),
+    "message": lambda history: "a message",
+}
 
 
 def found(history: History) -> list[tuple[str, str, int | None]]:
@@ -83,6 +93,59 @@ def test_attack_read_hidden_from_the_auditor() -> None:
     del history.openings[4]
     codes = found(history)
     assert ("completeness", "leaf_without_opening", 4) in codes
+
+
+@pytest.mark.parametrize("kind", ["read", "refusal", "message"])
+def test_attack_last_entry_hides_behind_what_somebody_else_erased(kind: Kind) -> None:
+    history = History()
+    del history.openings[0]  # the neighbour's wish
+    history.event(kind, OPENINGS[kind](history), 0)
+    index = history.event(kind, OPENINGS[kind](history), 1)
+    del history.openings[index]
+    assert found(history) == [("completeness", "leaf_without_opening", index)]
+
+
+def refreshed(history: History) -> int:
+    """Version 2 at its slot, after the first; its grant index."""
+    history.revoke()
+    terms = change(history.town.terms, version=2, lock=b64u_encode(lock_for(CODE, 2)))
+    index, slot = history.log.grant(terms)
+    history.open(index, "grant", grant_opening(terms).decode(), slot=slot)
+    token = history.town.make_read(POSTCODE, slot=slot, lock=terms.lock)
+    history.event("read", token, 2, slot=slot)
+    return index
+
+
+def without_first_version(history: History) -> None:
+    history.openings = {index: opening for index, opening in history.openings.items() if opening.slot == 2}
+
+
+def test_auditor_goes_on_with_the_numbers_that_an_erased_version_used() -> None:
+    history = History()
+    history.read(0)
+    history.read(1)
+    history.refuse(0)
+    refreshed(history)
+    history.refuse(1)  # of the first version, after its end
+    without_first_version(history)
+    assert found(history) == []
+
+
+def test_attack_read_of_a_new_version_passes_for_one_of_an_erased_version() -> None:
+    history = History()
+    history.read(0)
+    history.read(1)
+    refreshed(history)
+    index = history.read(3)
+    without_first_version(history)
+    assert found(history) == [("completeness", "leaf_without_opening", index)]
+
+
+def test_attack_entry_of_no_known_form_hides_nothing() -> None:
+    history = honest()
+    history.log.leaves.append(b"\xff")
+    index = history.read(2)
+    assert found(history) == [("policy", "read_after_revocation", index)]
 
 
 def test_attack_read_whose_number_is_skipped() -> None:

@@ -164,6 +164,11 @@ def terms(
     return Terms(**{**members, **changes})
 
 
+def neighbour() -> Terms:
+    """T of another grant in the same log."""
+    return terms(lock=b64u_encode(sha256(b"a neighbour")), tag_key=b64u_encode(sha256(b"a neighbour's tags")))
+
+
 def change(value: Any, **changes: Any) -> Any:
     """A Struct with other members."""
     return msgspec.structs.replace(value, **changes)
@@ -391,7 +396,7 @@ def town(
         signed, {**own, **(disclosures or {})}, A, b, kem_key or KEM.public_bytes(), builders.random_of("seal")
     )
     log = MiniLog()
-    log.grant(terms(lock=b64u_encode(sha256(b"a neighbour"))))
+    log.grant(neighbour())
     index, slot = log.grant(signed)
     note = log.publish()
     regie = RegieSealed(
