@@ -14,13 +14,16 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import RegieError
+from tests.protocol.builders import AGENCY_ID
 from tests.wallet.conftest import PASSPHRASE, Resident
-from tests.wallet.neighbours import Crash, Neighbours
+from tests.wallet.neighbours import TX_CODE, Crash, Neighbours
 from wallet.errand_grant import grant
+from wallet.errand_receive import receive
+from wallet.errand_request import share_once
 from wallet.errand_revoke import stop_grant
 from wallet.errand_sync import synchronise
 from wallet.opened import OpenWallet
-from wallet.records import Choice
+from wallet.records import Activity, Choice
 from wallet.vault import Vault
 
 
@@ -87,9 +90,15 @@ def prepared(folder: Path, template: Path) -> tuple[Resident, Neighbours]:
 
 
 def check_consistent(resident: Resident, neighbours: Neighbours) -> None:
-    """Whatever log or agency know, the wallet knows and can stop; never two grants for one yes."""
+    """Whatever log or agency know, the wallet knows and can stop; never two grants for one yes.
+
+    With each grant its code is used up and its set spent: a crash between would give both away a second time.
+    """
     with resident.open() as wallet:
-        records = wallet.grants()
+        records, copies = wallet.grants(), wallet.copies()
+        for record in records.values():
+            assert wallet.secrets().next_code > record.code_number
+            assert {copies[name].agency for name in record.copies.values()} == {AGENCY_ID}
         assert len(neighbours.log.grants) <= 1
         assert len(neighbours.agency.grants) <= len(neighbours.log.grants)
         if neighbours.log.grants:
@@ -176,6 +185,60 @@ def test_stopping_survives_a_crash_at_every_step(
                 else:
                     assert neighbours.log.grants[0].revoked is None  # the wallet's own part comes first
             assert died
+
+
+def test_copy_that_may_have_left_is_spent_after_a_crash_at_every_step(
+    tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one agency may have seen, no other ever sees; and the resident can look up that it may be out."""
+    die_at, died = 0, True
+    while died:
+        die_at += 1
+        with monkeypatch.context() as patch:
+            resident, neighbours = prepared(tmp_path / str(die_at), template)
+            query = neighbours.agency.copy_query("postcode")
+            link = neighbours.agency.ask(once=True, query=query)
+            steps = Steps(neighbours, patch)
+            steps.restart(die_at)
+            died = run_until_crash(resident, lambda wallet, link=link: share_once(wallet, link))
+            steps.restart()
+            with resident.open() as wallet:
+                spent = {copy.agency for copy in wallet.copies().values()} - {None}
+                kept = [activity.kind for activity in wallet.vault.all("activities", Activity).values()]
+                if neighbours.agency.copies:
+                    assert spent == {AGENCY_ID}
+                    assert kept in (["maybe_shared"], ["shared"])
+                assert bool(spent) == bool(kept)
+                share_once(wallet, neighbours.second.ask(once=True, query=query))
+            if neighbours.agency.copies:
+                first, second = (agency.copies[0]["adres"][0] for agency in (neighbours.agency, neighbours.second))
+                assert first.split("~")[0] != second.split("~")[0]
+    assert die_at > 8
+
+
+def test_cards_are_kept_before_they_are_accepted_at_every_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An issuer that hears `credential_accepted` may close the offer: the cards must be in the vault by then."""
+    die_at, died = 0, True
+    while died:
+        die_at += 1
+        with monkeypatch.context() as patch:
+            (tmp_path / str(die_at)).mkdir()
+            neighbours = Neighbours()
+            neighbours.issuer.batch_size = 2
+            resident = Resident(tmp_path / str(die_at), neighbours)
+            resident.create()
+            link = neighbours.issuer.link("adres")
+            steps = Steps(neighbours, patch)
+            steps.restart(die_at)
+            died = run_until_crash(resident, lambda wallet, link=link: receive(wallet, link, TX_CODE))
+            steps.restart()
+            with resident.open() as wallet:
+                assert len(wallet.copies()) in (0, 2)
+                if ("n-adres", "credential_accepted") in neighbours.issuer.notified:
+                    assert len(wallet.copies()) == 2
+    assert die_at > 10
 
 
 _KILLED = """
