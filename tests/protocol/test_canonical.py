@@ -1,6 +1,7 @@
 """Strict base64url and JSON: one accepted form, and a fast reader that agrees with the strict one."""
 
 import base64
+import hmac
 import json
 import math
 from typing import Any
@@ -216,6 +217,11 @@ def test_hkdf_vectors_of_rfc_5869() -> None:
     assert okm.hex() == ("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865")
     okm = c.hkdf_sha256(bytes([11] * 22), b"", length=42)
     assert okm.hex() == ("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8")
+
+
+@given(st.binary(min_size=32, max_size=32), st.lists(st.binary(max_size=200), max_size=4))
+def test_hmac_is_that_of_the_standard_library(key: bytes, parts: list[bytes]) -> None:
+    assert c.hmac_sha256(key, *parts) == hmac.digest(key, b"".join(parts), "sha256")
 
 
 def test_hmac_takes_keys_of_32_bytes_only() -> None:

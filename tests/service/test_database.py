@@ -250,16 +250,21 @@ def test_no_acknowledged_row_is_lost_when_the_power_is_cut(tmp_path: Path) -> No
     assert written > 0
 
 
-def test_power_cut_would_be_noticed(tmp_path: Path) -> None:
-    """The negative control: with synchronous=NORMAL the same disk loses rows."""
-    path = tmp_path / "normal.db"
+def loses_rows(path: Path) -> bool:
+    """One power cut with synchronous=NORMAL."""
     acknowledged = cut_power(path, "NORMAL", 0.3)
-    assert acknowledged > 0
     try:
-        kept = stored(path)
+        return stored(path) < acknowledged
     except sqlite3.OperationalError:  # even the table is gone
-        kept = 0
-    assert kept < acknowledged
+        return acknowledged > 0
+
+
+def test_power_cut_would_be_noticed(tmp_path: Path) -> None:
+    """The negative control: with synchronous=NORMAL the same disk loses rows.
+
+    Not at each cut: a cut may fall just after SQLite has moved its journal into the file.
+    """
+    assert any(loses_rows(tmp_path / f"normal-{cut}.db") for cut in range(6))
 
 
 if is_installed():
