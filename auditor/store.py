@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    bindparam,
     delete,
     select,
 )
@@ -103,7 +104,7 @@ class Store:
             for slot, row in changed
         ]
         state = {"id": 1, "frontier": replay.frontier_bytes(), "ends_in_head": replay.ends_in_head}
-        revoked = [row.lock for _, row in changed if row.revoked]
+        revoked = [{"of": row.lock} for _, row in changed if row.revoked]
         with immediate(self.engine) as connection:
             if rows:
                 put = upsert(_grants)
@@ -115,7 +116,8 @@ class Store:
             update = {"frontier": put.excluded.frontier, "ends_in_head": put.excluded.ends_in_head}
             connection.execute(put.on_conflict_do_update(index_elements=["id"], set_=update), state)
             if revoked:
-                connection.execute(delete(_kept).where(_kept.c.lock.in_(revoked)))
+                # One by one: a cosigner that joins late takes in more than one statement has room for.
+                connection.execute(delete(_kept).where(_kept.c.lock == bindparam("of")), revoked)
 
     def keep_revocation(self, kept: Kept) -> None:
         """Durable when this returns; a second time changes nothing."""

@@ -1,16 +1,21 @@
 """The auditing cosigner signs only what it replayed, keeps revocations, and forgets neither in a crash."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from auditor.cosigner import Cosigner
 from auditor.store import Store
+from protocol.canonical import b64u_encode
 from protocol.checkpoint import VerifiedCheckpoint
 from protocol.errors import Rejected, Unavailable
+from protocol.leaf import lock_of
 from protocol.merkle import consistency_proof
 from protocol.note import NoteSigner, SignatureType
+from protocol.replay import GrantRow
 from protocol.revocation_code import revocation_secret
 from protocol.witness import WitnessState, encode_add_checkpoint
 from service.home import Home
@@ -157,3 +162,72 @@ def test_attack_log_that_serves_fewer_entries_than_it_signed(desk: Desk) -> None
     with pytest.raises(Rejected, match="checkpoint_size"):
         desk.ask(checkpoint)
     assert desk.store.load_replay().size == 0
+
+
+def test_attack_full_disk_makes_the_cosigner_forget_grants_and_stops(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was replayed and could not be stored is replayed again: no grant falls out, no stop stays for ever."""
+    desk.ask(desk.history.checkpoint())
+    desk.cosigner.keep(R)
+    desk.history.revoke()
+    desk.history.log.grant(granting.terms(lock=b64u_encode(lock_of(bytes(32)))))
+    checkpoint = desk.history.checkpoint()
+    with monkeypatch.context() as broken:
+        broken.setattr(desk.cosigner._store, "save_replay", full)
+        with pytest.raises(Unavailable, match="database"):
+            desk.ask(checkpoint)
+        with pytest.raises(Rejected, match="unknown_lock"):
+            desk.cosigner.keep(bytes(32))  # of a tree that is not stored
+    desk.history.read(0)
+    assert desk.ask(desk.history.checkpoint()).startswith("— ")
+    assert desk.cosigner.pending() == []
+    desk.restart()
+    assert desk.store.load_replay().slots == 3
+    assert desk.cosigner.keep(bytes(32)) == lock_of(bytes(32))
+
+
+def full(*_: object) -> None:
+    raise Unavailable("database", "the disk is full")
+
+
+def test_attack_slow_log_takes_one_thread_and_no_resident_waits(desk: Desk) -> None:
+    desk.ask(desk.history.checkpoint())
+    asked, answer = Event(), Event()
+
+    def slow(start: int, size: int) -> Iterator[bytes]:
+        asked.set()
+        assert answer.wait(5)
+        yield from desk.history.log.leaves[start:size]
+
+    desk.cosigner._leaves = slow
+    published = desk.history.checkpoint()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(desk.ask, published)
+        assert asked.wait(5)
+        with pytest.raises(Unavailable, match="busy"):
+            desk.ask(published)
+        assert desk.cosigner.keep(R) == lock_of(R)
+        answer.set()
+        with pytest.raises(Unavailable, match="pending_revocations"):
+            first.result()
+
+
+def test_attack_older_checkpoint_sent_again_costs_no_new_reading_of_the_store(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = desk.history.checkpoint()
+    desk.history.read(0)
+    newer = desk.history.checkpoint()
+    desk.cosigner.before_cosign(WitnessState(), newer)
+    monkeypatch.setattr(desk.store, "load_replay", full)
+    with pytest.raises(Rejected, match="checkpoint_size") as refusal:
+        desk.cosigner.before_cosign(WitnessState(), older)
+    assert refusal.value.status == 403
+    desk.cosigner.before_cosign(WitnessState(), newer)
+
+
+def test_cosigner_that_joins_late_takes_in_more_stops_than_a_statement_has_room_for(desk: Desk) -> None:
+    count = 250_001  # SQLite takes at most 250 000 parameters where it takes most
+    rows = [(slot, GrantRow(slot.to_bytes(32, "big"), slot, revoked=True)) for slot in range(count)]
+    desk.store.save_replay(desk.store.load_replay(), rows)
