@@ -1,5 +1,4 @@
 """Founding a town: trust list, issuer, witness, auditing cosigner, log and agency, each in its own process.
-process.
 
 `found_town` gives a running `Town`; the stories tell themselves to a `Teller`.
 """

@@ -149,6 +149,12 @@ def credential_type(vct: str) -> CredentialType:
     return kind
 
 
+def short_name(vct: str) -> str:
+    """The name of a card for people: `adres`; a type that the vocabulary does not know keeps its own."""
+    known = CREDENTIAL_TYPES.get(vct)
+    return known.configuration_id if known else vct
+
+
 def attribute(vct: str, name: str) -> Attribute:
     """One attribute of a type. Raises `Rejected`: `unknown_vct`, `unknown_attribute`."""
     found = credential_type(vct).by_name.get(name)

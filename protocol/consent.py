@@ -17,7 +17,7 @@ from protocol.terms import ConsentElement, Terms, terms_hash
 from protocol.trust_list import Service, TrustList
 
 KEY_BINDING_AGE = 300
-"""Seconds between the holder's signature and the agency's acceptance (section 7.4)."""
+"""Seconds between the holder's signature and the agency's acceptance, of a copy too (section 7.4)."""
 CredentialStatus: TypeAlias = Literal["valid", "revoked", "undetermined"]
 
 

@@ -31,7 +31,6 @@ from protocol.canonical import (
 from protocol.errors import Rejected
 from protocol.trust_list import Agency, Service
 
-TERMS_TYPE = "urn:regie:terms:1"
 CONSENT_TYPE = "urn:regie:consent:1"
 MAX_CLAIMS = 64
 """Claims of one grant: more than all attributes of all our credential types together."""
@@ -76,7 +75,7 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class Claim(Form, frozen=True):
-    """One granted attribute: `digest` as in the issuer-signed JWT, `share` as `sealing.share_digest` makes it."""
+    """One granted attribute: `digest` as in the issuer-signed JWT, `share` by `presentation.share_digest`."""
 
     credential: QueryId
     vct: Name

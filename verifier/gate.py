@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from protocol.attributes import short_name
 from protocol.canonical import JsonValue, b64u_encode, sha256
 from protocol.consent import Asked, CredentialStatus, StandingAnswer
 from protocol.consent_api import ReadAnswer, ReadRequest
@@ -19,7 +20,7 @@ from protocol.seal import KemPrivate
 from protocol.standing import VerifiedReading, open_reading
 from protocol.terms import Terms, Zone, places_of, salted_hash, with_flag_digests
 from protocol.trust_list import TrustList
-from verifier.verify import LogTrust, grant_opening_of, label_values, short_type
+from verifier.verify import LogTrust, grant_opening_of, label_values
 
 REFUSALS = frozenset(
     {"not_yet", "expired", "reads_spent", "out_of_scope", "out_of_context", "revoked", "no_share"}
@@ -67,9 +68,9 @@ def choose_digests(terms: Terms, only: Sequence[str]) -> list[str]:
     """
     digests = []
     for claim, place in zip(terms.claims, places_of(terms), strict=True):
-        if not only or place.name in only or f"{short_type(place.vct)}.{place.name}" in only:
+        if not only or place.name in only or f"{short_name(place.vct)}.{place.name}" in only:
             digests.append(claim.digest)
-    names = {name for place in places_of(terms) for name in (place.name, f"{short_type(place.vct)}.{place.name}")}
+    names = {name for place in places_of(terms) for name in (place.name, f"{short_name(place.vct)}.{place.name}")}
     if not set(only) <= names:
         raise Rejected("not_granted", "an attribute is not in this grant", status=403)
     return with_flag_digests(terms, digests)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from msgspec import UNSET
 
 from protocol import dcql
-from protocol.attributes import CREDENTIAL_TYPES
+from protocol.attributes import short_name
 from protocol.canonical import JsonValue, b64u_decode
-from protocol.consent import Asked, CredentialStatus, StandingAnswer
+from protocol.consent import KEY_BINDING_AGE, Asked, CredentialStatus, StandingAnswer
 from protocol.credential import VerifiedIssuerJwt, VerifiedPresentation, verify_presentation
 from protocol.direct_post import ResponseObject
 from protocol.errors import Rejected, Unavailable
@@ -24,9 +24,6 @@ from protocol.seal import KemPrivate
 from protocol.standing import VerifiedStandingGrant, verify_standing
 from protocol.status_list import VALID, StatusList
 from protocol.trust_list import TrustedLog, TrustList
-
-KEY_BINDING_AGE = 300
-"""Seconds between the holder's signature and the answer."""
 
 
 @dataclass(frozen=True)
@@ -166,15 +163,9 @@ def label_values(values: Mapping[tuple[str, str], JsonValue]) -> dict[str, JsonV
     """
     names = [name for _, name in values]
     return {
-        f"{short_type(vct)}.{name}" if names.count(name) > 1 else name: value
+        f"{short_name(vct)}.{name}" if names.count(name) > 1 else name: value
         for (vct, name), value in values.items()
     }
-
-
-def short_type(vct: str) -> str:
-    """`adres` for `urn:regie:nl:adres:1`; a type that is not ours keeps its name."""
-    known = CREDENTIAL_TYPES.get(vct)
-    return known.configuration_id if known else vct
 
 
 def labels(places: Sequence[tuple[str, str]]) -> list[str]:

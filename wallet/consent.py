@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from protocol.attributes import CREDENTIAL_TYPES, attribute, credential_type
+from protocol.attributes import attribute, credential_type
 from protocol.errors import Rejected
 from protocol.openid4vp import VerifiedRequest
-from protocol.terms import BSN_ATTRIBUTE, MAX_READS, ConsentElement, Place, with_flags
+from protocol.terms import BSN_ATTRIBUTE, MAX_READS, ConsentElement, Place, is_registered, with_flags
 from protocol.trust_list import Agency, Service
 from wallet.records import Choice
 
@@ -80,11 +80,7 @@ def _is_registered(place: Place, request: VerifiedRequest) -> bool:
     services = [request.service] if request.service else request.agency.services
     if place.name == BSN_ATTRIBUTE and not request.agency.bsn_allowed:
         return False
-    if place.name in credential_type(place.vct).flags:
-        return True
-    return any(
-        (claim.vct, claim.path) == (place.vct, [place.name]) for service in services for claim in service.claims
-    )
+    return any(is_registered(place, service) for service in services)
 
 
 def decide_places(request: VerifiedRequest, choice: Choice) -> list[Place]:
@@ -175,9 +171,3 @@ def decide_reads(element: ConsentElement, choice: Choice) -> int | None:
     if choice.max_reads > (limit := element.max_reads or MAX_READS):
         raise Rejected("too_many_reads", f"a grant for this request allows {limit} reads at most; choose fewer")
     return choice.max_reads
-
-
-def short_name(vct: str) -> str:
-    """The name of a card for people: `adres`; the type itself when the vocabulary does not know it."""
-    known = CREDENTIAL_TYPES.get(vct)
-    return known.configuration_id if known else vct

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from protocol.attributes import short_name
 from protocol.canonical import b64u_decode, parse_struct
 from protocol.checkpoint import LeafProof
 from protocol.consent_api import Event, EventsAnswer
@@ -44,7 +45,6 @@ from protocol.reading import (
 )
 from protocol.terms import Terms, places_of
 from protocol.trust_list import Agency, TrustedLog
-from wallet.consent import short_name
 from wallet.records import Seen
 
 _OwnLeaf: TypeAlias = Grant | Revocation | Read | Refusal | Message

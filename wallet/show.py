@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from protocol.attributes import CREDENTIAL_TYPES
+from protocol.attributes import CREDENTIAL_TYPES, short_name
 from protocol.openid4vp import VerifiedRequest
 from protocol.terms import MAX_TIME, places_of
 from wallet.choose import claims_of
-from wallet.consent import Asked, asked_attributes, short_name
+from wallet.consent import Asked, asked_attributes
 from wallet.errand_revoke import state_of_stop
 from wallet.history import VerifiedEvent
 from wallet.present import NO_WAY_BACK
