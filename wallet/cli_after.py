@@ -183,7 +183,11 @@ def restore(
     contents = errand_backup.restore(home, data, other, passphrase, profile)
     with open_wallet(surroundings(home), passphrase) as wallet:
         report = synchronise(wallet)
-    text = f"Your wallet of {show.moment(contents.made_at)} is back.\n{_sync_text(report)}"
+    text = (
+        f"Your wallet of {show.moment(contents.made_at)} is back.\n{_sync_text(report)}\n"
+        "Copies that you gave since then stand in no log. If you gave any, get new cards before you give the next: "
+        "two agencies with the same copy could see that it is you."
+    )
     emit(
         ctx,
         text,

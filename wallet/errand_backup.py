@@ -2,7 +2,8 @@
 
 The file has a key of its own, wrapped like the vault's; it holds the seed, so whoever has file and passphrase has
 the wallet. What was given after the backup is not in it: `sync` finds those grants again in the log, and what was
-stopped since stays stopped, for the log has destroyed its shares.
+stopped since stays stopped, for the log has destroyed its shares. A copy that was shared once is in no log: its
+set counts as unspent again, which only new cards heal.
 """
 
 import secrets
