@@ -185,8 +185,8 @@ def restore(
         report = synchronise(wallet)
     text = (
         f"Your wallet of {show.moment(contents.made_at)} is back.\n{_sync_text(report)}\n"
-        "Copies that you gave since then stand in no log. If you gave any, get new cards before you give the next: "
-        "two agencies with the same copy could see that it is you."
+        "Copies that you gave since then stand in no log. If you gave any, get new cards before you give the next "
+        "one: two agencies with the same copy could see that it is you."
     )
     emit(
         ctx,

@@ -273,7 +273,7 @@ def test_backup_and_restore(run: Run, given: str, tmp_path: Path, monkeypatch: p
     assert (back["made_at"], back["synced"]) == (NOW, True)
     assert len(answer(run("grants", "--json"))["grants"]) == 1
     monkeypatch.setenv("REGIE_HOME", str(tmp_path / "newer"))
-    assert "get new cards before you give the next" in run("restore", str(file), "--profile", "small").stdout
+    assert "get new cards before you give the next one" in run("restore", str(file), "--profile", "small").stdout
     assert "(not_empty)" in run("restore", str(file), expect=1).stderr
 
 
