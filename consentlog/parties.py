@@ -4,6 +4,8 @@ Each method turns a parsed request into an operation, waits until it may be answ
 its proofs. Refusals are raised as they come.
 """
 
+import msgspec
+
 from consentlog import intake, queries
 from consentlog.intake import check_view
 from consentlog.node import Node
@@ -19,11 +21,12 @@ from consentlog.operations import (
 )
 from consentlog.publish import prove_grant, prove_head, prove_leaf, tlog_proof
 from consentlog.queries import EventRow
-from consentlog.rows import StoredGrant
+from consentlog.rows import OpeningRow, StoredGrant
 from protocol.canonical import b64u_encode, b64u_fixed, sha256
 from protocol.checkpoint import ChunkProof
 from protocol.consent_api import (
     MAX_PAGE,
+    MAX_PAGE_BYTES,
     Event,
     EventsAnswer,
     GrantAnswer,
@@ -49,6 +52,8 @@ _KINDS: dict[LeafType, Kind] = {
     LeafType.REFUSAL: "refusal",
     LeafType.MESSAGE: "message",
 }
+_PAGE_FRAME_BYTES = 256
+"""Of a page of openings, around them."""
 
 
 class Parties:
@@ -176,26 +181,35 @@ class Parties:
         )
 
     def openings(self, start: int, end: int) -> OpeningsAnswer:
-        """`GET /v1/openings`: of leaves [start, end) under the published checkpoint, at most `MAX_PAGE` a page."""
+        """`GET /v1/openings`: of leaves [start, end) under the published checkpoint, at most `MAX_PAGE`
+        and `MAX_PAGE_BYTES` a page.
+        """
         if start > end:
             raise Rejected("bad_range", "from is larger than to")
         size = self._node.published.size
         rows = queries.openings_between(self._node.engine, start, min(end, size), MAX_PAGE + 1)
-        following = rows[MAX_PAGE].index if len(rows) > MAX_PAGE else None
-        found = [
-            Opening(
-                index=row.index,
-                type=_KINDS[row.type],
-                opening_key=b64u_encode(row.opening_key),
-                opening=row.opening.decode("utf-8"),
-                slot=row.slot,
-                n=row.n,
-            )
-            for row in rows[:MAX_PAGE]
-        ]
+        found, room = [], MAX_PAGE_BYTES - _PAGE_FRAME_BYTES
+        for row in rows[:MAX_PAGE]:
+            opening = _opening(row)
+            room -= len(msgspec.json.encode(opening)) + 1
+            if room < 0:  # an agency may make its READs long: a page must not become more than an auditor takes
+                break
+            found.append(opening)
+        following = rows[len(found)].index if len(found) < len(rows) else None
         return OpeningsAnswer(found, size, following)
 
     def _proof(self, index: int) -> str:
         published = self._node.published
         note, size = published.checkpoint()
         return tlog_proof(self._node.tree, index, note, size)
+
+
+def _opening(row: OpeningRow) -> Opening:
+    return Opening(
+        index=row.index,
+        type=_KINDS[row.type],
+        opening_key=b64u_encode(row.opening_key),
+        opening=row.opening.decode("utf-8"),
+        slot=row.slot,
+        n=row.n,
+    )

@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from protocol.canonical import b64u_decode, b64u_encode, sha256
@@ -143,6 +144,24 @@ def test_openings_come_in_pages(town: SmallTown, monkeypatch: pytest.MonkeyPatch
     second = openings(town, f"?from={first.next}")
     assert second.next is None
     assert [found.slot for found in (*first.openings, *second.openings)] == [0, 1, 2]
+
+
+def test_attack_long_reads_make_no_page_larger_than_an_auditor_takes(
+    town: SmallTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        town.grant()
+    town.settle()
+    whole = openings(town)
+    limit = len(msgspec.json.encode(whole)) // 2
+    monkeypatch.setattr("consentlog.parties.MAX_PAGE_BYTES", limit)
+    found, start = [], 0
+    while start is not None:
+        page = openings(town, f"?from={start}")
+        assert page.openings
+        assert len(msgspec.json.encode(page)) <= limit
+        found, start = [*found, *page.openings], page.next
+    assert found == whole.openings
 
 
 def test_openings_are_for_the_auditor_alone(town: SmallTown) -> None:
