@@ -40,6 +40,7 @@ API_VERSION = "1.0.0"
 MAX_BODY_BYTES = 64 * 1024
 """Default limit of a request's body; an endpoint that takes more says so when it reads."""
 MAX_FORM_FIELDS = 32
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CODES = {
     400: "bad_request",
     404: "not_found",
@@ -103,10 +104,11 @@ def _start() -> None:
 
 
 def _log(room: str, response: Response) -> None:
-    # The route and not the path: a path can hold a slot or an identifier, a query string anything.
+    # The route and not the path: a path can hold a slot or an identifier, a query string or a new method anything.
     route = request.url_rule.rule if request.url_rule else "-"
     spent = round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1)
-    log_event(room, "request", method=request.method, route=route, status=response.status_code, ms=spent)
+    method = request.method if request.method in _METHODS else "-"
+    log_event(room, "request", method=method, route=route, status=response.status_code, ms=spent)
 
 
 def problem(code: str, detail: str = "", *, status: int, **members: Any) -> Response:

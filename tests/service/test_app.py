@@ -186,6 +186,7 @@ def test_access_log_names_the_route_and_nothing_that_was_sent(
     client.get("/secret", headers={"Authorization": "Bearer Y2FuYXJ5"})
     client.get("/nowhere/31415?bsn=27182")
     client.get("/bug?bsn=27182")
+    client.open("/secret", method="BSN-27182")
     text = capsys.readouterr().err
     lines = [json.loads(line) for line in text.splitlines()]
     requests = [(line["method"], line["route"], line["status"]) for line in lines if line["event"] == "request"]
@@ -194,6 +195,7 @@ def test_access_log_names_the_route_and_nothing_that_was_sent(
         ("GET", "/secret", 401),
         ("GET", "-", 404),
         ("GET", "/bug", 500),
+        ("-", "-", 405),
     ]
     assert all(line["room"] == "service" and line["time"] > 0 for line in lines)
     errors = [line for line in lines if line["event"] == "error"]
