@@ -26,7 +26,7 @@ from protocol.checkpoint import (
 )
 from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.note import NoteSigner
-from protocol.policy import VerifiedQuorum, parse_policy, satisfied
+from protocol.policy import Policy, VerifiedQuorum, parse_policy, satisfied
 from protocol.trust_list import TrustedWitness, TrustList
 from service.fetch import Fetcher
 from service.journal import log_event
@@ -59,7 +59,6 @@ class Publisher(Thread):
     ) -> None:
         super().__init__(name="publisher", daemon=True)
         self.is_ready = False
-        self.policy_text = ""
         self._origin = origin
         self._signer = signer
         self._lock = lock
@@ -128,9 +127,9 @@ class Publisher(Thread):
         if has_written:  # this checkpoint lacks them: it goes nowhere
             committed = self._committed()
             checkpoint = self._sign(committed)
-        quorum = self._cosign(checkpoint, clients, policy.text)  # 4.
+        quorum = self._cosign(checkpoint, clients, policy)  # 4.
         crash.point("after_cosign")
-        self._publish(quorum, committed, policy.text)  # 5.
+        self._publish(quorum, committed)  # 5.
 
     def _clients_of(self, trust: TrustList) -> list[WitnessClient]:
         """A client for each witness on the trust list, kept as long as its entry stays the same."""
@@ -179,10 +178,9 @@ class Publisher(Thread):
         return VerifiedCheckpoint(self._origin, committed.size, committed.root, note)
 
     def _cosign(
-        self, checkpoint: VerifiedCheckpoint, clients: Sequence[WitnessClient], policy_text: str
+        self, checkpoint: VerifiedCheckpoint, clients: Sequence[WitnessClient], policy: Policy
     ) -> VerifiedQuorum:
         """As soon as the policy is satisfied. Raises `Unavailable`: `no_quorum`."""
-        policy = parse_policy(policy_text)
         pending: set[Future[tuple[str, ...]]] = {
             self._pool.submit(client.add_checkpoint, checkpoint, self._tree)
             for client in clients
@@ -200,11 +198,11 @@ class Publisher(Thread):
                 continue  # not yet
         raise Unavailable("no_quorum", "not enough witnesses cosigned in time", retry_after=2)
 
-    def _publish(self, quorum: VerifiedQuorum, committed: Committed, policy_text: str) -> None:
+    def _publish(self, quorum: VerifiedQuorum, committed: Committed) -> None:
         if quorum.time is None:
             raise Unavailable("no_quorum", "the policy asks for no witness")
         self._published.publish(quorum.checkpoint, committed.head, quorum.time)
-        self._note, self.policy_text = quorum.checkpoint.note, policy_text
+        self._note = quorum.checkpoint.note
         self.is_ready = self._has_heard_quorum
         self._writer.room.published()
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, select
 
-from consentlog.rows import GrantRow, OpeningRow, ReadRow, StoredGrant
+from consentlog.rows import GrantRow, OpeningRow, StoredGrant
 from consentlog.store import GRANTS, grant_row
-from consentlog.tables import grants, leaves, openings, reads, status_chunks, tiles
+from consentlog.tables import grants, leaves, openings, status_chunks, tiles
 from consentlog.tree import TILE_HEIGHT, TILE_WIDTH, CorruptTree
 from protocol.canonical import parse_json
 from protocol.leaf import LeafType
@@ -119,17 +119,6 @@ def _grant(connection: Connection, found: Row[Any] | None) -> StoredGrant | None
     opening = connection.scalar(select(openings.c.opening).where(openings.c.idx == row.index))
     terms = None if opening is None else parse_terms(parse_json(bytes(opening)))
     return StoredGrant(row, _leaf(connection, row.index), terms)
-
-
-def read_row(engine: Engine, key: bytes) -> ReadRow | None:
-    """The READ with this slot and read_id."""
-    with snapshot(engine) as connection:
-        row = connection.execute(
-            select(reads, openings.c.opening_key)
-            .select_from(reads.outerjoin(openings, reads.c.idx == openings.c.idx))
-            .where(reads.c.key == key)
-        ).first()
-    return None if row is None else ReadRow(row.read_hash, row.idx, row.n, row.reason, row.opening_key)
 
 
 @dataclass(frozen=True)
