@@ -1,89 +1,34 @@
-"""The issuer's keys in its home: a root that the trust list pins, and the leaf that signs under it.
+"""The issuer's keys in its home: those of `service.certificates`, and the one that keys codes.
 
-root-key.pem, root.der          signs leaves only; after `init` it belongs in a safe, not on this machine
-signing-key.pem, signing.der    signs credentials and status lists; travels in `x5c`, without the root
-codes.key                       32 bytes that key codes, transaction codes and nonces
+codes.key    32 bytes that key codes, transaction codes and nonces
 """
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from issuer.config import IssuerConfig
-from issuer.issue import DAY, Signer
+from issuer.issue import Signer
 from protocol import x509
 from protocol.attributes import CREDENTIAL_TYPES
-from protocol.keys import Es256Private
 from protocol.trust_list import TrustedIssuer
+from service.certificates import load_certificate, make_certificates
 from service.home import Home
 
-ROOT_KEY, ROOT, SIGNING_KEY, SIGNING = "root-key.pem", "root.der", "signing-key.pem", "signing.der"
 CODES_KEY = "codes.key"
-ROOT_DAYS = 3650
 LEAF_DAYS = 1825
 """Longer than credentials live, for they are verified with this leaf until they end."""
-_SECRET_BYTES = 48
-_MAX_COMMON_NAME = 64
-"""Bytes of UTF-8 (RFC 5280 appendix A: ub-common-name)."""
 
 
 def make_keys(home: Home, config: IssuerConfig, *, now: int, random: Callable[[int], bytes]) -> TrustedIssuer:
-    """Draw keys, write them and their certificates, and return the entry for the trust list.
-
-    The leaf's SAN has the issuer's URL, and its host unless that is an IP address, which is no dNSName.
-    """
-    root_key, key = (Es256Private.from_secret(random(_SECRET_BYTES)) for _ in range(2))
-    today = now - now % DAY
-    root = x509.make_root(
-        root_key,
-        _common_name(config.name, " (root)"),
-        serial=_serial(random),
-        not_before=today,
-        not_after=today + ROOT_DAYS * DAY,
-    )
-    leaf = x509.make_leaf(
-        key.public,
-        _common_name(config.name, ""),
-        root_key,
-        root,
-        san_dns=_dns_name(config.url),
-        san_uri=config.url,
-        serial=_serial(random),
-        not_before=today,
-        not_after=today + LEAF_DAYS * DAY,
-    )
-    home.write_secret(ROOT_KEY, root_key.to_pem())
-    home.write_public(ROOT, root)
-    home.write_secret(SIGNING_KEY, key.to_pem())
-    home.write_public(SIGNING, leaf)
+    """Draw and write all keys; the entry for the trust list."""
+    roots = make_certificates(home, name=config.name, url=config.url, leaf_days=LEAF_DAYS, now=now, random=random)
     home.write_secret(CODES_KEY, random(32))
     vcts = [kind.vct for kind in CREDENTIAL_TYPES.values()]
-    return TrustedIssuer(id=config.url, name=config.name, roots=x509.x5c([root]), vcts=vcts)
-
-
-def _common_name(name: str, ending: str) -> str:
-    """As much of the name as a certificate takes; the trust list has all of it."""
-    room = _MAX_COMMON_NAME - len(ending)
-    return name.encode("utf-8")[:room].decode("utf-8", errors="ignore") + ending
-
-
-def _serial(random: Callable[[int], bytes]) -> int:
-    """Positive and at most 20 octets (RFC 5280 4.1.2.2)."""
-    return int.from_bytes(random(16), "big") | 1
-
-
-def _dns_name(url: str) -> str | None:
-    host = urlsplit(url).hostname or ""
-    is_address = ":" in host or host.replace(".", "").isdigit()
-    return None if is_address or not host else host
+    return TrustedIssuer(id=config.url, name=config.name, roots=roots, vcts=vcts)
 
 
 def load_signer(home: Home, config: IssuerConfig, now: int) -> Signer:
-    """What signs here; the chain is verified as everybody else will, so that a bad home is found at the start.
-
-    Raises `Rejected`: `no_home`, `open_secret`, `certificate_expired` and others of `x509.verify_chain`.
-    """
-    leaf = x509.verify_chain([home.read_public(SIGNING)], [home.read_public(ROOT)], now)
-    key = Es256Private.from_pem(home.read_secret(SIGNING_KEY))
+    """What signs here. Raises as `load_certificate`."""
+    key, leaf = load_certificate(home, now)
     return Signer(config.url, key, tuple(x509.x5c([leaf.der])), config.loa, leaf.not_after)
 
 

@@ -2,6 +2,7 @@
 
 clock        what time it is, as a part that tests replace
 home         the directory of one role: secrets 0600, every write atomic and fsynced
+certificates a party's own root and leaf in its home
 address      where a request may go: the form of a URL, the addresses behind a name
 connection   TCP and TLS to a checked address, with a deadline on every read
 fetch        the one way out: every HTTP request that any role makes

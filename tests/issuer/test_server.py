@@ -135,8 +135,8 @@ def test_resident_receives_cards_and_the_issuer_takes_them_back(town: Town) -> N
 
     everything = [text for texts in cards.values() for text in texts]
     assert {status_of(town, text) for text in everything} == {0}
-    (issued, *_) = run(town.home, "issued", "--bsn", "-", stdin=f"{NOOR}\n")["issued"]
-    assert (issued["id"], issued["copies"], issued["revoked"]) == (offer["id"], 4, 0)
+    issued = {one["id"]: one for one in run(town.home, "issued", "--bsn", "-", stdin=f"{NOOR}\n")["issued"]}
+    assert (issued[offer["id"]]["copies"], issued[offer["id"]]["revoked"]) == (4, 0)
     assert run(town.home, "revoke", offer["id"], "--reason", "telefoon gestolen") == {"copies": 12, "revoked": 12}
     assert {status_of(town, text) for text in everything} == {1}
 

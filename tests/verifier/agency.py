@@ -31,6 +31,7 @@ from protocol.status_list import encode_list, sign_status_token
 from protocol.terms import Place, Terms, terms_hash, with_flags
 from protocol.tiles import encode_tile, parse_tile_path
 from protocol.trust_list import ServiceClaim, TrustList, sign_trust_list
+from service.certificates import ROOT, SIGNING, SIGNING_KEY
 from service.clock import Clock
 from service.fetch import Answer, Fetcher
 from service.home import Home
@@ -40,7 +41,7 @@ from verifier.ask import Wish
 from verifier.config import VerifierConfig
 from verifier.desk import Desk, Parts
 from verifier.gate import Purpose
-from verifier.signing import COPIES_KEY, ROOT, SIGNING, SIGNING_KEY
+from verifier.signing import COPIES_KEY
 from verifier.web import make_web
 
 URL = "https://agency.voorbeeld.example"
