@@ -24,9 +24,12 @@ from service.trust import TrustSource
 from tests.protocol import builders
 from tests.registrar.test_register import log, witness
 
-NOW = int(time.time())
-ISSUER = builders.party("cli issuer", san_uri="https://i.example", not_before=NOW - 60, not_after=NOW + 10**6)
-AGENCY = builders.party("cli agency", san_dns="a.example", not_before=NOW - 60, not_after=NOW + 10**6)
+ISSUER = builders.party(
+    "cli issuer", san_uri="https://i.example", not_before=int(time.time()) - 60, not_after=int(time.time()) + 10**6
+)
+AGENCY = builders.party(
+    "cli agency", san_dns="a.example", not_before=int(time.time()) - 60, not_after=int(time.time()) + 10**6
+)
 
 
 class Registrar:
@@ -93,11 +96,11 @@ def test_town_is_registered_signed_and_read_by_a_role(registrar: Registrar, tmp_
     assert signed["exp"] - signed["iat"] == 7 * 86_400
     jwk = json.loads((registrar.home / "registrar.jwk.json").read_text())
     source = TrustSource(Home(tmp_path / "role").create(), signed["trust_list"], jwk)
-    trust = source.current(NOW)
+    trust = source.current(int(time.time()))
     assert trust.service(builders.AGENCY_ID, builders.SERVICE_ID, 1) == builders.service()
     assert "quorum quorum" in trust.log(builders.LOG_ORIGIN).policy
     assert registrar.done("sign")["version"] == 2
-    assert source.current(NOW).version == 2
+    assert source.current(int(time.time())).version == 2
 
 
 def test_new_names_what_the_roles_need(tmp_path: Path) -> None:
@@ -229,7 +232,7 @@ def test_service_edited_in_the_draft_by_hand_is_not_signed(registrar: Registrar)
     assert registrar.refused("sign") == "service_changed"
     key = Es256Private.from_pem((registrar.home / "registrar-key.pem").read_bytes())
     token = (registrar.home / "trust-list.jwt").read_text()
-    assert verify_trust_list(token, key.public, NOW).version == 1
+    assert verify_trust_list(token, key.public, int(time.time())).version == 1
 
 
 def test_commands_at_once_wait_for_each_other_and_lose_nothing(registrar: Registrar) -> None:
