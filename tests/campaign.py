@@ -31,8 +31,8 @@ class Stage:
 
 STAGES = (
     Stage("kills", ("tests/town/test_kill.py",), {"REGIE_KILLS": "200"}),
-    Stage("power_cuts", ("tests/consentlog/test_power_cut.py",), {"REGIE_POWER_CUTS": "500"}),
-    Stage("parsers", ("tests/protocol/test_every_parser.py",), {"REGIE_SPOILED": "2000"}),
+    Stage("power_cuts", ("tests/consentlog/test_power_cut.py",), {"REGIE_POWER_CUTS": "200"}),
+    Stage("parsers", ("tests/protocol/test_every_parser.py",), {"REGIE_SPOILED": "1000"}),
 )
 
 
