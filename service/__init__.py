@@ -12,6 +12,7 @@ trust        the trust list: read, verified, never rolled back
 journal      structured log lines without personal data
 app          the web edge of a role: a Flask app with problem+json, limits and logs
 edge         between the server and that app: patience with slow clients costs no thread
+hot          an endpoint past Flask and its threads, on the edge's event loop
 serve        one worker process of granian around an app
 witness      C2SP tlog-witness over HTTP with its store
 command      the `regie` command line
