@@ -4,7 +4,11 @@ Each method turns a parsed request into an operation, waits until it may be answ
 its proofs. Refusals are raised as they come.
 """
 
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
 import msgspec
+from msgspec.structs import replace
 
 from consentlog import intake, queries
 from consentlog.intake import check_view
@@ -45,6 +49,7 @@ from protocol.errors import Rejected
 from protocol.leaf import LeafType, lock_of
 from protocol.receipt import make_revocation_receipt
 
+_Item = TypeVar("_Item", Event, Opening)
 _KINDS: dict[LeafType, Kind] = {
     LeafType.GRANT: "grant",
     LeafType.REVOCATION: "revocation",
@@ -53,7 +58,7 @@ _KINDS: dict[LeafType, Kind] = {
     LeafType.MESSAGE: "message",
 }
 _PAGE_FRAME_BYTES = 256
-"""Of a page of openings, around them."""
+"""Of a page, around what is counted."""
 
 
 class Parties:
@@ -154,18 +159,21 @@ class Parties:
         node.forget(slot)
 
     def events(self, slot: int, view: bytes, start: int) -> EventsAnswer:
-        """`GET /v1/grants/{slot}/events`: from leaf `start`, at most `MAX_PAGE`."""
+        """`GET /v1/grants/{slot}/events`: from leaf `start`, at most `MAX_PAGE` and `MAX_PAGE_BYTES` a page."""
         node = self._node
         grant = check_view(queries.grant_of_slot(node.engine, slot), view)
         seen = node.published.view(slot)
-        rows = queries.events_of(node.engine, grant.row, start=start, size=seen.size, limit=MAX_PAGE)
-        return EventsAnswer(
+        rows = queries.events_of(node.engine, grant.row, start=start, size=seen.size, limit=MAX_PAGE + 1)
+        frame = EventsAnswer(
             slot=slot,
             checkpoint=seen.note,
             head=prove_head(node.tree, seen),
             status=ChunkProof.make(seen.chunk, seen.chunk_proof),
-            events=[self._event(row, seen.size) for row in rows],
+            events=[],
         )
+        room = MAX_PAGE_BYTES - _PAGE_FRAME_BYTES - len(msgspec.json.encode(frame))
+        found = _fitting((self._event(row, seen.size) for row in rows[:MAX_PAGE]), room)
+        return replace(frame, events=found, next=_following(rows, found))
 
     def _event(self, row: EventRow, size: int) -> Event:
         proof = prove_leaf(self._node.tree, row.index, row.leaf, size)
@@ -188,20 +196,32 @@ class Parties:
             raise Rejected("bad_range", "from is larger than to")
         size = self._node.published.size
         rows = queries.openings_between(self._node.engine, start, min(end, size), MAX_PAGE + 1)
-        found, room = [], MAX_PAGE_BYTES - _PAGE_FRAME_BYTES
-        for row in rows[:MAX_PAGE]:
-            opening = _opening(row)
-            room -= len(msgspec.json.encode(opening)) + 1
-            if room < 0:  # an agency may make its READs long: a page must not become more than an auditor takes
-                break
-            found.append(opening)
-        following = rows[len(found)].index if len(found) < len(rows) else None
-        return OpeningsAnswer(found, size, following)
+        found = _fitting(map(_opening, rows[:MAX_PAGE]), MAX_PAGE_BYTES - _PAGE_FRAME_BYTES)
+        return OpeningsAnswer(found, size, _following(rows, found))
 
     def _proof(self, index: int) -> str:
         published = self._node.published
         note, size = published.checkpoint()
         return tlog_proof(self._node.tree, index, note, size)
+
+
+def _fitting(items: Iterable[_Item], room: int) -> list[_Item]:
+    """The first ones that fit in `room` bytes of JSON.
+
+    An agency may make its READs long: a page must not become more than an auditor or a wallet takes.
+    """
+    found = []
+    for item in items:
+        room -= len(msgspec.json.encode(item)) + 1
+        if room < 0:
+            break
+        found.append(item)
+    return found
+
+
+def _following(rows: Sequence[EventRow | OpeningRow], found: Sequence[object]) -> int | None:
+    """Index of the first row that is not on the page."""
+    return rows[len(found)].index if len(found) < len(rows) else None
 
 
 def _opening(row: OpeningRow) -> Opening:

@@ -24,7 +24,7 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024
 MAX_NOTE_CHARS = 16 * 1024
 """A checkpoint with a dozen cosignatures, post-quantum ones included, or a tlog-proof with it."""
 MAX_PAGE = 1000
-"""Openings of one page."""
+"""Events or openings of one page."""
 MAX_PENDING = 10_000
 """Revocations that a cosigner hands over at once; the log comes back for more."""
 _MAX_SEALED_SHARES = ((HPKE_OVERHEAD + 32 * MAX_CLAIMS) * 4 + 2) // 3
@@ -141,13 +141,16 @@ class Event(Form, frozen=True):
 
 
 class EventsAnswer(Form, frozen=True):
-    """`GET /v1/grants/{slot}/events`: all leaves of a grant, with the status of its slot, under one checkpoint."""
+    """`GET /v1/grants/{slot}/events?from=`: a page of the leaves of a grant, with the status of its slot, under
+    one checkpoint; `next` is the index to go on from.
+    """
 
     slot: Slot
     checkpoint: Note
     head: LeafProof
     status: ChunkProof
     events: list[Event]
+    next: Index | None = None
 
 
 class Opening(Form, frozen=True):

@@ -87,6 +87,50 @@ def test_events_go_on_from_where_a_wallet_stopped(town: SmallTown) -> None:
     assert [event.n for event in answer.events] == [1]
 
 
+def pages_of(town: SmallTown, given: Given) -> list[EventsAnswer]:
+    """What a wallet fetches, page by page."""
+    pages: list[EventsAnswer] = []
+    start: int | None = 0
+    while start is not None:
+        path = f"{events_path(given)}?from={start}"
+        pages.append(town.parsed(town.send("GET", path, headers=given.view), EventsAnswer))
+        start = pages[-1].next
+    return pages
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4])
+def test_events_come_in_pages_that_name_the_next(
+    town: SmallTown, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    given = town.grant()
+    for _ in range(2):
+        town.read(given)
+    town.revoke(given)
+    town.settle()
+    whole = town.events(given)
+    assert (len(whole.events), whole.next) == (4, None)
+    monkeypatch.setattr("consentlog.parties.MAX_PAGE", limit)
+    pages = pages_of(town, given)
+    assert [len(page.events) for page in pages] == {1: [1, 1, 1, 1], 3: [3, 1], 4: [4]}[limit]
+    assert [event.index for page in pages for event in page.events] == [event.index for event in whole.events]
+
+
+def test_attack_long_reads_make_no_page_larger_than_a_wallet_takes(
+    town: SmallTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = town.grant()
+    for _ in range(4):
+        town.read(given)
+    town.settle()
+    whole = town.events(given)
+    limit = len(msgspec.json.encode(whole)) * 2 // 3
+    monkeypatch.setattr("consentlog.parties.MAX_PAGE_BYTES", limit)
+    pages = pages_of(town, given)
+    assert len(pages) > 1
+    assert all(page.events and len(msgspec.json.encode(page)) <= limit for page in pages)
+    assert [event.index for page in pages for event in page.events] == [event.index for event in whole.events]
+
+
 @pytest.mark.parametrize("query", ["from=x", "from=-1", "from=1&from=2", "from=" + "9" * 20])
 def test_malformed_starts_are_refused(town: SmallTown, query: str) -> None:
     given = town.grant()
