@@ -183,8 +183,10 @@ def restore(
     contents = errand_backup.restore(home, data, other, passphrase, profile)
     with open_wallet(surroundings(home), passphrase) as wallet:
         report = synchronise(wallet)
+        must_search = wallet.must_search
+    wait = "Until the log was searched you cannot give anything: run `regie wallet sync`.\n" if must_search else ""
     text = (
-        f"Your wallet of {show.moment(contents.made_at)} is back.\n{_sync_text(report)}\n"
+        f"Your wallet of {show.moment(contents.made_at)} is back.\n{_sync_text(report)}\n{wait}"
         "Copies that you gave since then stand in no log. If you gave any, get new cards before you give the next "
         "one: two agencies with the same copy could see that it is you."
     )

@@ -157,10 +157,10 @@ class Peers:
         answer = self._fetch.post_json(f"{cosigner_url}/v1/revocations", body, total_seconds=STOP_SECONDS)
         return answer.json(CosignerRevocationAnswer)
 
-    def events(self, log_url: str, slot: int, view: bytes) -> EventsAnswer:
-        """Section 6: everything that the log has on one grant, for the holder of its code."""
+    def events(self, log_url: str, slot: int, view: bytes, start: int = 0) -> EventsAnswer:
+        """Section 6: what the log has on one grant, for the holder of its code; a page, from leaf `start` on."""
         answer = self._fetch.get(
-            f"{log_url}/v1/grants/{slot}/events", headers=_bearer(view), max_bytes=MAX_PAGE_BYTES
+            f"{log_url}/v1/grants/{slot}/events?from={start}", headers=_bearer(view), max_bytes=MAX_PAGE_BYTES
         )
         return answer.json(EventsAnswer)
 

@@ -2,8 +2,8 @@
 
 The file has a key of its own, wrapped like the vault's; it holds the seed, so whoever has file and passphrase has
 the wallet. What was given after the backup is not in it: `sync` finds those grants again in the log, and what was
-stopped since stays stopped, for the log has destroyed its shares. A copy that was shared once is in no log: its
-set counts as unspent again, which only new cards heal.
+stopped since stays stopped, for the log has destroyed its shares. Until `sync` has searched, nothing can be given.
+A copy that was shared once is in no log: its set counts as unspent again, which only new cards heal.
 """
 
 import secrets
@@ -104,7 +104,8 @@ def _open(data: bytes, passphrase: bytes) -> bytes:
 def restore(home: Home, data: bytes, backup_passphrase: bytes, passphrase: bytes, profile: str) -> Contents:
     """Put a backup into a home without a wallet, or with one that is still empty.
 
-    The copy of the log's checkpoint tells from where to look for grants that were given since: `sync` does.
+    The copy of the log's checkpoint tells from where to look for grants that were given since: `sync` does, and
+    until it has, `grant` and `present` are refused (`sync_first`).
     Raises `Rejected`: `not_empty`, `bad_backup`, `wrong_passphrase`, `weak_passphrase`.
     """
     contents = open_backup(data, backup_passphrase)

@@ -35,7 +35,7 @@ from wallet.revoke import is_presentable
 from wallet.seed import grant_code, key_of
 
 MAX_CODES = 16
-"""Codes tried when the log says that a lock is taken: a wallet restored from a backup finds its place again."""
+"""Codes tried when the log says that a lock is taken: by another wallet that was restored from the same backup."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,10 @@ def grant(wallet: OpenWallet, link: str, choice: Choice, approve: Approve = appr
     """From a link to an active grant; or, when the log cannot be reached, to one that `carry_on` finishes.
 
     `approve` shows the request and raises when the resident says no; nothing has been kept or sent by then.
-    Raises `Rejected` and `Unavailable` of rules and peers; after the intent was kept the error's text says what
-    became of the grant.
+    Raises `Rejected` `sync_first`, and `Rejected` and `Unavailable` of rules and peers; after the intent was kept
+    the error's text says what became of the grant.
     """
+    wallet.check_searched()
     request = read_request(wallet, link)
     if request.consent is not None and (known := _same_request(wallet, request.consent.ticket, choice)):
         return carry_on(wallet, known)
@@ -177,7 +178,7 @@ def _to_log(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> GrantReco
 
 
 def _next_code(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> GrantRecord:
-    """The log has this lock already (a restored wallet): the same decision again, under the next code."""
+    """The log has this lock (of another wallet with this seed): the same decision again, under the next code."""
     request = _reread(wallet, record)
     chosen = _chosen_again(wallet, record)
     number = wallet.secrets().next_code

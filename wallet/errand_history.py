@@ -1,6 +1,8 @@
 """The errand of looking back: ask the log for a grant's events, verify them, keep what they prove."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from msgspec.structs import replace
 
@@ -15,8 +17,8 @@ from protocol.presentation import grant_leaf
 from protocol.revocation_code import view_key
 from protocol.tiles import node_from_tiles
 from protocol.trust_list import Agency
-from wallet.history import OwnGrant, VerifiedHistory, verify_history
-from wallet.opened import OpenWallet
+from wallet.history import HistoryPage, OwnGrant, VerifiedHistory, verify_history
+from wallet.opened import OpenWallet, Surroundings
 from wallet.records import GrantRecord, KnownLog, Stop
 from wallet.seed import key_of
 
@@ -41,10 +43,10 @@ def look_back(wallet: OpenWallet, grant_id: str, *, slot: int | None = None) -> 
     slot = record.slot if slot is None else slot
     if slot is None:
         raise Rejected("not_logged", "this grant has not reached the log yet; try `regie wallet sync`", status=409)
-    answer = wallet.peers.events(known.log.url, slot, view_key(wallet.code(record)))
-    own = _own_grant(wallet, record, slot, answer)
-    kept = kept_checkpoint(wallet, known, answer.checkpoint)
-    history = verify_history(answer, own, known.log, now=wallet.now(), kept=kept, seen=record.seen)
+    pages = history_pages(wallet, known, slot, view_key(wallet.code(record)))
+    first = next(pages)
+    own = _own_grant(wallet, record, slot, first.answer)
+    history = verify_history(chain((first,), pages), own, known.log, seen=record.seen)
     stop = record.stop
     if history.revocation is not None and (stop is None or stop.confirmed is None):
         stop = replace(stop or Stop(asked_at=wallet.now()), confirmed=history.revocation)
@@ -52,6 +54,22 @@ def look_back(wallet: OpenWallet, grant_id: str, *, slot: int | None = None) -> 
         keep_checkpoint(wallet, known, history.status.checkpoint)
         record = wallet.update_grant(grant_id, seen=history.seen, stop=stop, slot=slot, index=own.index)
     return GrantHistory(grant_id, record, history)
+
+
+def history_pages(around: Surroundings, known: KnownLog, slot: int, view: bytes) -> Iterator[HistoryPage]:
+    """The events of a grant page by page, for `verify_history`: at least one page, each when it is asked for.
+
+    Each comes with a proof from the largest checkpoint so far: the one in `known`, or that of a page before, which
+    `verify_history` has verified by then.
+    """
+    start: int | None = 0
+    while start is not None:
+        answer = around.peers.events(known.log.url, slot, view, start)
+        yield HistoryPage(answer, around.now(), kept_checkpoint(around, known, answer.checkpoint))
+        shown = parse_checkpoint_body(parse_note(answer.checkpoint).body)
+        if shown.size > known.size:
+            known = replace(known, size=shown.size, root=b64u_encode(shown.root))
+        start = answer.next
 
 
 def _own_grant(wallet: OpenWallet, record: GrantRecord, slot: int, answer: EventsAnswer) -> OwnGrant:
@@ -76,7 +94,7 @@ def _agency(wallet: OpenWallet, record: GrantRecord) -> Agency:
     return replace(record.agency, name=listed.name, roots=roots)
 
 
-def kept_checkpoint(wallet: OpenWallet, known: KnownLog, note: str) -> KeptCheckpoint | None:
+def kept_checkpoint(around: Surroundings, known: KnownLog, note: str) -> KeptCheckpoint | None:
     """The checkpoint kept from before and, from the log's tiles, the proof between it and the one in `note`.
 
     Nothing fetched here is believed: `verify_kept` recomputes both roots. Raises `Rejected`, `Unavailable`.
@@ -85,7 +103,7 @@ def kept_checkpoint(wallet: OpenWallet, known: KnownLog, note: str) -> KeptCheck
         return None
     shown = parse_checkpoint_body(parse_note(note).body)
     small, large = sorted((known.size, shown.size))
-    node = node_from_tiles(lambda level, n, width: wallet.peers.tile(known.log.url, level, n, width), large)
+    node = node_from_tiles(lambda level, n, width: around.peers.tile(known.log.url, level, n, width), large)
     return KeptCheckpoint(known.size, b64u_decode(known.root), consistency_proof(small, large, node))
 
 

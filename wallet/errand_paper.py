@@ -7,6 +7,7 @@ until one is unknown. While nobody can be reached they wait in the home's outbox
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from protocol.canonical import parse_struct
 from protocol.errors import RegieError, Rejected
@@ -15,9 +16,11 @@ from protocol.trust_list import TrustedLog
 from service.home import Home
 from wallet import errand_revoke
 from wallet.config import OUTBOX, Outbox
+from wallet.errand_history import history_pages
 from wallet.errand_revoke import Delivery, hand_over
 from wallet.history import OwnGrant, verify_history
 from wallet.opened import Surroundings
+from wallet.records import KnownLog
 from wallet.recover import recover_terms
 from wallet.revoke import auditing_cosigners, queue_secrets, queue_text, versions
 
@@ -124,11 +127,12 @@ def _is_confirmed(around: Surroundings, log: TrustedLog, code: bytes, found: Del
 
 def _is_in_log(around: Surroundings, log: TrustedLog, code: bytes, lock: bytes, slot: int) -> bool:
     """The code opens the events of the grant, which hold its terms; with them the events are verified."""
-    answer = around.peers.events(log.url, slot, view_key(code))
-    terms, opening_key = recover_terms(answer, lock)
+    pages = history_pages(around, KnownLog(log, []), slot, view_key(code))
+    first = next(pages)
+    terms, opening_key = recover_terms(first.answer, lock)
     agency = around.trust_list().agency(terms.recipient)
-    own = OwnGrant(terms, slot, answer.events[0].index, opening_key, agency)
-    return verify_history(answer, own, log, now=around.now()).revocation is not None
+    own = OwnGrant(terms, slot, first.answer.events[0].index, opening_key, agency)
+    return verify_history(chain((first,), pages), own, log).revocation is not None
 
 
 def _queue(home: Home, secrets: Sequence[bytes]) -> None:

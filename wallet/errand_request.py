@@ -63,8 +63,9 @@ def share_once(wallet: OpenWallet, link: str, approve: Approve = approved) -> Sh
     """1. verify and judge the request; 2. choose copies; 3. keep that they are spent and what was given; 4. send.
 
     A crash or an error after 3 leaves `maybe_shared` in the activities: the agency may have the copy or not.
-    Raises `Rejected` and `Unavailable` of rules and peers.
+    Raises `Rejected` `sync_first`, and `Rejected` and `Unavailable` of rules and peers.
     """
+    wallet.check_searched()
     request = read_request(wallet, link)  # 1.
     decide_share(request)
     chosen = choose_copies(wallet.copies(), request.query, request.agency.id, wallet.now())  # 2.

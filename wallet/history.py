@@ -5,7 +5,7 @@ counting (the next answer holds fewer than this one did, and the agency's next r
 two show here, the third in `search` or at an auditor. Every failure is evidence: the answer was signed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -91,8 +91,17 @@ class VerifiedEvent:
 
 
 @dataclass(frozen=True)
+class HistoryPage:
+    """An answer as it came at `now`; `kept`: the largest checkpoint that was known then, with the proof."""
+
+    answer: EventsAnswer
+    now: int
+    kept: KeptCheckpoint | None = None
+
+
+@dataclass(frozen=True)
 class VerifiedHistory:
-    """All events of a grant, in the log's order, and its status bit, at one witnessed checkpoint."""
+    """All events of a grant, in the log's order, and its status bit at the checkpoint of the last page."""
 
     status: VerifiedStatus
     events: tuple[VerifiedEvent, ...]
@@ -108,61 +117,74 @@ class _Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def verify_history(
-    answer: EventsAnswer,
+    pages: Iterable[HistoryPage],
     grant: OwnGrant,
     log: TrustedLog,
     *,
-    now: int,
-    kept: KeptCheckpoint | None = None,
     seen: Seen = Seen(),  # noqa: B008 - frozen
     max_age: int = MAX_AGE,
 ) -> VerifiedHistory:
-    """Every event is what it says, and none is missing that the wallet can know of:
+    """Every event is what it says, and none is missing that the wallet can know of; all pages are one answer:
 
-    1. checkpoint signed and freshly witnessed, status bit under its head, consistent with the one `kept`; 2. each
-    leaf is in that tree, in ascending order; 3. the first is our grant at its index, a revocation is of our lock
-    and there is one exactly when the bit is set; 4. numbers of each kind run from 0 without a gap, each tag made
-    with our tag_key, never past max_reads; 5. each opening fits its leaf's commitment and its signature; 6. no
-    read after the revocation; 7. not fewer events than `seen` before.
-    Raises `Rejected`: `wrong_grant`, `bad_event`, `missing_event`, `read_after_stop`, `fewer_events` and those of
-    `verify_slot_status`.
+    1. of each page: checkpoint signed and freshly witnessed, status bit under its head, consistent with the one
+    `kept`, not smaller than the page before; 2. each leaf is in that tree, in ascending order; 3. the first is our
+    grant at its index, a revocation is of our lock and there is one exactly when the bit is set; 4. numbers of
+    each kind run from 0 without a gap, each tag made with our tag_key, never past max_reads; 5. each opening fits
+    its leaf's commitment and its signature; 6. no read after the revocation; 7. not fewer events than `seen`.
+    A page is asked for when the one before is verified, so only a log with true entries makes this long.
+    Raises `Rejected`: `wrong_grant`, `bad_event`, `missing_event`, `read_after_stop`, `fewer_events`,
+    `bad_consistency` and those of `verify_slot_status`.
     """
+    status: VerifiedStatus | None = None
+    reader = _Reader(grant)
+    for page in pages:
+        status = _verify_status(page, grant, log, status, max_age)  # 1.
+        ended = status.is_revoked or page.now >= grant.terms.not_after
+        before = reader.last
+        for event, leaf in _included_leaves(page.answer.events, status, before):  # 2.
+            reader.take(event, leaf, ended=ended)  # 3. - 6.
+        if page.answer.next is not None and not before < reader.last < page.answer.next:
+            raise Rejected("bad_event", "the log does not go on with what comes next")
+    if status is None or not reader.events:
+        raise _no_grant()
+    if (reader.revocation is not None) != status.is_revoked:  # 3.
+        raise Rejected("missing_event", "the log's status of your grant and its entries contradict each other")
+    now_seen = Seen(*(reader.counts[kind] for kind in (LeafType.READ, LeafType.REFUSAL, LeafType.MESSAGE)))
+    if any(a < b for a, b in zip(msgspec.structs.astuple(now_seen), msgspec.structs.astuple(seen), strict=True)):
+        raise Rejected(
+            "fewer_events", "the log hides entries that it showed before; report this to the auditor"
+        )  # 7.
+    return VerifiedHistory(status, tuple(reader.events), now_seen, reader.revocation)
+
+
+def _verify_status(
+    page: HistoryPage, grant: OwnGrant, log: TrustedLog, before: VerifiedStatus | None, max_age: int
+) -> VerifiedStatus:
+    """The slot's bit at the checkpoint of a page that follows the one of `before`."""
+    answer, kept = page.answer, page.kept
     if answer.slot != grant.slot:
         raise Rejected("wrong_grant", "the log answered about another grant")
-    status = verify_slot_status(  # 1.
+    if before is not None and (kept is None or kept.size < before.checkpoint.size):
+        raise ValueError("a later page needs a proof from the page before")
+    status = verify_slot_status(
         answer.checkpoint,
         answer.head,
         answer.status,
         grant.slot,
         log_key=parse_vkey(log.vkey),
         policy=parse_policy(log.policy),
-        now=now,
+        now=page.now,
         max_age=max_age,
         kept=kept,
     )
-    leaves = _included_leaves(answer.events, status)  # 2.
-    revocation = _check_ends(leaves, grant, status)  # 3.
-    ended = revocation is not None or now >= grant.terms.not_after
-    counts = dict.fromkeys((LeafType.READ, LeafType.REFUSAL, LeafType.MESSAGE), 0)
-    events = []
-    for event, leaf in leaves:
-        if isinstance(leaf, Read | Refusal | Message):
-            _check_number(event, leaf, counts[leaf.type], grant.terms)  # 4.
-            counts[leaf.type] += 1
-        events.append(_open(event, leaf, grant, ended=ended))  # 5.
-        if revocation is not None and leaf.type == LeafType.READ and event.index > revocation:  # 6.
-            raise Rejected("read_after_stop", "the log shows a read after the stop; report this to the auditor")
-    now_seen = Seen(counts[LeafType.READ], counts[LeafType.REFUSAL], counts[LeafType.MESSAGE])
-    if any(a < b for a, b in zip(msgspec.structs.astuple(now_seen), msgspec.structs.astuple(seen), strict=True)):
-        raise Rejected(
-            "fewer_events", "the log hides entries that it showed before; report this to the auditor"
-        )  # 7.
-    return VerifiedHistory(status, tuple(events), now_seen, revocation)
+    if before is not None and status.checkpoint.size < before.checkpoint.size:
+        raise Rejected("bad_consistency", "the log became smaller while it answered; report this to the auditor")
+    return status
 
 
-def _included_leaves(events: Sequence[Event], status: VerifiedStatus) -> list[tuple[Event, _OwnLeaf]]:
+def _included_leaves(events: Sequence[Event], status: VerifiedStatus, last: int) -> list[tuple[Event, _OwnLeaf]]:
+    """The leaves of a page; `last`: index of the last one before."""
     leaves: list[tuple[Event, _OwnLeaf]] = []
-    last = -1
     for event in events:
         leaf = parse_leaf(verify_leaf(status.checkpoint, LeafProof(event.index, event.leaf, event.hashes)))
         if leaf.type != _KINDS[event.type] or isinstance(leaf, Head) or event.index <= last:
@@ -172,21 +194,43 @@ def _included_leaves(events: Sequence[Event], status: VerifiedStatus) -> list[tu
     return leaves
 
 
-def _check_ends(leaves: Sequence[tuple[Event, _OwnLeaf]], grant: OwnGrant, status: VerifiedStatus) -> int | None:
-    """The grant leaf stands first; index of the revocation leaf, if there is one."""
-    own = grant_leaf(grant.terms, grant.slot, grant.opening_key)
-    if not leaves or (leaves[0][0].index, leaves[0][1]) != (grant.index, own):
-        raise Rejected("missing_event", "the log does not show your grant itself")
-    if any(isinstance(leaf, Grant) for _, leaf in leaves[1:]):
-        raise Rejected("bad_event", "the log shows another grant as yours")
-    found = [(event.index, leaf) for event, leaf in leaves if isinstance(leaf, Revocation)]
-    if bool(found) != status.is_revoked or len(found) > 1:
-        raise Rejected("missing_event", "the log's status of your grant and its entries contradict each other")
-    for _, leaf in found:
+class _Reader:
+    """Takes the entries of a grant one by one, in the log's order, and judges each by those before."""
+
+    def __init__(self, grant: OwnGrant) -> None:
+        self._grant = grant
+        self._own_leaf = grant_leaf(grant.terms, grant.slot, grant.opening_key)
+        self.events: list[VerifiedEvent] = []
+        self.counts = dict.fromkeys((LeafType.READ, LeafType.REFUSAL, LeafType.MESSAGE), 0)
+        self.revocation: int | None = None
+        self.last = -1
+
+    def take(self, event: Event, leaf: _OwnLeaf, *, ended: bool) -> None:
+        """An entry that is in the tree after the `last` one. Raises `Rejected` as `verify_history` says."""
+        if not self.events and (event.index, leaf) != (self._grant.index, self._own_leaf):
+            raise _no_grant()
+        if self.events and isinstance(leaf, Grant):
+            raise Rejected("bad_event", "the log shows another grant as yours")
+        if isinstance(leaf, Revocation):
+            self._check_end(leaf)
+            self.revocation = event.index
+        if isinstance(leaf, Read | Refusal | Message):
+            _check_number(event, leaf, self.counts[leaf.type], self._grant.terms)
+            self.counts[leaf.type] += 1
+        self.events.append(_open(event, leaf, self._grant, ended=ended))
+        if self.revocation is not None and leaf.type == LeafType.READ:
+            raise Rejected("read_after_stop", "the log shows a read after the stop; report this to the auditor")
+        self.last = event.index
+
+    def _check_end(self, leaf: Revocation) -> None:
+        grant = self._grant
         about = (leaf.grant_index, leaf.slot, lock_of(leaf.r))
-        if about != (grant.index, grant.slot, b64u_decode(grant.terms.lock)):
+        if self.revocation is not None or about != (grant.index, grant.slot, b64u_decode(grant.terms.lock)):
             raise Rejected("bad_event", "the log shows the stop of another grant as yours")
-    return found[0][0] if found else None
+
+
+def _no_grant() -> Rejected:
+    return Rejected("missing_event", "the log does not show your grant itself")
 
 
 def _check_number(event: Event, leaf: Read | Refusal | Message, expected: int, terms: Terms) -> None:

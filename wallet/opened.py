@@ -109,6 +109,24 @@ class OpenWallet(Surroundings):
             return kept
         return replace(kept or KnownLog(entry, cosigners), log=entry, cosigners=cosigners)
 
+    @property
+    def must_search(self) -> bool:
+        """Whether this wallet was restored and has yet to search a log for what was given since the backup."""
+        logs = self.vault.all("logs", KnownLog).values()
+        return self.secrets().restored or any(known.scan_from is not None for known in logs)
+
+    def check_searched(self) -> None:
+        """Before anything is given: a copy that another agency has since the backup would link the resident there
+        and here. Raises `Rejected`: `sync_first`.
+        """
+        if self.must_search:
+            raise Rejected(
+                "sync_first",
+                "this wallet was restored and does not know yet what you gave since the backup; run "
+                "`regie wallet sync` first",
+                status=409,
+            )
+
     def keep_log(self, known: KnownLog) -> None:
         """Durably; joins a transaction that is open."""
         with self.vault.transaction():

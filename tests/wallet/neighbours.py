@@ -229,6 +229,9 @@ class Log:
         self.grants: list[LogGrant] = []
         self.spent: set[str] = set()
         self.note = ""
+        self.page = 1000
+        """Events of one answer."""
+        self.between_pages: Callable[[], None] = lambda: None
         self.change_events: Callable[[EventsAnswer], EventsAnswer] | None = None
         self.change_grant: Callable[[GrantAnswer], GrantAnswer] | None = None
         self.change_promise: Callable[[RevocationAnswer], RevocationAnswer] | None = None
@@ -259,8 +262,8 @@ class Log:
             return self._revoke(b64u_decode(parse_body(body, RevocationRequest).r))
         if path == "/v1/messages":
             return self._message(parse_body(body, MessageRequest).message, headers)
-        slot = int(path.split("/")[3])
-        return json_answer(self._events(slot, headers))
+        slot, _, start = path.removeprefix("/v1/grants/").partition("/events?from=")
+        return json_answer(self._events(int(slot), headers, int(start)))
 
     def _tile(self, path: str) -> Answer:
         name = parse_tile_path(path)
@@ -380,18 +383,22 @@ class Log:
         self.append_event(grant, LeafType.MESSAGE, token.encode())
         self.publish()
 
-    def _events(self, slot: int, headers: dict[str, str]) -> EventsAnswer:
+    def _events(self, slot: int, headers: dict[str, str], start: int) -> EventsAnswer:
         grant = self.grant_of(slot)
         self._check_view(grant, headers)
+        if start:
+            self.between_pages()
         size = int(self.note.split("\n")[1])
         if size != len(self.log.leaves):  # a stop that is not published yet
             return self._old_events(grant)
+        rows = [event for event in grant.events if event[0] >= start]
         answer = EventsAnswer(
             slot,
             self.note,
             self.log.leaf_proof(size - 1),
             ChunkProof.make(self.log.status.chunk(slot // 2048), self.log.status.proof(slot // 2048)),
-            [self._event(*event) for event in grant.events],
+            [self._event(*event) for event in rows[: self.page]],
+            rows[self.page][0] if len(rows) > self.page else None,
         )
         return self.change_events(answer) if self.change_events else answer
 
@@ -612,7 +619,8 @@ class Neighbours(Fetcher):
             COSIGNER_HOST: self.cosigner,
         }
         headers = dict(options.get("headers") or {})
-        answer = rooms[host].handle(method, parts.path, options.get("body") or b"", headers)
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        answer = rooms[host].handle(method, target, options.get("body") or b"", headers)
         self._event(f"after {method} {url}")
         if host in self.lost:
             raise Unavailable("unreachable", f"{host} closed the connection")

@@ -1,6 +1,7 @@
 """Backup and restore: sealed, read back, and held against the log afterwards."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from wallet import errand_backup
 from wallet.errand_backup import PAD_STEP, back_up, open_backup, restore, seal_backup
 from wallet.errand_grant import grant
 from wallet.errand_history import look_back
+from wallet.errand_request import share_once
 from wallet.errand_revoke import state_of_stop, stop_grant
 from wallet.errand_sync import synchronise
+from wallet.opened import OpenWallet
 from wallet.passphrase import PROFILES
 from wallet.records import Choice, KnownLog
 
@@ -186,21 +189,67 @@ def test_restored_wallet_searches_a_log_that_the_backup_did_not_know(
         assert synchronise(wallet).found == ["1"]
 
 
-def test_grant_made_before_the_search_keeps_its_number(
-    holder: Resident, file: Path, neighbours: Neighbours, tmp_path: Path
+@pytest.mark.parametrize("give", [lambda wallet, link: grant(wallet, link, Choice()), share_once])
+def test_restored_wallet_gives_nothing_before_it_has_searched_the_log(
+    holder: Resident, file: Path, neighbours: Neighbours, tmp_path: Path, give: Callable[[OpenWallet, str], object]
 ) -> None:
     with holder.open() as wallet:
         grant(wallet, neighbours.second.ask(), Choice())
     new = restored(holder, file, tmp_path / "new")
+    query = neighbours.agency.copy_query("postcode")
+    link = neighbours.agency.ask(once=True, query=query) if give is share_once else neighbours.agency.ask()
+    with new.open() as wallet:
+        assert wallet.must_search
+        is_refused_until_sync(wallet, neighbours, give, link)
+    neighbours.down = {LOG_HOST}
+    with new.open() as wallet:
+        assert synchronise(wallet).unreachable
+        is_refused_until_sync(wallet, neighbours, give, link)
+    neighbours.down = set()
+    with new.open() as wallet:
+        synchronise(wallet)
+        assert not wallet.must_search
+        give(wallet, link)
+
+
+def is_refused_until_sync(
+    wallet: OpenWallet, neighbours: Neighbours, give: Callable[[OpenWallet, str], object], link: str
+) -> None:
+    """And nobody heard of it."""
+    before, grants = wallet.copies(), wallet.grants()
+    neighbours.calls.clear()
+    with pytest.raises(Rejected, match="regie wallet sync") as refusal:
+        give(wallet, link)
+    assert refusal.value.code == "sync_first"
+    assert (wallet.copies(), wallet.grants(), neighbours.calls) == (before, grants, [])
+
+
+def test_restored_wallet_gives_nothing_while_one_of_its_logs_is_not_searched(
+    holder: Resident, file: Path, neighbours: Neighbours, tmp_path: Path
+) -> None:
+    new = restored(holder, file, tmp_path / "new")
+    with new.open() as wallet:
+        synchronise(wallet)
+        known = next(iter(wallet.vault.all("logs", KnownLog).values()))
+        wallet.keep_log(replace(known, scan_from=known.size))
+        with pytest.raises(Rejected) as refusal:
+            grant(wallet, neighbours.agency.ask(), Choice())
+    assert refusal.value.code == "sync_first"
+
+
+def test_restored_wallet_beside_the_old_one_takes_the_next_code(
+    holder: Resident, file: Path, neighbours: Neighbours, tmp_path: Path
+) -> None:
+    new = restored(holder, file, tmp_path / "new")
+    with new.open() as wallet:
+        synchronise(wallet)
+    with holder.open() as wallet:  # that nobody should use any more
+        grant(wallet, neighbours.second.ask(), Choice())
     with new.open() as wallet:
         made = grant(wallet, neighbours.agency.ask(), Choice())
-        assert (made.id, made.record.code_number) == (
-            "2",
-            2,
-        )  # code 1 was taken by the grant that the backup lacks
-        assert synchronise(wallet).found == ["3"]
+        assert (made.id, made.record.code_number) == ("2", 2)  # the log has a grant under code 1
+        assert synchronise(wallet).problems == []
         assert wallet.grant("2").body == made.record.body
-        assert wallet.grant("3").agency.id == SECOND_ID
 
 
 def test_restored_wallet_gives_no_copy_of_a_spent_set(

@@ -263,7 +263,9 @@ def test_older_wallet_file_has_to_be_accepted(run: Run, holder: Resident, neighb
     assert answer(run("grants", "--json"))["grants"] == []
 
 
-def test_backup_and_restore(run: Run, given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backup_and_restore(
+    run: Run, given: str, neighbours: Neighbours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "backup"
     made = answer(run("backup", str(file), "--profile", "small", "--json"))
     assert (made["file"], made["verified"], made["bytes"]) == (str(file), True, file.stat().st_size)
@@ -274,6 +276,15 @@ def test_backup_and_restore(run: Run, given: str, tmp_path: Path, monkeypatch: p
     assert len(answer(run("grants", "--json"))["grants"]) == 1
     monkeypatch.setenv("REGIE_HOME", str(tmp_path / "newer"))
     assert "get new cards before you give the next one" in run("restore", str(file), "--profile", "small").stdout
+    monkeypatch.setenv("REGIE_HOME", str(tmp_path / "newest"))
+    neighbours.down = {LOG_HOST}
+    told = run("restore", str(file), "--profile", "small").stdout
+    assert "Until the log was searched" in told
+    assert "get new cards before you give the next one" in told
+    assert "(sync_first)" in run("grant", neighbours.agency.ask(), expect=1).stderr
+    neighbours.down = set()
+    run("sync")
+    run("grant", neighbours.second.ask())
     assert "(not_empty)" in run("restore", str(file), expect=1).stderr
 
 

@@ -15,6 +15,7 @@ from protocol.errors import Rejected
 from protocol.leaf import LeafType, Read
 from protocol.merkle import leaf_hash, node_hash, root
 from protocol.reading import refusal_opening
+from protocol.revocation_code import revocation_secret
 from protocol.status_tree import StatusTree
 from tests.protocol import builders
 from tests.protocol.builders import DAY, NOW
@@ -24,7 +25,7 @@ from wallet.errand_grant import grant
 from wallet.errand_history import look_back
 from wallet.errand_leaves import search_hidden
 from wallet.errand_message import ask_erasure
-from wallet.errand_revoke import stop_grant
+from wallet.errand_revoke import state_of_stop, stop_grant
 from wallet.opened import OpenWallet
 from wallet.records import Choice, Seen
 from wallet.search import verify_leaves
@@ -305,6 +306,127 @@ def test_wallet_finds_a_message_that_it_did_not_sign(
 ) -> None:
     neighbours.log.agency_message(slot, kind="complaint")
     refuses(wallet, "bad_event")
+
+
+# --- an answer in pages ---
+
+
+@pytest.fixture
+def pages(neighbours: Neighbours, slot: int) -> int:
+    """How many events there are, two on a page: grant, read, read, refusal, read."""
+    for number in range(4):
+        neighbours.log.read(slot, "postcode", reason="expired" if number == 2 else None)
+        neighbours.clock.time += 1
+    neighbours.log.publish()
+    neighbours.log.page = 2
+    return 5
+
+
+def nth(page: int, lie: Lie) -> Lie:
+    """Only page `page` lies."""
+    answers: list[EventsAnswer] = []
+
+    def change(answer: EventsAnswer) -> EventsAnswer:
+        answers.append(answer)
+        return lie(answer) if len(answers) == page + 1 else answer
+
+    return change
+
+
+def test_wallet_reads_every_page(wallet: OpenWallet, neighbours: Neighbours, slot: int, pages: int) -> None:
+    neighbours.calls.clear()
+    assert kinds(wallet) == [("grant", None), ("read", 0), ("read", 1), ("refusal", 0), ("read", 2)]
+    assert wallet.grant("1").seen == Seen(reads=3, refusals=1)
+    assert sum("/events?from=" in url for _, url in neighbours.calls) == 3
+
+
+def test_wallet_follows_a_log_that_grows_between_pages(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int, pages: int
+) -> None:
+    neighbours.log.between_pages = neighbours.log.publish
+    assert len(kinds(wallet)) == pages
+    assert wallet.known_log(wallet.grant("1").body.terms.log).size == len(neighbours.log.log.leaves)
+
+
+def test_wallet_sees_a_stop_between_pages(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int, pages: int
+) -> None:
+    def stop() -> None:
+        neighbours.log.between_pages = lambda: None
+        record = wallet.grant("1")
+        r = revocation_secret(wallet.code(record), 1)
+        wallet.peers.revoke(wallet.known_log(record.body.terms.log).log.url, r)
+
+    neighbours.log.between_pages = stop
+    assert kinds(wallet)[-1] == ("revocation", None)
+    assert state_of_stop(wallet.grant("1")) == "confirmed"
+
+
+def forgets_the_rest(answer: EventsAnswer) -> EventsAnswer:
+    return replace(answer, next=None)
+
+
+def goes_back(answer: EventsAnswer) -> EventsAnswer:
+    return replace(answer, next=answer.events[-1].index)
+
+
+PAGE_LIES: dict[str, tuple[str, int, Lie]] = {
+    "hidden on a later page": ("missing_event", 1, without(0)),
+    "renumbered on a later page": ("missing_event", 1, changed(0, n=0)),
+    "the same page again": ("bad_event", 0, goes_back),
+    "a page without entries that has a next": ("bad_event", 1, without(0, 1)),
+    "a page of another grant": ("wrong_grant", 1, lambda answer: replace(answer, slot=answer.slot + 1)),
+    "a later page without witnesses": ("no_quorum", 1, other_checkpoint),
+    "a later page with another status": ("bad_inclusion", 2, no_bit),
+    "an unsigned entry on the last page": ("bad_event", 2, changed(0, opening="{}")),
+}
+
+
+@pytest.mark.parametrize("lie", PAGE_LIES)
+def test_wallet_finds_the_log_that_lies_on_one_page(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int, pages: int, lie: str
+) -> None:
+    code, page, change = PAGE_LIES[lie]
+    neighbours.log.change_events = nth(page, change)
+    refuses(wallet, code)
+
+
+def test_wallet_finds_the_log_that_leaves_out_pages_that_it_showed(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int, pages: int
+) -> None:
+    look_back(wallet, "1")
+    neighbours.log.change_events = nth(1, forgets_the_rest)
+    refuses(wallet, "fewer_events")
+
+
+def test_wallet_finds_the_log_that_shrinks_between_pages(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int, pages: int
+) -> None:
+    older: list[EventsAnswer] = []
+
+    def keep(answer: EventsAnswer) -> EventsAnswer:
+        older.append(answer)
+        return answer
+
+    neighbours.log.change_events = keep
+    look_back(wallet, "1")
+    neighbours.log.publish()
+    neighbours.log.change_events = nth(1, lambda answer: older[1])
+    assert "report" in refuses(wallet, "bad_consistency")
+
+
+def test_wallet_finds_the_log_that_forks_between_pages(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int, pages: int
+) -> None:
+    log = neighbours.log
+
+    def fork() -> None:
+        log.between_pages = lambda: None
+        log.log.leaves[0] = Read(b"another tag here", bytes(32)).to_bytes()
+        log.publish()
+
+    log.between_pages = fork
+    refuses(wallet, "bad_consistency")
 
 
 # --- a search through all leaves ---

@@ -224,10 +224,12 @@ def test_paper_code_stops_twice_without_an_error(wallet: OpenWallet, given: str,
     assert stop_by_code(library, code) == stop_by_code(library, code)
 
 
+@pytest.mark.parametrize("page", [1, 2, 1000])
 def test_paper_code_is_confirmed_also_after_messages(
-    wallet: OpenWallet, given: str, library: Surroundings
+    wallet: OpenWallet, neighbours: Neighbours, given: str, library: Surroundings, page: int
 ) -> None:
     ask_erasure(wallet, given)
+    neighbours.log.page = page
     assert stop_by_code(library, paper(wallet, given)).state == "confirmed"
 
 
