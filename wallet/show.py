@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from protocol.attributes import CREDENTIAL_TYPES, short_name
+from protocol.attributes import CREDENTIAL_TYPES, FLAG_NAMES, short_name
 from protocol.openid4vp import VerifiedRequest
 from protocol.terms import MAX_TIME, places_of
 from wallet.choose import claims_of
@@ -212,7 +212,7 @@ def grants_text(grants: Sequence[Mapping[str, Any]]) -> str:
         words = _STATES[item["state"]]
         lines.append(f"{item['id']}. {item['agency']['name']}, {item['service']}: {words}")
         lines.append(f"    until {day(item['until'])}; looked at {item['reads_seen']} times as far as seen here")
-        lines.append(f"    {', '.join(item['attributes'])}")
+        lines.append(f"    {_in_words(item['attributes'])}")
     return "\n".join(lines)
 
 
@@ -257,7 +257,7 @@ def event_data(grant_id: str, event: VerifiedEvent) -> dict[str, Any]:
 def event_text(event: Mapping[str, Any], agency: str) -> str:
     """One entry as a sentence."""
     when = moment(event.get("time")) or f"entry {event['index']}"
-    names = ", ".join(event["attributes"])
+    names = _in_words(event["attributes"])
     if event.get("erased"):
         return f"  {when}: {event['kind']} (details erased)"
     if event["kind"] == "read":
@@ -293,3 +293,10 @@ def activity_text(activity: Activity) -> str:
         "declined": f"you said no to {activity.agency_name}",
     }
     return f"  {moment(activity.time)}: {words[activity.kind]}"
+
+
+def _in_words(attributes: Sequence[str]) -> str:
+    """What was chosen; the register flags, which go with every card, in one word at the end."""
+    chosen = [name for name in attributes if name.rpartition(".")[2] not in FLAG_NAMES]
+    flags = ["the register's flags"] if len(chosen) < len(attributes) else []
+    return ", ".join([*chosen, *flags])
