@@ -126,7 +126,7 @@ def make_request(
     Raises `Rejected`: `over_asking` 403, `bad_wish`.
     """
     _check_wish(wish)
-    request_id = b64u_encode(random(16))
+    request_id = random(16).hex()  # an operand of commands: base64url may begin with a hyphen
     answer_key = Es256Private.from_secret(random(48))
     places = _places(service)
     kem, case_salt, items = None, None, []

@@ -47,6 +47,15 @@ def test_agency_asks_all_that_the_service_registers_and_the_flags(agency: Agency
     assert request.exp == NOW + REQUEST_SECONDS
 
 
+def test_id_of_a_request_is_never_taken_for_an_option_of_a_command(agency: Agency) -> None:
+    draw = agency.random
+    agency.random = lambda size: b"\xfb" * size if size == 16 else draw(size)  # base64url of this begins with -
+    agency.start()
+    rid, link = agency.ask()
+    assert rid.isalnum()
+    assert rid in link
+
+
 def test_flags_of_an_optional_credential_are_not_needed_so_that_it_can_be_left_out(
     agency: Agency, wallet: Wallet
 ) -> None:

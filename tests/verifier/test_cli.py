@@ -192,9 +192,8 @@ def test_init_makes_a_home_and_prints_what_the_registrar_needs(tmp_path: Path) -
     assert "(exists)" in init(tmp_path).stderr
 
 
-def test_entry_of_init_is_enough_to_be_listed_and_to_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entry_of_init_is_enough_to_be_listed_and_to_ask(tmp_path: Path) -> None:
     entry = parse_struct(json.dumps(json.loads(init(tmp_path).stdout)["entry"]), Entry)
-    monkeypatch.setattr("time.time", lambda: 1_795_305_600)
     agency = builders.agency(roots=entry.roots)
     trust = builders.trust_list(agencies=[agency], iat=1, exp=2**40)
     (tmp_path / "trust.jwt").write_text(sign_trust_list(trust, builders.REGISTRAR))
