@@ -28,6 +28,7 @@ from protocol.consent_api import GrantAnswer, GrantRequest, ReadRequest
 from protocol.leaf import Grant, LeafType, Read, Revocation, event_tag, parse_leaf
 from tests.consentlog.power import LossyDisk
 from tests.consentlog.small_town import Given, SmallTown
+from tests.service import unsynced
 
 WORKERS = 3
 READS = 4
@@ -85,6 +86,8 @@ def live(order: dict[str, Any]) -> None:
     options: dict[str, Any] = {}
     if order.get("lossy"):
         options["connect"] = LossyDisk(folder / "log" / "log.db", order["lossy"]).connect
+    if order.get("unsynced"):
+        unsynced.install(order["unsynced"])
     town = SmallTown(folder)
     town.start(**options)
     until = time.monotonic() + LIMIT
