@@ -1,8 +1,8 @@
 """Power cuts: with synchronous=FULL nothing acknowledged is lost; with NORMAL the method must find a loss.
 
 Every cut kills the process on a disk that forgets what was not synced, at a random moment of work; then the log
-starts again from what is left. Once under apsw, whose file layer forgets single writes, and once under the driver
-that production uses, whose files go back to their last sync. REGIE_POWER_CUTS makes more of them (`make campaign`).
+starts again from what is left. Once under apsw, whose file layer forgets single writes; once under the driver that
+production uses, whose files go back to their last sync. REGIE_POWER_CUTS makes more of them (`make campaign`).
 """
 
 import os

@@ -1,8 +1,8 @@
 """A disk that forgets unsynced writes, beneath the driver that production uses: the standard library's sqlite3.
 
 `install` puts a step before the syncs of SQLite's own file layer (its default VFS, reached with ctypes): what a
-file holds when a sync ends is copied aside, for it is durable now. `cut_power` then gives every file back as it was
-at its last sync; a file that was never synced is gone. Whole files, and no torn pages: `lossy` is the finer disk.
+file holds when a sync ends is copied aside, for it is durable now. `cut_power` then gives every file back as it
+was at its last sync; a file that was never synced is gone. Whole files, no torn pages: `lossy` is the finer disk.
 """
 
 import ctypes
