@@ -236,11 +236,6 @@ def sha256(*parts: bytes) -> bytes:
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-def canonical_hash(value: Any) -> bytes:
-    """H(JCS(value)): 32 bytes."""
-    return sha256(canonical_bytes(value))
-
-
 def hmac_sha256(key: bytes, *parts: bytes) -> bytes:
     """HMAC-SHA256 with a key of exactly 32 bytes, so that no two keys are equivalent.
 
