@@ -36,8 +36,10 @@ Oin = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{20}\Z")]
 """Organisatie-identificatienummer: 20 digits."""
 Root = Annotated[str, msgspec.Meta(min_length=4, max_length=8192)]
 """A root certificate: DER in standard base64."""
-VerifierKey = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
-"""A C2SP vkey: name, key id and public key."""
+VerifierKey = Annotated[str, msgspec.Meta(min_length=1, max_length=2560)]
+"""A C2SP vkey: name, key id and public key; one of ML-DSA-44 takes 1752 characters for its key alone."""
+DepositKey = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
+"""An HPKE public key, base64url."""
 Version = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
@@ -111,25 +113,56 @@ class Agency(_Rooted, frozen=True):
     services: list[Service] = []
 
 
+class RetiredKey(_Entry, frozen=True):
+    """A note key that is no longer used: it counts for what a quorum cosigned until then, POSIX seconds."""
+
+    vkey: VerifierKey
+    until: Seconds
+
+
+class LogOperators(_Entry, frozen=True):
+    """Who holds the shares of a log's grants instead of the log: `needed` of the operators in `members`."""
+
+    needed: Annotated[int, msgspec.Meta(ge=1, le=5)]
+    members: Annotated[list[Name], msgspec.Meta(min_length=1, max_length=5)]
+
+
 class TrustedLog(_Entry, frozen=True):
-    """A consent log: note keys, its HPKE deposit key (base64url) and the tlog-policy text to pin."""
+    """A consent log: note keys, its HPKE deposit key (base64url) and the tlog-policy text to pin.
+
+    `pq_vkey`: ML-DSA-44, signs every checkpoint too. `also`: count as `vkey` does while a rotation is under way;
+    `retired`: for looking back. `status_roots`: who signs its Token Status Lists. `until`: from then on it takes no
+    new grants (POSIX seconds); `operators`: hold the shares of its grants, by name of the witness list.
+    """
 
     origin: Name
     url: Url
     vkey: VerifierKey
     receipt_vkey: VerifierKey
-    deposit_key: Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
-    policy: Annotated[str, msgspec.Meta(max_length=16384)] = ""
+    deposit_key: DepositKey
+    policy: Annotated[str, msgspec.Meta(max_length=65536)] = ""
+    pq_vkey: VerifierKey | None = None
+    also: Annotated[list[VerifierKey], msgspec.Meta(max_length=4)] = []
+    retired: Annotated[list[RetiredKey], msgspec.Meta(max_length=64)] = []
+    status_roots: Annotated[list[Root], msgspec.Meta(max_length=MAX_ROOTS)] = []
+    until: Seconds | None = None
+    operators: LogOperators | None = None
 
 
 class TrustedWitness(_Entry, frozen=True):
-    """A cosigner; an `auditing` one replays all leaves first and keeps revocations (`receipt_vkey`)."""
+    """A cosigner; an `auditing` one replays all leaves first and keeps revocations (`receipt_vkey`).
+
+    `deposit_key`: it also holds shares, as one of a log's operators. `also`: its keys while a rotation is under
+    way, each a cosigner's; all of them count once.
+    """
 
     name: Name
     url: Url
     vkey: VerifierKey
     auditing: bool
     receipt_vkey: VerifierKey | None = None
+    deposit_key: DepositKey | None = None
+    also: Annotated[list[VerifierKey], msgspec.Meta(max_length=4)] = []
 
 
 class TrustList(_Entry, frozen=True):
