@@ -9,7 +9,7 @@ Rules, pure: `operations` (what is asked, what comes of it) and `rows` (what is 
 rows decide), `admit` (decided on rows), `sequence` (a group of leaves and its head), `release` (shares at rest and
 on their way), `publish` (what everybody sees), `tree` (the hashes).
 Threads: `writer` (the only one that writes), `publisher` (lock, sign, cosign), `waiting` (where operations wait).
-Disk: `tables`, `store` (what a group reads and writes), `queries`, `lock`, `epochs`, `reserve`, `upkeep`.
+Disk: `tables`, `store` (what a group reads and writes), `queries`, `lock`, `reserve`, `upkeep`.
 Doors: `web` (Flask), `hot` (READs on the event loop), `parties` and `public` (what they answer), `client` (the log
 as a client of its witnesses), `witness` (a plain one), `cli`. `node` is one running log, `config` its home.
 `crash` names the points at which a test may kill the process.

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from consentlog.epochs import Epochs
 from consentlog.lock import GlobalLock
 from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
@@ -15,6 +14,7 @@ from protocol.note import NoteSigner, SignatureType
 from protocol.seal import KEM_SEED_BYTES, KemPrivate
 from protocol.trust_list import TrustedLog, TrustedWitness
 from service.database import engine_for, sqlite_url
+from service.epochs import Epochs
 from service.home import Home
 
 LOG_ROLE = "log"

@@ -15,7 +15,6 @@ from sqlalchemy import Engine
 
 from consentlog import config, queries
 from consentlog.config import LogConfig
-from consentlog.epochs import Epochs
 from consentlog.lock import GlobalLock, Locked
 from consentlog.operations import Operation, Outcome
 from consentlog.publish import Committed, Published
@@ -31,6 +30,7 @@ from protocol.status_tree import StatusTree
 from protocol.trust_list import TrustList
 from service.clock import Clock
 from service.database import engine_for
+from service.epochs import Epochs
 from service.fetch import Fetcher
 from service.home import Home
 from service.trust import TrustSource

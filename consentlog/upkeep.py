@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, bindparam, delete, select, update
 
-from consentlog.epochs import Epochs
-from consentlog.release import unwrap_share, wrap_share
 from consentlog.tables import grants, shares, tickets
 from protocol.errors import Rejected
 from protocol.seal import NONCE_BYTES
+from protocol.share_at_rest import unwrap_share, wrap_share
 from service.database import immediate
+from service.epochs import Epochs
 from service.journal import log_event
 
 SHARES_PER_STEP = 500

@@ -14,7 +14,6 @@ from sqlalchemy.exc import IntegrityError
 
 from consentlog import crash, queries, upkeep
 from consentlog.admit import HOUR, admit_release
-from consentlog.epochs import Epochs
 from consentlog.operations import (
     EraseOperation,
     GrantOperation,
@@ -25,7 +24,7 @@ from consentlog.operations import (
     Sealed,
 )
 from consentlog.publish import Committed, Delta, Published
-from consentlog.release import seal_claim_shares, unwrap_share, wrap_share
+from consentlog.release import seal_claim_shares
 from consentlog.reserve import Reserve, is_disk_full
 from consentlog.rows import Changes
 from consentlog.sequence import Group, keys_of
@@ -36,8 +35,10 @@ from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.leaf import Revocation, parse_leaf
 from protocol.merkle import leaf_hash
 from protocol.seal import NONCE_BYTES
+from protocol.share_at_rest import unwrap_share, wrap_share
 from service.clock import Clock
 from service.database import immediate
+from service.epochs import Epochs
 from service.journal import log_event
 
 IDLE_SECONDS = 1.0

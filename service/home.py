@@ -78,6 +78,17 @@ class Home:
         """Write a file 0600, whole and durable, over an older one. Raises `Unavailable`: `io`."""
         return self._write(name, data, 0o600)
 
+    def create_secret(self, name: str, data: bytes) -> bool:
+        """Write a file 0600, whole and durable, unless it is there. False when it was, unchanged.
+
+        Of several processes exactly one writes. Raises `Unavailable`: `io`.
+        """
+        try:
+            self._write(name, data, 0o600, replace=False)
+        except FileExistsError:
+            return False
+        return True
+
     def write_public(self, name: str, data: bytes) -> Path:
         """Write a file 0644, whole and durable, over an older one. Raises `Unavailable`: `io`."""
         return self._write(name, data, 0o644)
@@ -131,7 +142,8 @@ class Home:
                     raise Unavailable("in_use", f"another process uses {self.path}") from error
             time.sleep(0.02)
 
-    def _write(self, name: str, data: bytes, mode: int) -> Path:
+    def _write(self, name: str, data: bytes, mode: int, *, replace: bool = True) -> Path:
+        """Raises also `FileExistsError` unless it may `replace`."""
         path = self.file(name)
         beside = self.path / f".{name}.{secrets.token_hex(8)}"
         try:
@@ -142,10 +154,15 @@ class Home:
                     stream.flush()
                     os.fchmod(stream.fileno(), mode)  # the umask may have taken bits that a reader needs
                     os.fsync(stream.fileno())
-                beside.replace(path)
+                if replace:
+                    beside.replace(path)
+                else:
+                    path.hardlink_to(beside)  # fails when there is one, where a rename would win
             finally:
                 beside.unlink(missing_ok=True)
             self._sync_directory()
+        except FileExistsError:
+            raise
         except FileNotFoundError as error:
             raise Rejected("no_home", f"{self.path} is missing: initialise this home first") from error
         except OSError as error:

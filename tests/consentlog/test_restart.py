@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from consentlog.config import EPOCHS, log_config, make_log
-from consentlog.epochs import EPOCH_SECONDS, Epochs
 from consentlog.lock import GlobalLock
 from protocol.consent_api import GrantAnswer, ReadAnswer
 from protocol.errors import Rejected, Unavailable
 from service.database import engine_for, sqlite_url
+from service.epochs import EPOCH_SECONDS, Epochs
 from service.home import Home
 from tests.consentlog.peers import code_of, wait_until
 from tests.consentlog.small_town import SmallTown
@@ -225,21 +225,3 @@ def test_share_that_does_not_open_does_not_keep_an_old_key_alive(tmp_path: Path)
         assert town.node.writer.is_alive()
         assert code_of(town.post_read(town.make_read(broken))) == (410, "no_share")
         assert town.read(whole)[1].n == 0
-
-
-def test_epochs_outlive_a_restart_and_the_current_one_is_kept(tmp_path: Path) -> None:
-    epochs = Epochs(Home(tmp_path / "epochs"))
-    with pytest.raises(Unavailable, match="epoch_key"):
-        _ = epochs.current
-    assert epochs.begin(b"a" * 32, NOW) == 1
-    assert not epochs.is_due(NOW + EPOCH_SECONDS - 1)
-    assert epochs.is_due(NOW + EPOCH_SECONDS)
-    assert epochs.begin(b"b" * 32, NOW) == 2
-    again = Epochs(Home(tmp_path / "epochs"))
-    assert (again.current, again.past(), again.key(1)) == (2, [1], b"a" * 32)
-    with pytest.raises(ValueError, match="in use"):
-        again.destroy(2)
-    again.destroy(1)
-    assert Epochs(Home(tmp_path / "epochs")).past() == []
-    with pytest.raises(ValueError, match="32 bytes"):
-        again.begin(b"short", NOW)

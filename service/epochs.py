@@ -1,0 +1,120 @@
+"""Epoch keys: what wraps the shares at rest lives in files beside the database, never in it or in its backups.
+
+An epoch lasts a day. Then a new key is made, every live share is wrapped anew, and the old key is destroyed: from
+then on no backup of the database holds a usable share that has been revoked since (G6).
+
+Several processes may use one directory: what counts is which files there are, looked up at every question. A share
+is lost when it is wrapped under a key that another process is just destroying, so the owner MUST keep this order:
+ask `current` inside the transaction that writes the share, and destroy only after a transaction of the same lock
+has found no share of that epoch left.
+"""
+
+import contextlib
+import os
+import re
+from threading import Lock
+
+from protocol.errors import Rejected, Unavailable
+from service.home import Home
+
+EPOCH_SECONDS = 24 * 3600
+_KEY_BYTES = 32
+_FILE = re.compile(r"epoch-([0-9]{1,12})\.key")
+_CONDEMNED = re.compile(r"destroyed-([0-9]{1,12})\.key")
+
+
+class Epochs:
+    """The keys in a directory (0700, one file each, 0600): 32 bytes of key || u64 time of making.
+
+    Raises `Unavailable`: `epoch_key` for a key that is destroyed or was never here; `Rejected`: `open_secret`.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home.create()
+        self._guard = Lock()
+        self._keys: dict[int, tuple[bytes, int]] = {}
+        self._look()
+        for name in os.listdir(home.path):
+            if _CONDEMNED.fullmatch(name):  # the process that destroyed it died on the way
+                self._erase(name)
+
+    @property
+    def current(self) -> int:
+        """The epoch that new shares are wrapped in."""
+        keys = self._look()
+        if not keys:
+            raise Unavailable("epoch_key", "no epoch key: this home was not initialised, or its keys are gone")
+        return max(keys)
+
+    def key(self, epoch: int) -> bytes:
+        """The key of an epoch, 32 bytes."""
+        found = self._look().get(epoch)
+        if found is None:
+            raise Unavailable("epoch_key", "the key of this share's epoch is gone")
+        return found[0]
+
+    def is_due(self, now: int) -> bool:
+        """Whether the current epoch has lasted its day."""
+        return now >= self._look()[self.current][1] + EPOCH_SECONDS
+
+    def begin(self, key: bytes, now: int) -> int:
+        """A new epoch under `key` (32 random bytes), durable before anything is wrapped in it.
+
+        When another process begins the same epoch at this moment its key counts, and `key` is dropped.
+        """
+        if len(key) != _KEY_BYTES:
+            raise ValueError("an epoch key is 32 bytes")
+        epoch = max(self._look(), default=0) + 1
+        # Created, never replaced: overwriting another process's key would lose what it has already wrapped.
+        self._home.create_secret(_name(epoch), key + now.to_bytes(8, "big"))
+        self._look()
+        return epoch
+
+    def past(self) -> list[int]:
+        """Epochs that are over and whose key is still here."""
+        return sorted(self._look())[:-1]
+
+    def destroy(self, epoch: int) -> None:
+        """Overwrite and delete a key. The caller MUST have wrapped its shares anew, durably; again is no error."""
+        if epoch == self.current:
+            raise ValueError("the current epoch's key is in use")
+        condemned = f"destroyed-{epoch}.key"
+        # Renamed first: no other process takes half-overwritten bytes for a key. Missing if another was faster.
+        with contextlib.suppress(FileNotFoundError):
+            self._home.file(_name(epoch)).rename(self._home.file(condemned))
+        self._erase(condemned)
+        self._look()
+
+    def _erase(self, name: str) -> None:
+        try:
+            with self._home.file(name).open("r+b") as stream:
+                stream.write(bytes(_KEY_BYTES))
+                stream.flush()
+                os.fsync(stream.fileno())
+        except FileNotFoundError:
+            return
+        self._home.remove(name)
+
+    def _look(self) -> dict[int, tuple[bytes, int]]:
+        """The keys whose files are here now; one that was destroyed is forgotten at the next look."""
+        here = {int(found[1]) for name in os.listdir(self._home.path) if (found := _FILE.fullmatch(name))}
+        with self._guard:
+            if here != self._keys.keys():
+                read = {epoch: self._keys.get(epoch) or self._read(epoch) for epoch in here}
+                self._keys = {epoch: entry for epoch, entry in read.items() if entry is not None}
+            return self._keys
+
+    def _read(self, epoch: int) -> tuple[bytes, int] | None:
+        try:
+            data = self._home.read_secret(_name(epoch))
+        except Rejected as error:
+            if error.code == "no_home":  # gone since it was listed
+                return None
+            raise
+        if not self._home.has(_name(epoch)):  # it may have been overwritten while we read
+            return None
+        return data[:_KEY_BYTES], int.from_bytes(data[_KEY_BYTES:], "big")
+
+
+def _name(epoch: int) -> str:
+    return f"epoch-{epoch}.key"
