@@ -1,11 +1,7 @@
 """The auditing cosigner: replays every leaf first, and never signs over a revocation that was handed to it.
 
-With such a cosigner in the quorum a hidden revocation is never accepted, rather than found later. `Cosigner`
-holds one replay in memory; what it tells is a tree that passed and is stored: after anything else it is read anew.
+With such a cosigner in the quorum a hidden revocation is never accepted, rather than found later.
 """
-
-import threading
-from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import Connection
 
@@ -13,12 +9,10 @@ from auditor.store import Kept, Store
 from protocol.checkpoint import VerifiedCheckpoint
 from protocol.consent_api import MAX_PENDING
 from protocol.errors import Rejected, Unavailable
-from protocol.leaf import Grant, Revocation, lock_of
-from protocol.replay import GrantRow, Replay
+from protocol.leaf import lock_of
 from protocol.witness import WitnessState
-
-LeafSource = Callable[[int, int], Iterator[bytes]]
-"""`source(start, size)`: the log's leaves from `start` of a tree of `size`."""
+from service.database import immediate
+from service.replica import LeafSource, Replica
 
 
 class Cosigner:
@@ -26,11 +20,7 @@ class Cosigner:
 
     def __init__(self, store: Store, leaves: LeafSource) -> None:
         self._store = store
-        self._leaves = leaves
-        self._replay = store.load_replay()
-        self._is_ahead = False
-        self._lock = threading.Lock()
-        self._fetching = threading.Lock()
+        self.replica = Replica(store.engine, leaves, in_save=store.drop_taken)
 
     def before_cosign(self, old: WitnessState, checkpoint: VerifiedCheckpoint) -> None:
         """Replay up to `checkpoint`; the witness goes on only when nothing is raised.
@@ -38,19 +28,10 @@ class Cosigner:
         Raises `Rejected` with the code of the broken rule (403: it will not be cosigned, ever), `Unavailable`:
         `busy` when another request was faster, and the errors of fetching.
         """
-        with self._lock:
-            start = self._known().size
-        if checkpoint.size <= start:
-            self._advance([], start, checkpoint)
-        elif self._fetching.acquire(blocking=False):
-            # One at a time and before the lock is taken: a log that answers slowly must neither take all threads
-            # nor hold up residents who hand over a revocation.
-            try:
-                self._advance(list(self._leaves(start, checkpoint.size)), start, checkpoint)
-            finally:
-                self._fetching.release()
-        else:
-            raise Unavailable("busy", "another checkpoint is being replayed")
+        try:
+            self.replica.advance(checkpoint)
+        except Rejected as error:
+            raise Rejected(error.code, error.detail, status=403) from error
 
     def last_look(self, connection: Connection, checkpoint: VerifiedCheckpoint) -> None:
         """In the transaction that moves the witness: nothing kept may be missing from the tree.
@@ -66,47 +47,14 @@ class Cosigner:
         Raises `Rejected`: `unknown_lock` 404 unless r fits a live grant.
         """
         lock = lock_of(r)
-        with self._lock:
-            state = self._known().locks.get(lock)
-            if state is None or state.revoked:
+        state = self.replica.lock(lock)
+        with immediate(self._store.engine) as connection:
+            # In the writing transaction: a stop that the log has taken in meanwhile would be kept for ever.
+            if state is None or not self.replica.is_live(connection, state.slot):
                 raise Rejected("unknown_lock", "no live grant has this lock", status=404)
-            self._store.keep_revocation(Kept(lock, r))
-            return lock
+            self._store.keep_revocation(connection, Kept(lock, r))
+        return lock
 
     def pending(self) -> list[bytes]:
         """The kept secrets that the log has to take in; at most `MAX_PENDING`, the log comes back for more."""
         return [kept.r for kept in self._store.kept_revocations(MAX_PENDING)]
-
-    def _known(self) -> Replay:
-        """The replay of the last tree that passed and is stored. With the lock held."""
-        if self._is_ahead:
-            self._replay, self._is_ahead = self._store.load_replay(), False
-        return self._replay
-
-    def _advance(self, leaves: Sequence[bytes], start: int, checkpoint: VerifiedCheckpoint) -> None:
-        with self._lock:
-            replay = self._known()
-            if replay.size != start:
-                raise Unavailable("busy", "another checkpoint was faster")
-            self._is_ahead = bool(leaves)  # until they are stored, whatever is raised here
-            try:
-                changed = _apply(replay, leaves)
-                replay.check_checkpoint(checkpoint)
-            except Rejected as error:
-                raise Rejected(error.code, error.detail, status=403) from error
-            if leaves:
-                self._store.save_replay(replay, sorted(changed.items()))
-                self._is_ahead = False
-
-
-def _apply(replay: Replay, leaves: Sequence[bytes]) -> dict[int, GrantRow]:
-    """Replay `leaves`; the grants that they change, by slot."""
-    changed: dict[int, GrantRow] = {}
-    for data in leaves:
-        index = replay.size
-        leaf = replay.apply(data)
-        if isinstance(leaf, Grant):
-            changed[leaf.slot] = GrantRow(leaf.lock, index, revoked=False)
-        elif isinstance(leaf, Revocation):
-            changed[leaf.slot] = GrantRow(lock_of(leaf.r), leaf.grant_index, revoked=True)
-    return changed

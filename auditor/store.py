@@ -1,14 +1,12 @@
-"""What an auditor keeps: trees it has verified; as a cosigner also its replay and the revocations it was handed.
+"""What an auditor keeps: trees it has verified; as a cosigner also the revocations it was handed.
 
-A kept revocation outlives a crash before the resident is told so; a replay is stored only for a tree that passed.
+A kept revocation outlives a crash before the resident is told so. Beside these tables a cosigner has a replica.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Connection,
     Integer,
@@ -23,9 +21,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from auditor.integrity import Seen
-from protocol.replay import GrantRow, Replay
 from service.database import engine_for, immediate, snapshot, sqlite_url
 from service.home import Home
+from service.replica import Advance
 
 DATABASE = "auditor.db"
 _metadata = MetaData()
@@ -36,21 +34,6 @@ _seen = Table(
     Column("size", _number, primary_key=True, autoincrement=False),
     Column("root", LargeBinary, nullable=False),
     Column("note", Text, nullable=False),
-)
-_grants = Table(
-    "grants",
-    _metadata,
-    Column("slot", _number, primary_key=True, autoincrement=False),
-    Column("lock", LargeBinary, nullable=False),
-    Column("grant_index", _number, nullable=False),
-    Column("revoked", Boolean, nullable=False),
-)
-_replay = Table(
-    "replay",
-    _metadata,
-    Column("id", Integer, primary_key=True),
-    Column("frontier", LargeBinary, nullable=False),
-    Column("ends_in_head", Boolean, nullable=False),
 )
 _kept = Table(
     "kept_revocations",
@@ -87,42 +70,16 @@ class Store:
         with immediate(self.engine) as connection:
             connection.execute(upsert(_seen).on_conflict_do_nothing(), row)
 
-    def load_replay(self) -> Replay:
-        """The replay of the last tree that passed, or a new one. Raises `ValueError` if it was tampered with."""
-        with snapshot(self.engine) as connection:
-            state = connection.execute(select(_replay.c.frontier, _replay.c.ends_in_head)).one_or_none()
-            if state is None:
-                return Replay()
-            rows = connection.execute(select(_grants).order_by(_grants.c.slot))
-            grants = [GrantRow(row.lock, row.grant_index, row.revoked) for row in rows]
-            return Replay.restore(state.frontier, grants, ends_in_head=state.ends_in_head)
+    def drop_taken(self, connection: Connection, step: Advance) -> None:
+        """Forget kept revocations that the log has taken in, with the step that shows them."""
+        revoked = [{"of": row.lock} for row in step.changed.values() if row.revoked]
+        if revoked:
+            # One by one: a cosigner that joins late takes in more than one statement has room for.
+            connection.execute(delete(_kept).where(_kept.c.lock == bindparam("of")), revoked)
 
-    def save_replay(self, replay: Replay, changed: Sequence[tuple[int, GrantRow]]) -> None:
-        """Store a replay that passed, with the `changed` grants by slot; drop kept revocations it holds."""
-        rows = [
-            {"slot": slot, "lock": row.lock, "grant_index": row.grant_index, "revoked": row.revoked}
-            for slot, row in changed
-        ]
-        state = {"id": 1, "frontier": replay.frontier_bytes(), "ends_in_head": replay.ends_in_head}
-        revoked = [{"of": row.lock} for _, row in changed if row.revoked]
-        with immediate(self.engine) as connection:
-            if rows:
-                put = upsert(_grants)
-                connection.execute(
-                    put.on_conflict_do_update(index_elements=["slot"], set_={"revoked": put.excluded.revoked}),
-                    rows,
-                )
-            put = upsert(_replay)
-            update = {"frontier": put.excluded.frontier, "ends_in_head": put.excluded.ends_in_head}
-            connection.execute(put.on_conflict_do_update(index_elements=["id"], set_=update), state)
-            if revoked:
-                # One by one: a cosigner that joins late takes in more than one statement has room for.
-                connection.execute(delete(_kept).where(_kept.c.lock == bindparam("of")), revoked)
-
-    def keep_revocation(self, kept: Kept) -> None:
-        """Durable when this returns; a second time changes nothing."""
-        with immediate(self.engine) as connection:
-            connection.execute(upsert(_kept).on_conflict_do_nothing(), {"lock": kept.lock, "r": kept.r})
+    def keep_revocation(self, connection: Connection, kept: Kept) -> None:
+        """In the caller's writing transaction; a second time changes nothing."""
+        connection.execute(upsert(_kept).on_conflict_do_nothing(), {"lock": kept.lock, "r": kept.r})
 
     def kept_revocations(self, limit: int) -> list[Kept]:
         """What the log has not taken in yet."""

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from auditor import client
 from auditor.client import LogReader
 from protocol.canonical import b64u_encode, canonical_bytes
 from protocol.consent_api import Opening, OpeningsAnswer
 from protocol.errors import Rejected
 from protocol.tiles import encode_entries
 from service.fetch import Answer, Fetcher
+from service.log_files import MAX_LEAVES
 
 SIZE = 600
 
@@ -65,7 +65,7 @@ def test_attack_pages_that_never_end_or_lie_elsewhere(page: OpeningsAnswer) -> N
     assert log.asked == 1
 
 
-@pytest.mark.parametrize(("start", "size"), [(0, 2**60), (0, client.MAX_LEAVES + 1), (5, client.MAX_LEAVES + 6)])
+@pytest.mark.parametrize(("start", "size"), [(0, 2**60), (0, MAX_LEAVES + 1), (5, MAX_LEAVES + 6)])
 def test_attack_log_that_signs_an_endless_size_is_not_asked_for_it(start: int, size: int) -> None:
     log = Log()
     with pytest.raises(Rejected, match="too_many_entries"):
@@ -83,5 +83,5 @@ def test_attack_bundle_of_another_width(width: int) -> None:
 
 def test_largest_step_is_begun() -> None:
     log = Log(Answer(200, {}, encode_entries([b"x"] * 256)))
-    leaves = LogReader("https://log.example", log).leaves(0, client.MAX_LEAVES)
+    leaves = LogReader("https://log.example", log).leaves(0, MAX_LEAVES)
     assert next(leaves) == b"x"

@@ -21,7 +21,9 @@ from protocol.note import NoteSigner, SignatureType
 from protocol.replay import GrantRow
 from protocol.revocation_code import revocation_secret
 from protocol.witness import WitnessState, encode_add_checkpoint
+from service.database import immediate
 from service.home import Home
+from service.replica import Advance
 from service.witness import Witness
 from tests.auditor.history import History, honest
 from tests.protocol import builders, granting
@@ -98,7 +100,7 @@ def test_attack_hidden_revocation_is_never_cosigned(desk: Desk) -> None:
     with pytest.raises(Rejected, match="replay_head_status"):
         desk.ask(desk.history.checkpoint())
     assert desk.witness.state(builders.LOG_ORIGIN) == size
-    assert desk.store.load_replay().size == size.size  # type: ignore[union-attr]
+    assert desk.cosigner.replica.size == size.size  # type: ignore[union-attr]
 
 
 def test_cosigner_goes_on_after_it_refused_a_lie(desk: Desk) -> None:
@@ -164,7 +166,7 @@ def test_attack_log_that_serves_fewer_entries_than_it_signed(desk: Desk) -> None
     desk.history.log.leaves.pop()
     with pytest.raises(Rejected, match="checkpoint_size"):
         desk.ask(checkpoint)
-    assert desk.store.load_replay().size == 0
+    assert desk.cosigner.replica.size == 0
 
 
 def test_attack_full_disk_makes_the_cosigner_forget_grants_and_stops(
@@ -177,7 +179,7 @@ def test_attack_full_disk_makes_the_cosigner_forget_grants_and_stops(
     desk.history.log.grant(granting.terms(lock=b64u_encode(lock_of(bytes(32)))))
     checkpoint = desk.history.checkpoint()
     with monkeypatch.context() as broken:
-        broken.setattr(desk.cosigner._store, "save_replay", full)
+        broken.setattr(desk.cosigner.replica, "_save", full)
         with pytest.raises(Unavailable, match="database"):
             desk.ask(checkpoint)
         with pytest.raises(Rejected, match="unknown_lock"):
@@ -186,7 +188,7 @@ def test_attack_full_disk_makes_the_cosigner_forget_grants_and_stops(
     assert desk.ask(desk.history.checkpoint()).startswith("— ")
     assert desk.cosigner.pending() == []
     desk.restart()
-    assert desk.store.load_replay().slots == 3
+    assert desk.cosigner.replica.slots == 3
     assert desk.cosigner.keep(bytes(32)) == lock_of(bytes(32))
 
 
@@ -203,7 +205,7 @@ def test_attack_slow_log_takes_one_thread_and_no_resident_waits(desk: Desk) -> N
         assert answer.wait(5)
         yield from desk.history.log.leaves[start:size]
 
-    desk.cosigner._leaves = slow
+    desk.cosigner.replica._leaves = slow
     published = desk.history.checkpoint()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(desk.ask, published)
@@ -223,7 +225,7 @@ def test_attack_older_checkpoint_sent_again_costs_no_new_reading_of_the_store(
     desk.history.read(0)
     newer = desk.history.checkpoint()
     desk.cosigner.before_cosign(WitnessState(), newer)
-    monkeypatch.setattr(desk.store, "load_replay", full)
+    monkeypatch.setattr(desk.cosigner.replica, "_load", full)
     with pytest.raises(Rejected, match="checkpoint_size") as refusal:
         desk.cosigner.before_cosign(WitnessState(), older)
     assert refusal.value.status == 403
@@ -235,5 +237,7 @@ def test_cosigner_that_joins_late_takes_in_more_stops_than_a_statement_has_room_
         connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 10)
 
     event.listen(desk.store.engine, "checkout", few)
-    rows = [(slot, GrantRow(slot.to_bytes(32, "big"), slot, revoked=True)) for slot in range(11)]
-    desk.store.save_replay(desk.store.load_replay(), rows)
+    changed = {slot: GrantRow(slot.to_bytes(32, "big"), slot, revoked=True) for slot in range(11)}
+    step = Advance(0, [], desk.history.checkpoint(), changed)
+    with immediate(desk.store.engine) as connection:
+        desk.store.drop_taken(connection, step)
