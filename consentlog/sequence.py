@@ -30,7 +30,7 @@ from consentlog.operations import (
 from consentlog.rows import Changes, GrantRow, Keys, MessageRow, OpeningRow, ReadRow, Rows, counter_key
 from consentlog.tree import Draft
 from protocol.leaf import Grant, Head, LeafType, Message, Read, Refusal, Revocation, commitment, event_tag
-from protocol.merkle import leaf_hash
+from protocol.merkle import leaf_hashes
 from protocol.reading import refusal_opening
 from protocol.status_tree import SLOTS_PER_CHUNK, StatusTree
 
@@ -197,8 +197,7 @@ class Group:
         changes.chunks = {n: status.chunk(n) for n in {slot // SLOTS_PER_CHUNK for slot in ended}}
         head = Head(changes.first + len(changes.leaves), self._slots, status.root())
         changes.leaves.append(head.to_bytes())
-        for leaf in changes.leaves:
-            self._draft.append(leaf_hash(leaf))
+        self._draft.extend(leaf_hashes(changes.leaves))
         changes.tiles = list(self._draft.tiles())
         return changes
 

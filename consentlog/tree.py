@@ -7,7 +7,7 @@ checkpoint covers. `Draft` is one group on top of it: it becomes part of the tre
 from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 
-from protocol.merkle import node_hash
+from protocol.merkle import node_hash, parent_hashes
 from protocol.merkle import root as merkle_root
 
 TILE_HEIGHT = 8
@@ -82,14 +82,19 @@ class Tree:
 
     def extend(self, draft: "Draft") -> None:
         """Take over the nodes of a group whose commit has been acknowledged. Only the sequencer calls this."""
-        for (level, index), value in draft.nodes.items():
+        if draft.start != self.size:
+            raise CorruptTree("a group does not continue the tree it was made for")
+        for level, (first, nodes) in enumerate(draft.rows()):
             tile_level, height = divmod(level, TILE_HEIGHT)
-            n, offset = divmod(index, TILE_WIDTH >> height)
-            tile = self._tiles.get((tile_level, n)) or self._begin(tile_level, n)
-            row = tile.rows[height]
-            if len(row) != offset:
-                raise CorruptTree("a group does not continue the tree it was made for")
-            row.append(value)
+            width, taken = TILE_WIDTH >> height, 0
+            while taken < len(nodes):
+                n, offset = divmod(first + taken, width)
+                tile = self._tiles.get((tile_level, n)) or self._begin(tile_level, n)
+                if len(tile.rows[height]) != offset:
+                    raise CorruptTree("a group does not continue the tree it was made for")
+                fitting = nodes[taken : taken + width - offset]
+                tile.rows[height] += fitting
+                taken += len(fitting)
         self.size = draft.size
 
     def _fetch(self, level: int, n: int) -> _Tile:
@@ -116,34 +121,51 @@ class Draft:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self.size = tree.size
-        self.nodes: dict[tuple[int, int], bytes] = {}
+        self.start = self.size = tree.size
+        self._rows: list[list[bytes]] = []  # by level, what the group adds to the complete nodes of the tree
 
     def append(self, leaf: bytes) -> None:
         """Add the leaf with hash `leaf` and every node that it completes."""
-        level, index, current = 0, self.size, leaf
-        self.nodes[level, index] = current
-        while index & 1:
-            current = node_hash(self.node(level, index - 1), current)
-            level, index = level + 1, index >> 1
-            self.nodes[level, index] = current
-        self.size += 1
+        self.extend((leaf,))
+
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Add the leaves with these hashes and every node that they complete, level by level."""
+        row, first, level = list(leaves), self.size, 0
+        self.size += len(row)
+        while row:
+            if level == len(self._rows):
+                self._rows.append([])
+            if first & 1:
+                row.insert(0, self.node(level, first - 1))
+                self._rows[level] += row[1:]
+            else:
+                self._rows[level] += row
+            row, first, level = parent_hashes(row), first >> 1, level + 1
 
     def node(self, level: int, index: int) -> bytes:
         """As `Tree.node`, with the group's own nodes."""
-        return self.nodes.get((level, index)) or self._tree.node(level, index)
+        place = index - (self.start >> level)
+        return self._rows[level][place] if place >= 0 else self._tree.node(level, index)
 
     def root(self) -> bytes:
         """Root of the tree with the group."""
         return merkle_root(self.size, self.node)
 
+    def rows(self) -> Iterator[tuple[int, list[bytes]]]:
+        """For each level from the leaves up: the index of the first node that the group adds, and its nodes."""
+        for level, row in enumerate(self._rows):
+            yield self.start >> level, row
+
     def tiles(self) -> Iterator[tuple[int, int, bytes]]:
         """(level, n, hashes) of the tiles to store: leaves' tiles once full, higher ones whenever they grow."""
-        last: dict[tuple[int, int], int] = {}
-        for level, index in self.nodes:
-            if level % TILE_HEIGHT == 0:
-                last[level, index // TILE_WIDTH] = index
-        for (level, n), index in last.items():
-            if level or index % TILE_WIDTH == TILE_WIDTH - 1:
-                first = n * TILE_WIDTH
-                yield level // TILE_HEIGHT, n, b"".join(self.node(level, i) for i in range(first, index + 1))
+        for level in range(0, len(self._rows), TILE_HEIGHT):
+            first, row = self.start >> level, self._rows[level]
+            end = first + len(row)
+            for n in range(first // TILE_WIDTH, -(-end // TILE_WIDTH)):
+                begin = n * TILE_WIDTH
+                width = min(TILE_WIDTH, end - begin)
+                if level == 0 and width < TILE_WIDTH:
+                    continue
+                old = max(0, first - begin)
+                known = self._tree.tile(level // TILE_HEIGHT, n, old) if old else b""
+                yield level // TILE_HEIGHT, n, known + b"".join(row[begin + old - first : begin + width - first])

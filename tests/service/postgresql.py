@@ -36,9 +36,9 @@ def _user() -> pwd.struct_passwd | None:
 
 
 class PostgreSQL:
-    """Started at once; `stop` it."""
+    """Started at once; `stop` it. `fsync`: whether commits reach the disk, as measurements need it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fsync: bool = False) -> None:
         # Not below pytest's folders: they are closed to the other user whom root has to run the server as.
         self.folder = Path(tempfile.mkdtemp(prefix="regie-postgresql-"))
         self.data = self.folder / "data"
@@ -47,7 +47,8 @@ class PostgreSQL:
         if user:
             os.chown(self.folder, user.pw_uid, user.pw_gid)
         self._run("initdb", "-D", str(self.data), "-U", "regie", "-A", "trust", "-N", "--locale=C", "-E", "UTF8")
-        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off"
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder}"
+        options += f" -c fsync={'on' if fsync else 'off'}"
         self._run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", options, "start")
         self.url = f"postgresql://regie@/postgres?host={self.folder}"
 
