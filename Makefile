@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test lint bench campaign lock clean
+.PHONY: demo test lint parts bench campaign lock clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python -m examples.town $(ARGS)
 
-test: lint
+test: lint parts
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.test
@@ -18,10 +18,14 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# What pip cannot install, where we may: PostgreSQL, etcd and Go from Debian; Patroni in an environment of its own.
+parts: $(VENV)/.test
+	@$(BIN)/python -m tests.parts
+
 bench: $(VENV)/.test
 	$(BIN)/python -m bench $(ARGS)
 
-campaign: $(VENV)/.test
+campaign: $(VENV)/.test parts
 	$(BIN)/python -m tests.campaign $(ARGS)
 
 # Every package is pinned with its hashes; `make lock` renews the pins.
@@ -38,10 +42,12 @@ $(VENV)/.test: $(VENV)/.runtime requirements/test.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/test.txt
 	@touch $@
 
+LOCK := $(BIN)/pip-compile -q --allow-unsafe --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header
 lock: $(VENV)/.test
 	$(BIN)/python -m pip install -q pip-tools
-	$(BIN)/pip-compile -q --allow-unsafe --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-header -o requirements/runtime.txt setup.cfg requirements/build.in
-	$(BIN)/pip-compile -q --allow-unsafe --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-header --extra test --extra bench -c requirements/runtime.txt -o requirements/test.txt setup.cfg requirements/build.in
+	$(LOCK) -o requirements/runtime.txt setup.cfg requirements/build.in
+	$(LOCK) --extra test --extra bench -c requirements/runtime.txt -o requirements/test.txt setup.cfg requirements/build.in
+	$(LOCK) -o requirements/ha.txt requirements/ha.in
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
