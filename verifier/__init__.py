@@ -11,7 +11,9 @@ evidence  what the agency can show of its grants and READs, as one SQLite file w
 signing   the agency's key, its certificates and its entry in the trust list
 client    the consent log and the issuers' status lists over HTTP
 desk      the agency at work: rules between network and store, intent before effect
+standing  does a grant stand now, by the log's newest checkpoint, without a READ
+follow    the same from a replica of the log's public leaves: nobody is asked about a single grant
 web       the HTTP endpoints
 config    config.json
-cli       regie verifier init | services | ask | requests | grants | read | evidence | serve
+cli       regie verifier init | services | ask | requests | grants | read | check | follow | evidence | serve
 """

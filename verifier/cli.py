@@ -21,6 +21,7 @@ from protocol.trust_list import Service
 from service.app import serve as run_server
 from service.command import command, emit, read_input
 from service.home import CONFIG, Home
+from verifier import cli_standing
 from verifier.ask import Wish
 from verifier.config import DATABASE, VerifierConfig, check_verifier_url
 from verifier.desk import Desk
@@ -305,3 +306,7 @@ def serve(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
         host,
         port if port is not None else urlsplit(url).port or DEFAULT_PORT,
     )
+
+
+group.add_command(cli_standing.check)
+group.add_command(cli_standing.follow)

@@ -50,6 +50,11 @@ class Seen:
         rows = self._file.rows("SELECT size, root, note FROM checkpoints WHERE origin = ?", origin)
         return KeptNote(rows[0]["size"], rows[0]["root"], rows[0]["note"]) if rows else None
 
+    def keep_checkpoint(self, checkpoint: VerifiedCheckpoint) -> None:
+        """A verified checkpoint, unless a larger one is kept."""
+        with self._file.writing() as db:
+            keep_checkpoint(db, checkpoint)
+
     def add_contradiction(self, origin: str, kept: str, seen: str, now: int) -> None:
         """Two notes that one honest log cannot have signed: evidence for the auditor."""
         with self._file.writing() as db:

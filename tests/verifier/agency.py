@@ -29,7 +29,7 @@ from protocol.reading import GrantState, Refusal, decide_read, seal_release, ver
 from protocol.receipt import make_tlog_proof
 from protocol.status_list import encode_list, sign_status_token
 from protocol.terms import Place, Terms, terms_hash, with_flags
-from protocol.tiles import encode_tile, parse_tile_path
+from protocol.tiles import encode_entries, encode_tile, parse_tile_path
 from protocol.trust_list import ServiceClaim, TrustList, sign_trust_list
 from service.certificates import ROOT, SIGNING, SIGNING_KEY
 from service.clock import Clock
@@ -114,8 +114,11 @@ class Log(granting.MiniLog):
             return canonical_bytes(MessageAnswer(0, len(self.leaves), b64u_encode(bytes(32)), "proof"))
         if path.startswith("/v1/status-chunks/"):
             return canonical_bytes(self._chunk(int(path.rpartition("/")[2])))
+        if path == "/checkpoint":
+            return self.publish(self.clock.time - self.age).encode()
         name = parse_tile_path(path.removeprefix("/"))
-        assert name.level is not None
+        if name.level is None:
+            return encode_entries(self.leaves[name.n * 256 : name.n * 256 + name.width])
         height = 8 * name.level
         return encode_tile([self.node(height, name.n * 256 + i) for i in range(name.width)])
 

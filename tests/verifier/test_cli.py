@@ -15,7 +15,7 @@ from service.home import Home
 from tests.protocol import builders
 from tests.protocol.builders import ADRES, AGENCY_ID, LOG_ORIGIN
 from tests.verifier.agency import Agency, Granted, Wallet, copy_form
-from verifier import cli
+from verifier import cli, cli_standing
 from verifier.ask import Wish
 from verifier.desk import Desk
 
@@ -23,7 +23,8 @@ from verifier.desk import Desk
 @pytest.fixture
 def run(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a command in the agency's home, over its network and clock."""
-    monkeypatch.setattr(cli, "Desk", lambda home: Desk(home, agency.desk.parts))
+    for module in (cli, cli_standing):
+        monkeypatch.setattr(module, "Desk", lambda home: Desk(home, agency.desk.parts))
 
     def call(*arguments: str, exit_code: int = 0, as_json: bool = True) -> Any:
         flags = ["--json"] if as_json else []
@@ -237,3 +238,20 @@ def test_gap_in_the_numbers_is_told(agency: Agency, wallet: Wallet, run: Any) ->
     grant(agency, wallet, asked)
     agency.log.next_n = 2
     assert run("read", asked["id"], "--case", "Z-1")["gaps"] == [0, 1]
+
+
+def test_check_and_follow_tell_which_grants_stand(agency: Agency, wallet: Wallet, run: Any) -> None:
+    assert run("check")["grants"] == []
+    asked = run("ask", builders.SERVICE_ID)
+    made = grant(agency, wallet, asked)
+    (found,) = run("check", asked["id"])["grants"]
+    assert (found["id"], found["state"]) == (asked["id"], "stands")
+    assert "stands" in run("check", as_json=False)
+    assert run("follow", "--once")["ended"] == []
+    agency.log.stop(made.sealed.slot, made.secret)
+    step = run("follow", "--once")
+    assert (step["log"], step["ended"]) == (LOG_ORIGIN, [asked["id"]])
+    assert run("check", asked["id"])["grants"][0]["state"] == "revoked"
+    run("check", "nobody", exit_code=1)
+    agency.log.down = True
+    run("follow", "--once", exit_code=3)
