@@ -1,21 +1,22 @@
 """SQLAlchemy Core engines whose commits are durable: SQLite by default, PostgreSQL by URL.
 
-`immediate(engine)` is the one way to write: it takes the write lock before the first read, so that what a rule
-decided on is still true when its answer is written. `snapshot(engine)` reads one consistent state.
+`immediate(engine)` is the way to write: it takes the write lock before the first read, so that what a rule
+decided on is still true when its answer is written. `single(engine)` is for one compare-and-swap in one statement.
+`snapshot(engine)` reads one consistent state; a server that has been replaced still answers it, with old rows.
 """
 
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+from sqlalchemy.pool import StaticPool
 
 from protocol.errors import Unavailable
 from service.sqlite_file import SQLITE_PRAGMAS
@@ -23,13 +24,9 @@ from service.sqlite_file import SQLITE_PRAGMAS
 POOL_SIZE = 8
 """Connections kept open; more are opened for as long as more threads need one."""
 POOL_OVERFLOW = 120
-CONNECT_SECONDS = 3
-COMMIT_SECONDS = 5.0
-"""How long a commit may wait for synchronous standbys of PostgreSQL."""
 _EXECUTION = {"preserve_rowcount": True}
 """`rowcount` of an INSERT tells whether a row was written, also on PostgreSQL: compare-and-swaps need it."""
 _IMMEDIATE = "regie_immediate"
-_WARNINGS = "regie_warnings"
 _WRITER_LOCK = 0x72656769
 """Key of the PostgreSQL advisory lock that makes writers take turns, as BEGIN IMMEDIATE does."""
 
@@ -39,9 +36,13 @@ def sqlite_url(path: Path | str) -> str:
     return f"sqlite:///{Path(path).absolute()}"
 
 
-def engine_for(url: str, *, connect: Callable[[], Any] | None = None) -> Engine:
+def engine_for(
+    url: str, *, connect: Callable[[], Any] | None = None, answer_seconds: float | None = None
+) -> Engine:
     """An engine for `sqlite:///path`, `sqlite://` (memory, one shared connection) or `postgresql://...`.
 
+    PostgreSQL's URL is a libpq URI and may name several hosts; `answer_seconds`: silence of the server after which
+    a session is given up (long work, such as a migration, needs more than the default).
     `connect` replaces the opening of a connection by one that returns a DBAPI connection of the stdlib's sqlite3
     shape (`cursor, commit, rollback, close, isolation_level`): tests put SQLite on a disk that loses writes there.
     The file is made 0600. Raises `ValueError` for another kind of URL.
@@ -51,7 +52,15 @@ def engine_for(url: str, *, connect: Callable[[], Any] | None = None) -> Engine:
     scheme, _, rest = url.partition("://")
     if scheme not in ("postgres", "postgresql", "postgresql+psycopg") or connect is not None:
         raise ValueError("databases are SQLite or PostgreSQL")
-    return _postgresql_engine(f"postgresql+psycopg://{rest}")
+    # Its driver is an extra: only who uses PostgreSQL needs it.
+    postgresql = import_module("service.postgresql")
+    seconds = postgresql.ANSWER_SECONDS if answer_seconds is None else answer_seconds
+    engine = postgresql.postgresql_engine(
+        f"postgresql://{rest}", answer_seconds=seconds, execution_options=_EXECUTION
+    )
+    if not isinstance(engine, Engine):
+        raise TypeError("not an engine")
+    return engine
 
 
 def _sqlite_engine(url: str, connect: Callable[[], Any] | None) -> Engine:
@@ -85,30 +94,6 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
-def _postgresql_engine(url: str) -> Engine:
-    engine = create_engine(
-        url,
-        pool_size=POOL_SIZE,
-        max_overflow=POOL_OVERFLOW,
-        pool_pre_ping=True,
-        execution_options=_EXECUTION,
-        connect_args={"connect_timeout": CONNECT_SECONDS},
-    )
-    event.listen(engine, "connect", _watch_warnings)
-    return engine
-
-
-def _watch_warnings(connection: Any, record: ConnectionPoolEntry) -> None:
-    warnings: list[str] = []
-    record.info[_WARNINGS] = warnings
-
-    def keep(notice: Any) -> None:
-        if notice.severity_nonlocalized == "WARNING":
-            warnings.append(str(notice.sqlstate))
-
-    connection.add_notice_handler(keep)
-
-
 @contextmanager
 def immediate(engine: Engine) -> Iterator[Connection]:
     """One writing transaction, alone among writers from its first statement; commits when the block ends.
@@ -116,12 +101,28 @@ def immediate(engine: Engine) -> Iterator[Connection]:
     The commit is durable when this returns. Raises `Unavailable`: `database` when it is not known to be (it may
     still be there: ask again, do not assume); an `IntegrityError` of the block's own statements passes through.
     """
+    with _writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
+        yield connection
+
+
+@contextmanager
+def single(engine: Engine) -> Iterator[Connection]:
+    """As `immediate`, but on PostgreSQL without a turn among writers.
+
+    Only for a block of one compare-and-swap, which waits for its row and needs nobody to stand still beside it.
+    """
+    with _writing(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def _writing(engine: Engine) -> Iterator[Connection]:
     with _translated(), engine.connect() as connection:
         connection.execution_options(**{_IMMEDIATE: True})
         transaction = connection.begin()
         try:
-            if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
             yield connection
         except BaseException:
             transaction.rollback()
@@ -140,20 +141,13 @@ def immediate(engine: Engine) -> Iterator[Connection]:
 def _commit_on_standbys(connection: Connection, transaction: RootTransaction) -> None:
     """Commit, and believe it only if the server says nothing else.
 
-    A server whose wait for its synchronous standby is cancelled acknowledges the commit with a mere warning, and
-    statement_timeout does not bound that wait: so there is a deadline of ours, and a warning is a failure.
+    A server whose wait for its synchronous standby is cancelled acknowledges the commit with a mere warning: a
+    warning is a failure. The wait itself is bounded, like every wait of `service.postgresql`.
     """
-    warnings: list[str] = connection.info[_WARNINGS]
-    warnings.clear()
-    driver: Any = connection.connection.driver_connection
-    timer = threading.Timer(COMMIT_SECONDS, driver.cancel)
-    timer.daemon = True
-    timer.start()
-    try:
-        transaction.commit()
-    finally:
-        timer.cancel()
-    if warnings:
+    session: Any = connection.connection.driver_connection
+    session.warnings.clear()
+    transaction.commit()
+    if session.warnings:
         connection.invalidate()
         raise Unavailable("database", "the commit is not known to be on the standby servers")
 
@@ -161,8 +155,12 @@ def _commit_on_standbys(connection: Connection, transaction: RootTransaction) ->
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
     """One reading transaction that sees one committed state throughout. Raises `Unavailable`: `database`."""
-    with _translated(), engine.connect() as connection, connection.begin():
-        yield connection
+    with _translated(), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            # At its default, READ COMMITTED, each statement would see another state.
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
 
 
 @contextmanager

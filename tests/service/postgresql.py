@@ -6,6 +6,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,11 +66,21 @@ class PostgreSQL:
     def _set(self, setting: str) -> None:
         (self.data / "postgresql.auto.conf").write_text(setting)
         self._run("pg_ctl", "-D", str(self.data), "reload")
+        time.sleep(0.3)  # a signal: its processes take it up one after the other
 
     @contextlib.contextmanager
     def waiting_for_a_standby(self) -> Iterator[None]:
         """Within the block every commit waits for a standby that does not exist."""
         self._set("synchronous_standby_names = 'nobody'\n")
+        try:
+            yield
+        finally:
+            self._set("")
+
+    @contextlib.contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Within the block the server takes no writes, as a leader that has been replaced."""
+        self._set("default_transaction_read_only = on\n")
         try:
             yield
         finally:

@@ -3,13 +3,14 @@
 import os
 import random
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,11 +19,15 @@ from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, func, i
 from sqlalchemy.exc import IntegrityError
 
 from protocol.errors import Rejected, Unavailable
-from service import database
 from service.database import engine_for, immediate, snapshot, sqlite_url
 from service.sqlite_file import open_sqlite, open_sqlite_utils
 from tests.service.lossy import connect_lossy
 from tests.service.postgresql import PostgreSQL, is_installed
+
+if is_installed():
+    import psycopg
+
+    from service import postgresql
 
 metadata = MetaData()
 rows = Table("rows", metadata, Column("id", Integer, primary_key=True), Column("note", String(100)))
@@ -267,25 +272,180 @@ def test_power_cut_would_be_noticed(tmp_path: Path) -> None:
     assert any(loses_rows(tmp_path / f"normal-{cut}.db") for cut in range(6))
 
 
+ON_POSTGRESQL = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+
 if is_installed():
 
-    def test_commit_that_no_standby_confirms_is_a_failure(
-        server: PostgreSQL, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.fixture
+    def impatient(server: PostgreSQL) -> Iterator[Engine]:
+        """Gives an answer up after 0.3 s."""
+        made = engine_for(server.url, answer_seconds=0.3)
+        metadata.drop_all(made)
+        metadata.create_all(made)
+        yield made
+        made.dispose()
+
+    def write(engine: Engine, number: int = 4711) -> None:
+        with immediate(engine) as connection:
+            connection.execute(insert(rows).values(id=number, note="x"))
+
+    def refusal_within(seconds: float, call: Callable[[], object]) -> str:
+        started = time.monotonic()
+        with pytest.raises(Unavailable) as caught:
+            call()
+        assert time.monotonic() - started < seconds
+        return caught.value.code
+
+    def backends(server: PostgreSQL, condition: str) -> list[int]:
         engine = engine_for(server.url)
-        metadata.create_all(engine)
-        monkeypatch.setattr(database, "COMMIT_SECONDS", 0.3)
-        with server.waiting_for_a_standby():
-            started = time.monotonic()
-            with pytest.raises(Unavailable) as caught, immediate(engine) as connection:
-                connection.execute(insert(rows).values(id=4711, note="x"))
-            assert caught.value.code == "database"
-            assert time.monotonic() - started < 3
-        with immediate(engine) as connection:  # and with the standbys back it works again
-            connection.execute(rows.delete())
+        with snapshot(engine) as connection:
+            statement = f"SELECT pid FROM pg_stat_activity WHERE application_name = 'regie' AND {condition}"
+            found = [pid for (pid,) in connection.exec_driver_sql(statement)]
         engine.dispose()
+        return found
+
+    def ask(server: PostgreSQL, function: str, condition: str) -> None:
+        """`function` on the one session that fits, once there is one."""
+        end = time.monotonic() + 5
+        while not (found := backends(server, condition)):
+            assert time.monotonic() < end
+        engine = engine_for(server.url)
+        with snapshot(engine) as connection:
+            connection.exec_driver_sql(f"SELECT {function}({found[0]})")
+        engine.dispose()
+
+    def test_commit_that_no_standby_confirms_is_a_failure(server: PostgreSQL, impatient: Engine) -> None:
+        with server.waiting_for_a_standby():
+            assert refusal_within(2, lambda: write(impatient)) == "database"
+        write(impatient, 1)  # and with the standbys back it works again
+
+    @ON_POSTGRESQL
+    def test_attack_commit_whose_wait_is_cancelled_passes_for_one_on_the_standbys(
+        server: PostgreSQL, engine: Engine
+    ) -> None:
+        """The server acknowledges it, with a mere warning: 01000, canceling wait for synchronous replication."""
+        with server.waiting_for_a_standby():
+            canceller = threading.Thread(target=ask, args=(server, "pg_cancel_backend", "wait_event = 'SyncRep'"))
+            canceller.start()
+            assert refusal_within(5, lambda: write(engine)) == "database"
+            canceller.join()
+
+    def test_who_gives_up_a_commit_sends_no_cancel_request(server: PostgreSQL, impatient: Engine) -> None:
+        with server.waiting_for_a_standby():
+            refusal_within(2, lambda: write(impatient))
+            # The server still waits for its standby, and nobody sees the row before that has it.
+            assert backends(server, "wait_event = 'SyncRep'")
+            assert count(impatient) == 0
+
+    @ON_POSTGRESQL
+    @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+    def test_interrupt_at_a_commit_sends_no_cancel_request(
+        server: PostgreSQL, engine: Engine, monkeypatch: pytest.MonkeyPatch, interrupt: type[BaseException]
+    ) -> None:
+        sent: list[object] = []
+        monkeypatch.setattr(psycopg.Connection, "_try_cancel", lambda *args, **options: sent.append(args))
+
+        def stop() -> float:
+            raise interrupt
+
+        def write_and_stop() -> None:
+            with immediate(engine) as connection:
+                connection.execute(insert(rows).values(id=1, note="x"))
+                monkeypatch.setattr(postgresql, "monotonic", stop)
+
+        with server.waiting_for_a_standby(), pytest.raises(interrupt):
+            write_and_stop()
+        monkeypatch.undo()
+        assert sent == []
+
+    def test_wait_for_another_writer_ends(impatient: Engine) -> None:
+        with immediate(impatient):
+            assert refusal_within(2, lambda: write(impatient)) == "database"
+        write(impatient, 1)
+
+    def read_twice(engine: Engine, between: Callable[[int], None]) -> None:
+        with snapshot(engine) as connection:
+            between(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+            connection.execute(select(rows)).all()
+
+    @pytest.mark.parametrize("when", ["in the pool", "in a transaction"])
+    def test_read_of_a_server_that_hangs_ends(impatient: Engine, when: str) -> None:
+        stopped: list[int] = []
+
+        def stop(pid: int) -> None:
+            os.kill(pid, signal.SIGSTOP)
+            stopped.append(pid)
+
+        try:
+            if when == "in the pool":
+                with snapshot(impatient) as connection:
+                    pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+                stop(pid)
+            else:
+                assert refusal_within(2, lambda: read_twice(impatient, stop)) == "database"
+            assert count(impatient) == 0  # by another session
+        finally:
+            os.kill(stopped[0], signal.SIGCONT)
+
+    def test_start_of_a_session_with_a_server_that_hangs_ends() -> None:
+        """It takes connections, as the kernel does for a stopped process, and says nothing."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            engine = engine_for(f"postgresql://regie@127.0.0.1:{silent.getsockname()[1]}/postgres")
+            assert refusal_within(4, lambda: count(engine)) == "database"
+
+    def test_stopped_process_does_not_keep_the_writers_lock(server: PostgreSQL, impatient: Engine) -> None:
+        other = engine_for(server.url)
+
+        def be_stopped() -> None:
+            with immediate(impatient):
+                time.sleep(0.6)
+                write(other)
+
+        assert refusal_within(5, be_stopped) == "database"
+        assert count(other) == 1
+        other.dispose()
+
+    def test_slow_answer_that_keeps_coming_is_waited_for(impatient: Engine) -> None:
+        with snapshot(impatient) as connection:
+            statement = "SELECT n, repeat('x', 9000) FROM generate_series(1, 40) n, pg_sleep(0.02 + n * 0)"
+            assert len(connection.exec_driver_sql(statement).all()) == 40
+
+    def test_hosts_are_tried_until_one_takes_writes(server: PostgreSQL) -> None:
+        engine = engine_for(f"postgresql://regie@/postgres?host=/nowhere,{server.folder},/nowhere")
+        for _ in range(6):
+            assert count(engine) >= 0
+            engine.dispose()
+
+    @ON_POSTGRESQL
+    def test_server_that_takes_no_writes_is_left(server: PostgreSQL, engine: Engine) -> None:
+        write(engine)
+        with server.read_only():
+            refusal_within(5, lambda: write(engine, 1))  # by the session of before
+            assert (
+                refusal_within(5, lambda: count(engine)) == "database"
+            )  # which is not used again, for reads either
+        write(engine, 2)
 
     def test_server_that_is_gone_is_unavailable(server: PostgreSQL) -> None:
         engine = engine_for(server.url.replace("host=", "host=/nowhere"))
         with pytest.raises(Unavailable), snapshot(engine):
             pass
+
+    def test_url_that_libpq_does_not_take_is_refused() -> None:
+        with pytest.raises(ValueError, match="libpq"):
+            engine_for("postgresql://a@b/c?nonsense=1")
+
+    @ON_POSTGRESQL
+    def test_snapshot_of_postgresql_sees_one_state_while_others_write(engine: Engine) -> None:
+        with snapshot(engine) as connection:
+            assert connection.execute(select(func.count()).select_from(rows)).scalar_one() == 0
+            write(engine)
+            assert connection.execute(select(func.count()).select_from(rows)).scalar_one() == 0
+        assert count(engine) == 1
+
+    def test_listener_hears_what_others_notify(server: PostgreSQL, impatient: Engine) -> None:
+        with postgresql.listening(impatient, "news") as listener:
+            assert listener.hear(0.05) == []
+            with immediate(impatient) as connection:
+                connection.execute(text("SELECT pg_notify('news', 'one')"))
+            assert listener.hear(5) == ["one"]
