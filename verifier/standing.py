@@ -12,7 +12,7 @@ StandingState: TypeAlias = Literal["stands", "revoked", "not_yet", "expired"]
 
 @dataclass(frozen=True)
 class Standing:
-    """`time`: when a quorum of witnesses saw the checkpoint of `size` leaves that shows it; both only if it stands."""
+    """`time`: when a quorum saw the checkpoint of `size` leaves that shows it; both only if it stands."""
 
     id: str
     slot: int
