@@ -37,6 +37,16 @@ READ_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
+class LoadIntent:
+    """A grant as it is sent; sending it again must give the same entry."""
+
+    terms: Terms
+    code: bytes
+    b: bytes
+    request: GrantRequest
+
+
+@dataclass(frozen=True)
 class LoadGrant:
     """An acknowledged grant and the secrets that go with it."""
 
@@ -71,7 +81,11 @@ class Load:
         self._oin = parse_object(Path(town.home / "entry-agency.json").read_bytes())["id"]
 
     def grant(self) -> LoadGrant:
-        """`POST /v1/grants` with fresh secrets."""
+        """A new grant, acknowledged."""
+        return self.send_grant(self.make_grant())
+
+    def make_grant(self) -> LoadIntent:
+        """A request with fresh secrets."""
         code, b, now = os.urandom(16), os.urandom(32), int(time.time())
         terms = granting.terms(
             [POSTCODE],
@@ -92,8 +106,12 @@ class Load:
             view_hash=b64u_encode(view_hash(code)),
             ticket=sign_ticket(ticket, self._key, self._x5c),
         )
-        answer = self._fetcher.post_json(f"{self._url}/v1/grants", request).json(GrantAnswer)
-        return LoadGrant(terms, code, b, answer.index, answer.slot)
+        return LoadIntent(terms, code, b, request)
+
+    def send_grant(self, intent: LoadIntent) -> LoadGrant:
+        """`POST /v1/grants`."""
+        answer = self._fetcher.post_json(f"{self._url}/v1/grants", intent.request).json(GrantAnswer)
+        return LoadGrant(intent.terms, intent.code, intent.b, answer.index, answer.slot)
 
     def make_read(self, grant: LoadGrant) -> LoadRead:
         """A signed READ of the postal code and its flags."""

@@ -1,8 +1,8 @@
 """`python -m tests.parts`: install what the tests need beside Python packages, where that may be done.
 
-Debian's packages as root with apt-get; Patroni into an environment of its own (see `tests.ha.programs`). Nothing that
-is there already is touched, and no server that a package brings along is started. What cannot be installed is said in
-one line; the tests that need it are skipped then, which CI counts as a failure.
+Debian's packages as root with apt-get; Patroni into an environment of its own (see `tests.ha.programs`). Nothing
+that is there already is touched, and no server that a package brings along is started. What cannot be installed is
+said in one line; the tests that need it are skipped then, which CI counts as a failure.
 """
 
 import fcntl

@@ -1,7 +1,7 @@
 """The programs a cluster is made of, and the user they run as. PostgreSQL refuses to run as root.
 
-PostgreSQL and etcd are Debian's. Patroni is pinned in `requirements/ha.txt` and lies in a virtual environment of its
-own, outside the checkout: a checkout below /root cannot be read by the user that root runs the servers as.
+PostgreSQL and etcd are Debian's. Patroni is pinned in `requirements/ha.txt` and lies in a virtual environment of
+its own, outside the checkout: one below /root cannot be read by the user that root runs the servers as.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements" / "ha.txt"
 OLDEST_PATRONI = (3, 0, 3)
-"""Up to 3.0.2 a leader that slept for longer than its lease takes it back from its successor in etcd v3, and what the
-successor acknowledged is lost (patroni/patroni#2689)."""
+"""Up to 3.0.2 a leader that slept for longer than its lease takes it back from its successor in etcd v3, and what
+the successor acknowledged is lost (patroni/patroni#2689)."""
 _VENVS = Path("/var/tmp")
 
 
