@@ -7,7 +7,9 @@ import msgspec
 
 from protocol.errors import Rejected
 from protocol.keys import Ed25519Private
-from protocol.note import NoteSigner, SignatureType, VerifierKey, parse_vkey
+from protocol.log_keys import LogKeys
+from protocol.log_keys import log_keys as keys_of_log
+from protocol.note import NoteSigner, SignatureType
 from protocol.policy import Policy, parse_policy
 from protocol.trust_list import TrustedLog, TrustedWitness, TrustList
 from service.home import Home
@@ -41,10 +43,10 @@ def trust_of(home: Home, config: Config) -> TrustSource:
     return TrustSource(home, config.trust_list, config.registrar)
 
 
-def log_keys(trust: TrustList, origin: str) -> tuple[TrustedLog, VerifierKey, Policy]:
-    """The log, its key and its policy. Raises `Rejected`: `not_listed`, `bad_vkey`, `bad_policy`."""
+def log_keys(trust: TrustList, origin: str) -> tuple[TrustedLog, LogKeys, Policy]:
+    """The log, its keys and its policy. Raises `Rejected`: `not_listed`, `bad_vkey`, `bad_policy`."""
     listed = trust.log(origin)
-    return listed, parse_vkey(listed.vkey), parse_policy(listed.policy)
+    return listed, keys_of_log(listed), parse_policy(listed.policy)
 
 
 def make_cosigner(home: Home, url: str, name: str) -> TrustedWitness:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from auditor.findings import Finding
 from auditor.integrity import readable
 from protocol.canonical import b64u_fixed, parse_object
-from protocol.checkpoint import verify_checkpoint
 from protocol.errors import Rejected
 from protocol.leaf import Grant, Leaf, LeafType, Read, commitment, event_tag
+from protocol.log_keys import log_keys
 from protocol.merkle import Frontier, leaf_hash
-from protocol.note import parse_vkey
+from protocol.policy import parse_policy, verify_kept_checkpoint
 from protocol.reading import verify_read
 from protocol.terms import Terms, parse_terms
 from protocol.trust_list import TrustList
@@ -138,7 +138,8 @@ class _Check:
 
     def _checkpoints(self) -> Iterator[Finding]:
         """What the log did not sign tells nothing about the log: an agency could have written it itself."""
-        log_key = parse_vkey(self._trust.log(self._evidence.log).vkey)
+        listed = self._trust.log(self._evidence.log)
+        policy, keys = parse_policy(listed.policy), log_keys(listed)
         tree = Frontier()
         roots = [tree.root()]
         for leaf in self._data:
@@ -146,7 +147,7 @@ class _Check:
             roots.append(tree.root())
         for note in self._evidence.checkpoints:
             try:
-                kept = verify_checkpoint(note, log_key)
+                kept = verify_kept_checkpoint(policy, note, self._trust.exp, keys)
             except Rejected as error:
                 yield Finding("completeness", "bad_evidence", f"a checkpoint: {error.detail}")
                 continue

@@ -11,7 +11,7 @@ from auditor.store import Store
 from protocol.canonical import b64u_encode, b64u_fixed
 from protocol.consent_api import CosignerRevocationAnswer, CosignerRevocationRequest, PendingRevocations
 from protocol.errors import Rejected
-from protocol.note import VerifierKey
+from protocol.log_keys import LogKey
 from protocol.receipt import make_revocation_receipt
 from service.app import json_response, make_app, read_json
 from service.clock import SystemClock
@@ -32,7 +32,7 @@ def create(home: Path) -> Flask:
     def reader() -> LogReader:
         return LogReader(trust.current(clock.now()).log(config.log).url, fetcher)
 
-    def log_key(origin: str) -> VerifierKey | None:
+    def log_key(origin: str) -> LogKey | None:
         return log_keys(trust.current(clock.now()), origin)[1] if origin == config.log else None
 
     def check_origin(origin: str) -> None:

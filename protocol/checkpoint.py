@@ -11,6 +11,7 @@ import msgspec
 
 from protocol.canonical import b64u_decode, b64u_encode, b64u_fixed, sha256
 from protocol.errors import Rejected
+from protocol.log_keys import LogKey, check_signed, keys_of
 from protocol.merkle import HASH_BYTES, MAX_PROOF_HASHES, MAX_SIZE
 from protocol.note import (
     NoteSigner,
@@ -85,17 +86,22 @@ def sign_checkpoint(checkpoint: Checkpoint, signers: Sequence[NoteSigner]) -> st
     return sign_note(checkpoint.body(), signers)
 
 
-def verify_checkpoint(note: str, log_key: VerifierKey) -> VerifiedCheckpoint:
-    """The checkpoint, once the log's own key is found to have signed it.
+def verify_checkpoint(note: str, log: LogKey) -> VerifiedCheckpoint:
+    """The checkpoint, once the log itself is found to have signed it.
 
-    1. form; 2. signature by `log_key`; 3. origin is the name of that key. **Not** the cosignatures.
-    Raises `Rejected`: `bad_checkpoint`, `bad_note`, `bad_signature`, `unknown_key`, `wrong_origin`.
+    1. form; 2. of each kind of key that the log has now, one signed; 3. origin is the name of those keys. **Not**
+    the cosignatures; a checkpoint from before a rotation is `policy.satisfied`'s matter.
+    Raises `Rejected`: `bad_checkpoint`, `bad_note`, `bad_signature`, `unknown_key`, `one_kind_missing`,
+    `wrong_origin`.
     """
-    if log_key.type is SignatureType.COSIGNATURE:
+    keys = keys_of(log)
+    if any(key.type is SignatureType.COSIGNATURE for key in keys.current):
         raise Rejected("bad_vkey", "a log signs as itself, not as a witness")
-    verified = verify_note(note, [log_key])
+    verified = verify_note(note, keys.current)
     checkpoint = parse_checkpoint_body(verified.body)
-    if checkpoint.origin != log_key.name:
+    signed = {signature.key for signature in verified.signatures}
+    check_signed(signed, keys.current, {key.type for key in keys.current})
+    if checkpoint.origin != keys.name:
         raise Rejected("wrong_origin", "checkpoint is of another log")
     return VerifiedCheckpoint(checkpoint.origin, checkpoint.size, checkpoint.root, note)
 

@@ -17,12 +17,13 @@ from protocol.terms import MAX_CLAIMS, B64u32, B64uKem, Form, Origin, Terms, che
 
 MAX_REQUEST_BYTES = 64 * 1024
 """A grant of `MAX_CLAIMS` attributes with its ticket is about 30 kB, a READ with its reply key 35 kB."""
-MAX_ANSWER_BYTES = 64 * 1024
-"""Checkpoint with cosignatures, five Merkle paths of at most 63 hashes and the sealed shares: about 20 kB."""
+MAX_ANSWER_BYTES = 192 * 1024
+"""A checkpoint with its cosignatures twice, each at most 64 KiB (a post-quantum line takes 3.3 kB), five Merkle
+paths of at most 63 hashes and the sealed shares: about 10 kB with two witnesses, 30 kB with post-quantum ones."""
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 """A page of events or openings."""
-MAX_NOTE_CHARS = 16 * 1024
-"""A checkpoint with a dozen cosignatures, post-quantum ones included, or a tlog-proof with it."""
+MAX_NOTE_CHARS = 72 * 1024
+"""The largest note, or a tlog-proof with it."""
 MAX_PAGE = 1000
 """Events or openings of one page."""
 MAX_PENDING = 10_000

@@ -11,8 +11,8 @@ from functools import lru_cache
 from protocol.checkpoint import ChunkProof, Evidence, LeafProof, VerifiedCheckpoint, VerifiedStanding
 from protocol.errors import Rejected
 from protocol.leaf import Grant, Head, LeafType, commitment, parse_leaf
+from protocol.log_keys import LogKey
 from protocol.merkle import leaf_hash, verify_consistency, verify_inclusion
-from protocol.note import VerifierKey
 from protocol.policy import MAX_AGE, Policy, VerifiedQuorum, satisfied
 from protocol.status_tree import SLOTS_PER_CHUNK, is_bit_set, verify_chunk
 
@@ -59,7 +59,7 @@ def verify_light_check(
     evidence: Evidence,
     grant: GrantOpening,
     *,
-    log_key: VerifierKey,
+    log_key: LogKey,
     policy: Policy,
     now: int,
     max_age: int = MAX_AGE,
@@ -67,13 +67,13 @@ def verify_light_check(
 ) -> VerifiedStanding:
     """That the grant stands, at a checkpoint that a quorum saw at most `max_age` seconds before `now`.
 
-    1. T.log is the origin; 2. the log signed the checkpoint; 3. a quorum of witnesses cosigned it, freshly, each
-    key counted once; 4. the last leaf is a head; 5. the grant leaf is in the tree, has T's lock and opens to T;
-    6. its slot is one of the head's; 7. the status chunk is under the head's status root, and the slot's bit is 0;
-    8. the checkpoint is consistent with the one kept from before.
-    Raises `Rejected`: `wrong_log`, `bad_signature`, `unknown_key`, `wrong_origin`, `no_quorum`,
-    `stale_checkpoint`, `bad_head`, `bad_grant`, `bad_status`, `revoked` (410), `bad_inclusion`, `bad_consistency`,
-    and those of parsing.
+    1. T.log is the origin; 2. the log signed the checkpoint, with each kind of key that it has; 3. a quorum of
+    witnesses cosigned it, freshly, each key counted once; 4. the last leaf is a head; 5. the grant leaf is in the
+    tree, has T's lock and opens to T; 6. its slot is one of the head's; 7. the status chunk is under the head's
+    status root, and the slot's bit is 0; 8. the checkpoint is consistent with the one kept from before.
+    Raises `Rejected`: `wrong_log`, `bad_signature`, `unknown_key`, `one_kind_missing`, `wrong_origin`,
+    `no_quorum`, `stale_checkpoint`, `bad_head`, `bad_grant`, `bad_status`, `revoked` (410), `bad_inclusion`,
+    `bad_consistency`, and those of parsing.
     """
     if grant.log != log_key.name:  # 1
         raise Rejected("wrong_log", "grant is in another log")
@@ -93,7 +93,7 @@ def verify_slot_status(
     status: ChunkProof,
     slot: int,
     *,
-    log_key: VerifierKey,
+    log_key: LogKey,
     policy: Policy,
     now: int,
     max_age: int = MAX_AGE,
@@ -154,7 +154,7 @@ def verify_kept(checkpoint: VerifiedCheckpoint, kept: KeptCheckpoint | None) -> 
 
 
 def _verify_checkpoint(
-    note: str, log_key: VerifierKey, policy: Policy, now: int, max_age: int
+    note: str, log_key: LogKey, policy: Policy, now: int, max_age: int
 ) -> tuple[VerifiedQuorum, int]:
     quorum = satisfied(policy, note, now, max_age, log_keys=(log_key,))
     if quorum.time is None:

@@ -4,12 +4,13 @@ A policy names logs, witnesses, groups with a threshold, and one quorum. Each ke
 in at most one group, so that no witness weighs double. **Ours**: a quorum has a time, and readers ask it fresh.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from protocol.checkpoint import VerifiedCheckpoint, parse_checkpoint_body
+from protocol.checkpoint import VerifiedCheckpoint, parse_checkpoint_body, verify_checkpoint
 from protocol.errors import Rejected
+from protocol.log_keys import LogKey, LogKeys, check_signed, keys_of
 from protocol.note import SignatureType, VerifierKey, decode_decimal, parse_note, parse_vkey, verify_note
 
 MAX_POLICY_BYTES = 64 * 1024
@@ -167,22 +168,33 @@ def parse_policy(text: str) -> Policy:
     return Policy(text, tuple(reader.logs), tuple(reader.witnesses), tuple(reader.groups), reader.quorum)
 
 
+@dataclass(frozen=True)
+class _Signatures:
+    """What does not depend on the clock: who signed, and the times of cosignatures by witness name."""
+
+    checkpoint: VerifiedCheckpoint
+    keys: Set[VerifierKey]
+    times: Mapping[str, int]
+
+    def counted(self, now: int) -> dict[str, int]:
+        """Times of cosignatures, without those from a clock that runs too far ahead."""
+        return {name: time for name, time in self.times.items() if time <= now + MAX_CLOCK_SKEW}
+
+
 @lru_cache(maxsize=_REMEMBERED_NOTES)
-def _verify_signatures(
-    policy: Policy, note: str, log_keys: tuple[VerifierKey, ...]
-) -> tuple[VerifiedCheckpoint, Mapping[str, int]]:
-    """The checkpoint and the times of its cosignatures: all that does not depend on the clock."""
+def _verify_signatures(policy: Policy, note: str, log_keys: tuple[VerifierKey, ...]) -> _Signatures:
+    """Every line by one of `log_keys` or a witness of the policy, verified. Raises `Rejected`: `wrong_origin`."""
     checkpoint = parse_checkpoint_body(parse_note(note).body)
     trusted = [key for key in log_keys if key.name == checkpoint.origin]
     if not trusted:
         raise Rejected("wrong_origin", "checkpoint is of another log")
     verified = verify_note(note, [*trusted, *(witness.key for witness in policy.witnesses)])
     times = {signature.key: signature.time for signature in verified.signatures}
-    if not any(key in times for key in trusted):
-        raise Rejected("unknown_key", "checkpoint is not signed by its log")
-    return VerifiedCheckpoint(checkpoint.origin, checkpoint.size, checkpoint.root, note), {
-        witness.name: time for witness in policy.witnesses if (time := times.get(witness.key)) is not None
-    }
+    return _Signatures(
+        VerifiedCheckpoint(checkpoint.origin, checkpoint.size, checkpoint.root, note),
+        times.keys() & set(trusted),
+        {witness.name: time for witness in policy.witnesses if (time := times.get(witness.key)) is not None},
+    )
 
 
 def satisfied(
@@ -191,26 +203,96 @@ def satisfied(
     now: int,
     max_age: int | None = MAX_AGE,
     *,
-    log_keys: Sequence[VerifierKey] | None = None,
+    log_keys: Sequence[LogKey] | None = None,
 ) -> VerifiedQuorum:
     """The checkpoint in `note`, once its log signed it and a quorum cosigned it.
 
-    1. form; origin is the name of a log key (`log_keys`, or the logs of the policy); 2. signature by that log;
-    3. every cosignature by a witness of the policy verifies, each key counts once, none from a clock more than
-    `MAX_CLOCK_SKEW` ahead; 4. the quorum is met, 5. at most `max_age` seconds ago (None: whenever).
-    Signatures are checked once for the same bytes; 4 and 5 always.
+    1. form; origin is the name of a log (`log_keys`, or the logs of the policy); 2. that log signed, with one key
+    of each kind that it has; 3. every cosignature by a witness of the policy verifies, each key counts once, none
+    from a clock more than `MAX_CLOCK_SKEW` ahead; 4. the quorum is met, 5. at most `max_age` seconds ago.
+    With None for `max_age` it is looked back: a quorum of any time, by the keys and the policy of that time (what
+    is retired counts until it was). Signatures are checked once for the same bytes; 4 and 5 always.
     Raises `Rejected`: `no_quorum`, `stale_checkpoint`, and those of `verify_note` and `verify_checkpoint`.
     """
-    keys = tuple(log.key for log in policy.logs) if log_keys is None else tuple(log_keys)
-    checkpoint, times = _verify_signatures(policy, note, keys)
-    counted = {name: time for name, time in times.items() if time <= now + MAX_CLOCK_SKEW}
+    logs = [keys_of(log.key) for log in policy.logs] if log_keys is None else [keys_of(log) for log in log_keys]
+    try:
+        return _satisfied_now(policy, note, now, max_age, logs)
+    except Rejected:
+        found = None if max_age is not None else _satisfied_then(policy, note, now, logs)
+        if found is None:
+            raise
+        return found
+
+
+def _satisfied_now(
+    policy: Policy, note: str, now: int, max_age: int | None, logs: Sequence[LogKeys]
+) -> VerifiedQuorum:
+    current = tuple(key for log in logs for key in log.current)
+    found = _verify_signatures(policy, note, current)
+    _check_any_signed(found, logs)
+    counted = found.counted(now)
     if policy.quorum == NO_QUORUM:
         if max_age is not None:
             raise Rejected("no_quorum", "a policy without witnesses cannot tell how fresh a checkpoint is")
-        return VerifiedQuorum(checkpoint, None, tuple(counted))
+        return VerifiedQuorum(found.checkpoint, None, tuple(counted))
     time = policy.quorum_time(counted)
     if time is None:
         raise Rejected("no_quorum", "checkpoint lacks a quorum of witnesses")
     if max_age is not None and time < now - max_age:
         raise Rejected("stale_checkpoint", f"a quorum saw this checkpoint more than {max_age} seconds ago")
-    return VerifiedQuorum(checkpoint, time, tuple(counted))
+    return VerifiedQuorum(found.checkpoint, time, tuple(counted))
+
+
+def _check_any_signed(found: _Signatures, logs: Sequence[LogKeys]) -> None:
+    """Of the logs of this name one signed with each kind of key that it has now."""
+    refusal = Rejected("unknown_key", "checkpoint is not signed by its log")
+    for log in logs:
+        if log.name == found.checkpoint.origin:
+            try:
+                return check_signed(found.keys, log.current, {key.type for key in log.current})
+            except Rejected as error:
+                refusal = error
+    raise refusal
+
+
+def _satisfied_then(policy: Policy, note: str, now: int, logs: Sequence[LogKeys]) -> VerifiedQuorum | None:
+    """The same under the present policy or one before it, with the keys that were in use at the quorum's time."""
+    for log in logs:
+        if not log.retired and not log.former:
+            continue
+        for text, until in ((policy.text, now + MAX_CLOCK_SKEW), *log.former):
+            try:
+                return _quorum_until(parse_policy(text), note, now, log, until)
+            except Rejected:
+                continue
+    return None
+
+
+def _quorum_until(policy: Policy, note: str, now: int, log: LogKeys, until: int) -> VerifiedQuorum:
+    """A quorum of `policy` at a time up to `until`. Raises `Rejected`.
+
+    Kinds of keys that the log did not have then, by its lines in the policy of that time, are not asked of it.
+    """
+    found = _verify_signatures(policy, note, log.every)
+    counted = found.counted(now)
+    time = policy.quorum_time(counted) if policy.quorum != NO_QUORUM else None
+    if time is None or time > until:
+        raise Rejected("no_quorum", "checkpoint lacks a quorum of its time")
+    named = {entry.key.type for entry in policy.logs if entry.key.name == log.name}
+    check_signed(found.keys, log.counted_at(time), named or {key.type for key in log.current})
+    return VerifiedQuorum(found.checkpoint, time, tuple(counted))
+
+
+def verify_kept_checkpoint(policy: Policy, note: str, now: int, log: LogKeys) -> VerifiedCheckpoint:
+    """A checkpoint that somebody kept, as evidence of what the log said: 1. signed with the log's present keys,
+    with or without a quorum; or 2. cosigned by a quorum while the keys that signed it were in use.
+
+    Raises `Rejected` as `verify_checkpoint` does.
+    """
+    try:
+        return verify_checkpoint(note, log)  # 1.
+    except Rejected:
+        found = _satisfied_then(policy, note, now, [log])  # 2.
+        if found is None:
+            raise
+        return found.checkpoint

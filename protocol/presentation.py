@@ -40,7 +40,7 @@ from protocol.terms import (
 
 AEAD_OVERHEAD = 16
 """Bytes that XChaCha20-Poly1305 adds."""
-MAX_SEALED_BYTES = 384 * 1024
+MAX_SEALED_BYTES = 448 * 1024
 """JSON of a `regie_sealed`: `MAX_CLAIMS` disclosures of the largest size, the terms and a tlog-proof."""
 
 Ciphertext: TypeAlias = Annotated[str, Meta(max_length=(4096 + AEAD_OVERHEAD) * 4 // 3 + 1)]
@@ -64,7 +64,7 @@ class RegieSealed(Form, frozen=True):
     sealed: Annotated[list[SealedDisclosure], Meta(min_length=1, max_length=MAX_CLAIMS)]
     opening_key: B64u32
     share_a: SealedSecret
-    proof: Annotated[str, Meta(max_length=16 * 1024)]
+    proof: Annotated[str, Meta(max_length=72 * 1024)]
 
 
 def parse_regie_sealed(value: Any) -> RegieSealed:

@@ -107,13 +107,22 @@ def make_revocation_receipt(origin: str, lock: bytes, time: int, signer: NoteSig
     return sign_note(f"{_REVOCATION}\n{origin}\n{b64u_encode(lock)}\n{time}\n{deadline}\n", [signer])
 
 
-def verify_revocation_receipt(text: str, key: VerifierKey, *, origin: str, lock: bytes) -> RevocationReceipt:
+def verify_revocation_receipt(
+    text: str,
+    key: VerifierKey,
+    *,
+    origin: str,
+    lock: bytes,
+    retired: Sequence[tuple[VerifierKey, int]] = (),
+) -> RevocationReceipt:
     """The promise for `lock` in the log `origin`, once `key` (the log's or cosigner's receipt key) signed it.
 
-    1. signature; 2. version and form; 3. this log and this lock; 4. deadline is `time` + 60.
+    1. signature; 2. version and form; 3. this log and this lock; 4. deadline is `time` + 60; 5. by a key of
+    `retired` only if it was given until then (looking back: POSIX seconds beside each).
     Raises `Rejected`: `bad_receipt` and those of `verify_note`.
     """
-    lines = verify_note(text, [key]).body.split("\n")
+    verified = verify_note(text, [key, *(old for old, _ in retired)])
+    lines = verified.body.split("\n")
     if len(lines) != 6 or lines[0] != _REVOCATION:
         raise Rejected("bad_receipt", "not a revocation receipt of version 1")
     try:
@@ -125,4 +134,7 @@ def verify_revocation_receipt(text: str, key: VerifierKey, *, origin: str, lock:
         raise Rejected("bad_receipt", "receipt is for another log or another grant")
     if deadline != time + INCLUSION_SECONDS:
         raise Rejected("bad_receipt", "receipt promises another deadline")
+    ends = {key: time, **dict(retired)}
+    if all(time > ends[signature.key] for signature in verified.signatures):
+        raise Rejected("unknown_key", "receipt is signed by a key that was retired before")
     return RevocationReceipt(origin, lock, time, deadline)

@@ -22,6 +22,8 @@ MAX_TRUST_LIST_BYTES = 4 * 1024 * 1024
 MAX_CLOCK_SKEW = 60
 """Seconds that a peer's clock may run ahead of ours."""
 MAX_ROOTS = 8
+MAX_FORMER_POLICIES = 32
+"""Of one log: a change of witnesses or keys a quarter for eight years."""
 _DURATION = (
     r"^P(?=[0-9T])([0-9]{1,4}Y)?([0-9]{1,4}M)?([0-9]{1,4}W)?([0-9]{1,5}D)?"
     r"(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,5}S)?)?\Z"
@@ -30,6 +32,8 @@ _DURATION = (
 K = TypeVar("K", bound=Hashable)
 E = TypeVar("E")
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+ServiceId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:-]{1,128}\Z")]
+"""Terms name a service by it, so its form is theirs."""
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 Url = Annotated[str, msgspec.Meta(max_length=512, pattern=r"^https?://[!-~]+\Z")]
 Oin = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{20}\Z")]
@@ -70,7 +74,7 @@ class Service(_Entry, frozen=True):
     consent; `upl` the uniform product name.
     """
 
-    id: Name
+    id: ServiceId
     version: Version
     name: Words
     purpose: Words
@@ -120,6 +124,13 @@ class RetiredKey(_Entry, frozen=True):
     until: Seconds
 
 
+class FormerPolicy(_Entry, frozen=True):
+    """A policy of a log that was in force until then: for what a quorum of that time cosigned."""
+
+    policy: Annotated[str, msgspec.Meta(min_length=1, max_length=65536)]
+    until: Seconds
+
+
 class LogOperators(_Entry, frozen=True):
     """Who holds the shares of a log's grants instead of the log: `needed` of the operators in `members`."""
 
@@ -130,9 +141,10 @@ class LogOperators(_Entry, frozen=True):
 class TrustedLog(_Entry, frozen=True):
     """A consent log: note keys, its HPKE deposit key (base64url) and the tlog-policy text to pin.
 
-    `pq_vkey`: ML-DSA-44, signs every checkpoint too. `also`: count as `vkey` does while a rotation is under way;
-    `retired`: for looking back. `status_roots`: who signs its Token Status Lists. `until`: from then on it takes no
-    new grants (POSIX seconds); `operators`: hold the shares of its grants, by name of the witness list.
+    `pq_vkey`: ML-DSA-44, signs every checkpoint too. `also`: count as `vkey` and `pq_vkey` do while a rotation is
+    under way; `retired` and `former` (latest first): for looking back. `status_roots`: who signs its Token Status
+    Lists. `until`: from then on it takes no new grants (POSIX seconds); `operators`: hold the shares of its
+    grants, by name of the witness list.
     """
 
     origin: Name
@@ -144,6 +156,7 @@ class TrustedLog(_Entry, frozen=True):
     pq_vkey: VerifierKey | None = None
     also: Annotated[list[VerifierKey], msgspec.Meta(max_length=4)] = []
     retired: Annotated[list[RetiredKey], msgspec.Meta(max_length=64)] = []
+    former: Annotated[list[FormerPolicy], msgspec.Meta(max_length=MAX_FORMER_POLICIES)] = []
     status_roots: Annotated[list[Root], msgspec.Meta(max_length=MAX_ROOTS)] = []
     until: Seconds | None = None
     operators: LogOperators | None = None

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from protocol.checkpoint import Checkpoint, VerifiedCheckpoint, parse_checkpoint_body, verify_checkpoint
 from protocol.errors import Rejected
+from protocol.log_keys import LogKey, keys_of
 from protocol.merkle import EMPTY_ROOT, MAX_PROOF_HASHES, MAX_SIZE, verify_consistency
 from protocol.note import (
     MAX_NOTE_BYTES,
-    VerifierKey,
     decode_decimal,
     decode_hash,
     encode_base64,
@@ -44,10 +44,11 @@ class AddCheckpoint:
 
 @dataclass(frozen=True)
 class Accepted:
-    """A checkpoint to store as `state` and then to cosign."""
+    """A checkpoint to store as `state` and then to cosign. `note`: it with the log's own signatures only."""
 
     checkpoint: VerifiedCheckpoint
     state: WitnessState
+    note: str
 
 
 class SizeConflict(Rejected):
@@ -87,21 +88,22 @@ def parse_add_checkpoint(body: bytes | str) -> AddCheckpoint:
     return AddCheckpoint(old_size, proof, note, parse_checkpoint_body(parse_note(note).body))
 
 
-def decide(state: WitnessState | None, request: AddCheckpoint, log_key: VerifierKey | None) -> Accepted:
+def decide(state: WitnessState | None, request: AddCheckpoint, log: LogKey | None) -> Accepted:
     """Whether to cosign, by the rules of tlog-witness in their order.
 
-    1. the origin is that of a log we know (404); 2. the log signed it, foreign signatures ignored (403);
-    3. old size <= size (400); 4. old size is the size we have (409 with ours); 5. an equal size has an equal root
-    (409 with ours); 6. the consistency proof holds, and is empty from size 0 (422).
+    1. the origin is that of a log we know (404); 2. the log signed it, with each kind of key that it has, foreign
+    signatures ignored (403); 3. old size <= size (400); 4. old size is the size we have (409 with ours); 5. an
+    equal size has an equal root, an empty tree that of nothing (422, as from version 1.1.0 of the specification
+    on; before it said 409); 6. the consistency proof holds, and is empty from size 0 (422).
     An equal tree is accepted again: it is cosigned with a new time. **Not** looked at: what the leaves say.
     `state`: None when this log was never cosigned. Raises `Rejected` with the statuses above: `unknown_log`,
     `bad_signature`, `bad_sizes`, `conflict`, `forked`, `bad_consistency`.
     """
     state = state or WitnessState()
-    if log_key is None or request.claimed.origin != log_key.name:
+    if log is None or request.claimed.origin != log.name:
         raise Rejected("unknown_log", "no log of this origin is witnessed here", status=404)
     try:
-        checkpoint = verify_checkpoint(request.note, log_key)
+        checkpoint = verify_checkpoint(request.note, log)
     except Rejected as error:
         raise Rejected("bad_signature", "checkpoint is not signed by its log", status=403) from error
     if request.old_size > checkpoint.size:
@@ -109,9 +111,17 @@ def decide(state: WitnessState | None, request: AddCheckpoint, log_key: Verifier
     if request.old_size != state.size:
         raise SizeConflict("conflict", "old size is not the one this witness has", state.size)
     if checkpoint.size == state.size and checkpoint.root != state.root:
-        raise SizeConflict("forked", "the same size was cosigned with another root", state.size)
+        raise Rejected("forked", "the same size has another root here", status=422)
     try:
         verify_consistency(state.size, state.root, checkpoint.size, checkpoint.root, request.proof)
     except Rejected as error:
         raise Rejected("bad_consistency", "checkpoint is not shown to extend the last one", status=422) from error
-    return Accepted(checkpoint, WitnessState(checkpoint.size, checkpoint.root))
+    return Accepted(checkpoint, WitnessState(checkpoint.size, checkpoint.root), _signed_by_log(request.note, log))
+
+
+def _signed_by_log(note: str, log: LogKey) -> str:
+    """A note that was verified, without the lines of others."""
+    own = {(key.name, key.key_id) for key in keys_of(log).current}
+    parsed = parse_note(note)
+    lines = [found.line() for found in parsed.signatures if (found.name, found.key_id) in own]
+    return f"{parsed.body}\n" + "".join(lines)

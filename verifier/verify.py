@@ -16,7 +16,7 @@ from protocol.credential import VerifiedIssuerJwt, VerifiedPresentation, verify_
 from protocol.direct_post import ResponseObject
 from protocol.errors import Rejected, Unavailable
 from protocol.light_check import GrantOpening
-from protocol.note import VerifierKey, parse_vkey
+from protocol.log_keys import LogKeys, log_keys
 from protocol.policy import Policy, VerifiedQuorum, parse_policy, satisfied
 from protocol.presentation import grant_opening
 from protocol.receipt import parse_tlog_proof
@@ -28,11 +28,11 @@ from protocol.trust_list import TrustedLog, TrustList
 
 @dataclass(frozen=True)
 class LogTrust:
-    """The pinned log: its key and the policy that its checkpoints must meet."""
+    """The pinned log: its keys and the policy that its checkpoints must meet."""
 
     origin: str
     url: str
-    key: VerifierKey
+    key: LogKeys
     policy: Policy
 
 
@@ -50,7 +50,7 @@ class VerifiedCopy:
 def log_trust(log: TrustedLog) -> LogTrust:
     """Raises `Unavailable`: `log_policy` when the trust list holds no policy for the log that could be met."""
     try:
-        return LogTrust(log.origin, log.url, parse_vkey(log.vkey), parse_policy(log.policy))
+        return LogTrust(log.origin, log.url, log_keys(log), parse_policy(log.policy))
     except Rejected as error:
         raise Unavailable("log_policy", "the trust list has no usable policy for this log") from error
 

@@ -9,10 +9,9 @@ from protocol.consent_api import GrantRequest
 from protocol.credential import split_sd_jwt
 from protocol.disclosure import digest_of
 from protocol.errors import RegieError
-from protocol.note import parse_vkey
+from protocol.log_keys import log_keys
 from protocol.policy import parse_policy, satisfied
 from protocol.revocation_code import lock_for, view_hash, view_key
-from protocol.seal import HPKE_OVERHEAD
 from protocol.terms import Terms
 from wallet.errand_history import look_back
 from wallet.errand_leaves import proven_leaves
@@ -21,9 +20,6 @@ from wallet.records import Choice, Copy, GrantRecord, KnownLog
 from wallet.recover import FoundGrant, find_grants, missing_locks, recover_terms
 from wallet.revoke import auditing_cosigners
 from wallet.seed import grant_code
-
-_NO_DEPOSIT = b64u_encode(bytes(HPKE_OVERHEAD + 32))
-"""The deposit of a grant that was found again is gone, and nobody needs it any more."""
 
 
 def recover_grants(wallet: OpenWallet, found: list[str], note: Callable[[str, RegieError], None]) -> None:
@@ -53,7 +49,7 @@ def _walk(wallet: OpenWallet, origin: str, start: int, found: list[str]) -> None
     """From leaf `start` to the present end, window by window; the mark goes along and is taken away at the end."""
     log = wallet.known_log(origin).log
     note = wallet.peers.checkpoint(log.url)
-    policy, key = parse_policy(log.policy), parse_vkey(log.vkey)
+    policy, key = parse_policy(log.policy), log_keys(log)
     checkpoint = satisfied(policy, note, wallet.now(), log_keys=(key,)).checkpoint
     locks = missing_locks(wallet.secrets(), {record.code_number for record in wallet.grants().values()})
     for first, leaves in proven_leaves(wallet, log.url, checkpoint, start):
@@ -83,7 +79,7 @@ def _take_back(wallet: OpenWallet, origin: str, grant: FoundGrant) -> str:
         request="",
         choice=Choice(),
         copies={query_id: name for query_id, (name, _) in copies.items()},
-        body=GrantRequest(terms, b64u_encode(opening_key), _NO_DEPOSIT, b64u_encode(view_hash(code))),
+        body=GrantRequest(terms, b64u_encode(opening_key), b64u_encode(view_hash(code))),
         sealed=[],
         share_a="",
         ticket_exp=0,

@@ -17,7 +17,7 @@ from protocol.errors import Rejected
 from protocol.jws import parse_jws
 from protocol.key_binding import sign_key_binding
 from protocol.keys import Es256Private
-from protocol.note import parse_vkey
+from protocol.log_keys import log_keys
 from protocol.openid4vp import VerifiedRequest
 from protocol.policy import parse_policy, satisfied
 from protocol.presentation import (
@@ -183,9 +183,7 @@ def verify_receipt(
     if terms.log != log.origin:  # 1.
         raise Rejected("wrong_log", "the grant is for another log")
     proof = parse_tlog_proof(answer.proof)
-    quorum = satisfied(
-        parse_policy(log.policy), proof.checkpoint, now, None, log_keys=(parse_vkey(log.vkey),)
-    )  # 2.
+    quorum = satisfied(parse_policy(log.policy), proof.checkpoint, now, None, log_keys=(log_keys(log),))  # 2.
     leaf = grant_leaf(terms, answer.slot, opening_key)
     found = verify_tlog_proof(proof, leaf.to_bytes(), quorum.checkpoint)  # 3.
     if found.index != answer.index:

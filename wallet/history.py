@@ -31,7 +31,7 @@ from protocol.leaf import (
     parse_leaf,
 )
 from protocol.light_check import KeptCheckpoint, VerifiedStatus, verify_leaf, verify_slot_status
-from protocol.note import parse_vkey
+from protocol.log_keys import log_keys
 from protocol.policy import MAX_AGE, parse_policy
 from protocol.presentation import grant_leaf
 from protocol.reading import (
@@ -171,7 +171,7 @@ def _verify_status(
         answer.head,
         answer.status,
         grant.slot,
-        log_key=parse_vkey(log.vkey),
+        log_key=log_keys(log),
         policy=parse_policy(log.policy),
         now=page.now,
         max_age=max_age,

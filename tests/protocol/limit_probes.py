@@ -182,6 +182,11 @@ def listed(**changes: Any) -> object:
     return trust_list.verify_trust_list(token, b.REGISTRAR.public, NOW)
 
 
+def former_policies(count: int) -> object:
+    former = [{"policy": "quorum none\n", "until": NOW}] * count
+    return listed(logs=[{**to_builtins(b.TRUST.logs[0]), "former": former}])
+
+
 def roots(count: int) -> object:
     return listed(issuers=[{**to_builtins(b.issuer()), "roots": b.ISSUER.roots * count}])
 

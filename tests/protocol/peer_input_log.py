@@ -8,6 +8,7 @@ from protocol import (
     consent_api,
     leaf,
     light_check,
+    log_keys,
     merkle,
     note,
     policy,
@@ -17,8 +18,9 @@ from protocol import (
     tiles,
     witness,
 )
-from protocol.canonical import b64u_encode, to_builtins
+from protocol.canonical import b64u_encode, convert, to_builtins
 from protocol.checkpoint import ChunkProof, Evidence, LeafProof
+from protocol.trust_list import FormerPolicy, RetiredKey, TrustedLog
 from tests.protocol import granting
 from tests.protocol import witnessed_log as w
 from tests.protocol.builders import LOG_RECEIPT_KEY
@@ -37,6 +39,16 @@ SIZE, ROOT, NOTE, EVIDENCE = len(LOG.leaves), LOG.root(), LOG.checkpoint(), LOG.
 VERIFIED = checkpoint.verify_checkpoint(NOTE, w.LOG.key)
 RECEIPTS = note.NoteSigner(f"{w.ORIGIN}/receipts", LOG_RECEIPT_KEY)
 LOCK = LOG.opening(1).lock
+LISTED = TrustedLog(
+    origin=w.ORIGIN,
+    url="https://log.voorbeeld.example",
+    vkey=str(w.LOG.key),
+    receipt_vkey=str(RECEIPTS.key),
+    deposit_key="AA",
+    policy=w.POLICY.text,
+    retired=[RetiredKey(vkey=str(w.signer(w.ORIGIN).key), until=NOW), RetiredKey(vkey=str(RECEIPTS.key), until=1)],
+    former=[FormerPolicy(policy=w.POLICY.text, until=NOW)],
+)
 RECEIPT = receipt.make_revocation_receipt(w.ORIGIN, LOCK, NOW, RECEIPTS)
 PROOF = receipt.make_tlog_proof(1, LOG.tree().path(1, SIZE), NOTE)
 REQUEST = witness.encode_add_checkpoint(2, LOG.tree().proof(2, SIZE), NOTE)
@@ -168,6 +180,11 @@ _NOTES = [
     _struct("checkpoint.ChunkProof.chunk_bytes", ChunkProof, _CHUNK, ChunkProof.chunk_bytes),
     _struct("checkpoint.ChunkProof.proof", ChunkProof, _CHUNK, ChunkProof.proof),
     Row("policy.parse_policy", POLICY_TEXT, policy.parse_policy),
+    Row("log_keys.log_keys", to_builtins(LISTED), lambda v: log_keys.log_keys(convert(v, TrustedLog))),
+    Row("log_keys.retired_receipt_keys", to_builtins(LISTED), lambda v:
+        log_keys.retired_receipt_keys(convert(v, TrustedLog))),
+    Row("policy.verify_kept_checkpoint", NOTE, lambda text:
+        policy.verify_kept_checkpoint(w.POLICY, text, NOW, log_keys.log_keys(LISTED))),
     Row("policy.satisfied", NOTE, lambda text: policy.satisfied(w.POLICY, text, NOW)),
     Row("policy.satisfied", VERIFIED.body, lambda body: policy.satisfied(w.POLICY, _cosigned(body), NOW), "body"),
     Row("witness.parse_add_checkpoint", REQUEST, witness.parse_add_checkpoint),

@@ -29,6 +29,7 @@ SPOILED = int(os.environ.get("REGIE_SPOILED", "120"))
 NO_ROW = {
     "credential.issue_credential": "the register's own values",
     "consent.check_status": "statuses that the caller itself found",
+    "log_keys.check_signed": "keys whose signatures were verified",
     "keys.es256_public_from": "a key object of the library; rows of x509 and parse_jwk go through it",
     "standing.verify_refresh": "two grants that were verified",
     "trust_list.sign_trust_list": "our own list, before it is signed",

@@ -280,7 +280,7 @@ def test_regie_sealed_comes_back() -> None:
         ("sealed", [], "bad_form"),
         ("opening_key", "x", "bad_form"),
         ("share_a", b64u_encode(bytes(1167)), "bad_form"),
-        ("proof", "x" * (16 * 1024 + 1), "bad_form"),
+        ("proof", "x" * (72 * 1024 + 1), "bad_form"),
         ("terms", {**PLAIN["terms"], "not_after": 0}, "bad_terms"),
         ("terms", {**PLAIN["terms"], "claims": PLAIN["terms"]["claims"][:1]}, "flags_missing"),
         ("extra", 1, "bad_form"),
