@@ -16,6 +16,8 @@ from sqlalchemy import Engine
 from consentlog import config, queries
 from consentlog.config import LogConfig
 from consentlog.lock import GlobalLock, Locked
+from consentlog.log_time import LogTime
+from consentlog.meters import Meters
 from consentlog.operations import Operation, Outcome
 from consentlog.publish import Committed, Published
 from consentlog.publisher import Publisher
@@ -33,6 +35,7 @@ from service.database import engine_for
 from service.epochs import Epochs
 from service.fetch import Fetcher
 from service.home import Home
+from service.metrics import Metrics
 from service.trust import TrustSource
 
 ANSWER_SECONDS = 10.0
@@ -71,17 +74,21 @@ class Node:
         self.tree = Tree(lambda level, n: queries.load_tile(self.engine, level, n))
         committed, status = _restored(self.engine, self.tree, self.locked)
         self.published = Published(status)
+        self.metrics = Metrics("consentlog")
+        meters = Meters(self.metrics)
         reserve = Reserve(home)
         reserve.fill()
+        self.epochs = Epochs(Home(home.path / config.EPOCHS))
         self.writer = Writer(
             self.engine,
             self.tree,
             self.published,
-            Epochs(Home(home.path / config.EPOCHS)),
+            self.epochs,
             reserve,
-            clock,
+            LogTime(clock),
             random,
             lambda: self.publisher.wake(),
+            meters,
         )
         self.publisher = Publisher(
             self.config.origin,
@@ -93,6 +100,7 @@ class Node:
             self.published,
             fetcher,
             self.trust,
+            meters,
         )
         self.writer.start_from(committed, self.locked.time)
         self._grants: OrderedDict[int, StoredGrant] = OrderedDict()

@@ -7,6 +7,7 @@ of the groups that a new checkpoint covers, so that every proof fits the checkpo
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import inf
 from threading import Lock
 
 from consentlog.operations import View
@@ -77,6 +78,10 @@ class Published:
     def is_fresh(self, now: int) -> bool:
         """Whether an agency would accept the published checkpoint."""
         return self._checkpoint is not None and now - self._time <= MAX_AGE
+
+    def age(self, now: int) -> float:
+        """Seconds since a quorum cosigned what is published; infinite before the first."""
+        return inf if self._checkpoint is None else max(0, now - self._time)
 
     def checkpoint(self) -> tuple[str, int]:
         """The published note and its size. Raises `Unavailable`: `no_quorum`."""

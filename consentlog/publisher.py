@@ -14,6 +14,7 @@ from typing import Any
 from consentlog import crash
 from consentlog.client import WitnessClient
 from consentlog.lock import LOCK_MOVED, GlobalLock, Locked
+from consentlog.meters import Meters, cosignature_time
 from consentlog.operations import RevocationOperation
 from consentlog.publish import COSIGN_INTERVAL, Committed, Published, is_whole_quorum
 from consentlog.tree import Tree
@@ -56,6 +57,7 @@ class Publisher(Thread):
         published: Published,
         fetcher: Fetcher,
         trust: Callable[[], TrustList],
+        meters: Meters,
     ) -> None:
         super().__init__(name="publisher", daemon=True)
         self.is_ready = False
@@ -69,6 +71,8 @@ class Publisher(Thread):
         self._published = published
         self._fetcher = fetcher
         self._trust = trust
+        self._meters = meters
+        self._time = writer.log_time
         self._wake = Event()
         self._stopping = Event()
         self._has_heard_quorum = False
@@ -103,12 +107,15 @@ class Publisher(Thread):
 
     def _try_round(self) -> bool:
         """Whether a checkpoint was published."""
+        started = monotonic()
         try:
             self._round()
         except RegieError as error:
             self._is_superseded = error.code == LOCK_MOVED
-            log_event("consentlog", "not_published", code=error.code)
+            self._meters.round(monotonic() - started, is_published=False)
+            log_event("consentlog", "not_published", code=error.code, clock=self._time.state)
             return False
+        self._meters.round(monotonic() - started, is_published=True)
         return True
 
     def _round(self) -> None:
@@ -168,7 +175,7 @@ class Publisher(Thread):
         if committed.size > self._locked.size:
             crash.point("before_lock")
             self._locked = self._lock.advance(
-                self._locked, committed.size, committed.root, self._writer.time(), self._note
+                self._locked, committed.size, committed.root, self._time.kept, self._note
             )
         elif (committed.size, committed.root) != (self._locked.size, self._locked.root):
             raise Unavailable(LOCK_MOVED, "the committed tree is not the one that was signed")
@@ -181,22 +188,36 @@ class Publisher(Thread):
         self, checkpoint: VerifiedCheckpoint, clients: Sequence[WitnessClient], policy: Policy
     ) -> VerifiedQuorum:
         """As soon as the policy is satisfied. Raises `Unavailable`: `no_quorum`."""
-        pending: set[Future[tuple[str, ...]]] = {
-            self._pool.submit(client.add_checkpoint, checkpoint, self._tree)
-            for client in clients
-            if not client.is_busy
-        }
+        pending = {self._pool.submit(self._ask, client, checkpoint) for client in clients if not client.is_busy}
         note, deadline = checkpoint.note, monotonic() + QUORUM_SECONDS
         while pending and (left := deadline - monotonic()) > 0:
             done, pending = wait(pending, timeout=left, return_when=FIRST_COMPLETED)
             for future in done:
                 if _foreseen(future) is None:
                     note = add_cosignatures(note, future.result())
-            try:
-                return satisfied(policy, note, self._writer.time(), log_keys=(self._signer.key,))
-            except Rejected:
-                continue  # not yet
+            if (quorum := self._quorum(policy, note)) is not None:
+                return quorum
         raise Unavailable("no_quorum", "not enough witnesses cosigned in time", retry_after=2)
+
+    def _ask(self, client: WitnessClient, checkpoint: VerifiedCheckpoint) -> tuple[str, ...]:
+        try:
+            lines = client.add_checkpoint(checkpoint, self._tree)
+        except RegieError:
+            self._meters.witness(client.name, skew=None)
+            raise
+        self._meters.witness(client.name, skew=self._time.clock() - cosignature_time(lines[0]))
+        return lines
+
+    def _quorum(self, policy: Policy, note: str) -> VerifiedQuorum | None:
+        """Its quorum, at a time that it vouches for; None when there is none yet."""
+        for now in self._time.candidates():
+            try:
+                quorum = satisfied(policy, note, now, log_keys=(self._signer.key,))
+            except Rejected:
+                continue
+            self._time.vouch(now)
+            return quorum
+        return None
 
     def _publish(self, quorum: VerifiedQuorum, committed: Committed) -> None:
         if quorum.time is None:

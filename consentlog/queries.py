@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Row, func, select
 
 from consentlog.rows import GrantRow, OpeningRow, StoredGrant
 from consentlog.store import GRANTS, grant_row
-from consentlog.tables import grants, leaves, openings, status_chunks, tiles
+from consentlog.tables import grants, leaves, openings, shares, status_chunks, tiles
 from consentlog.tree import TILE_HEIGHT, TILE_WIDTH, CorruptTree
 from protocol.canonical import parse_json
 from protocol.leaf import LeafType
@@ -98,6 +98,12 @@ def tree_size(engine: Engine) -> int:
     with snapshot(engine) as connection:
         last = connection.scalar(select(func.max(leaves.c.idx)))
     return 0 if last is None else int(last) + 1
+
+
+def count_shares(engine: Engine) -> int:
+    """Shares held: goes over all of them."""
+    with snapshot(engine) as connection:
+        return int(connection.scalar(select(func.count()).select_from(shares)) or 0)
 
 
 def grant_of_slot(engine: Engine, slot: int) -> StoredGrant | None:

@@ -171,6 +171,10 @@ class WaitingRoom:
                 group += [waiting for waiting in taken if not waiting.answer.cancelled()]
             return group
 
+    def counts(self) -> tuple[int, int, int]:
+        """How many wait: revocations, other operations, those that were written and wait for their checkpoint."""
+        return len(self._urgent), len(self._queue), len(self._uncovered)
+
     def close(self) -> None:
         """Let nobody in any more and answer `busy` to all who wait."""
         with self._wake:

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
+from consentlog.gauges import register_gauges
 from consentlog.hot import hot_paths
 from consentlog.node import Node
 from consentlog.parties import Parties
@@ -51,7 +52,8 @@ def create(home: Path) -> Flask:
 
 def make_web(node: Node) -> Flask:
     """The app of a running node."""
-    app = make_app("consentlog", health=lambda: _health(node))
+    app = make_app("consentlog", health=lambda: _health(node), metrics=node.metrics)
+    register_gauges(node)
     parties = Parties(node)
     _add_public(app, Public(node))
     _add_parties(app, parties, BoundedSemaphore(MAX_PARTIES))
@@ -64,6 +66,7 @@ def _health(node: Node) -> dict[str, Any]:
     if not node.writer.is_alive() or not node.publisher.is_alive():
         raise Unavailable("stopped", "the log no longer writes or publishes", retry_after=60)
     return {
+        "clock": node.writer.log_time.state,
         "origin": node.config.origin,
         "published": node.published.size,
         "reads": node.publisher.is_ready,

@@ -14,6 +14,8 @@ from sqlalchemy.exc import IntegrityError
 
 from consentlog import crash, queries, upkeep
 from consentlog.admit import HOUR, admit_release
+from consentlog.log_time import LogTime
+from consentlog.meters import Meters
 from consentlog.operations import (
     EraseOperation,
     GrantOperation,
@@ -36,7 +38,6 @@ from protocol.leaf import Revocation, parse_leaf
 from protocol.merkle import leaf_hash
 from protocol.seal import NONCE_BYTES
 from protocol.share_at_rest import unwrap_share, wrap_share
-from service.clock import Clock
 from service.database import immediate
 from service.epochs import Epochs
 from service.journal import log_event
@@ -59,9 +60,10 @@ class Writer(Thread):
         published: Published,
         epochs: Epochs,
         reserve: Reserve,
-        clock: Clock,
+        time: LogTime,
         random: Callable[[int], bytes],
         on_commit: Callable[[], None],
+        meters: Meters,
     ) -> None:
         super().__init__(name="writer", daemon=True)
         self.room = WaitingRoom(lambda: published.size)
@@ -72,10 +74,10 @@ class Writer(Thread):
         self._published = published
         self._epochs = epochs
         self._reserve = reserve
-        self._clock = clock
         self._random = random
         self._on_commit = on_commit
-        self._last_time = 0
+        self._meters = meters
+        self.log_time = time
         self._can_be_replaced = engine.dialect.name != "sqlite"
         self._is_doubtful = False
         self._has_remains = True
@@ -85,13 +87,12 @@ class Writer(Thread):
         self._next_truncate = 0.0
 
     def time(self) -> int:
-        """The log's time, POSIX seconds: that of the clock, but it never goes back."""
-        self._last_time = max(self._last_time, self._clock.now())
-        return self._last_time
+        """The log's time, POSIX seconds (see `log_time`)."""
+        return self.log_time.now()
 
     def start_from(self, committed: Committed | None, not_before: int) -> None:
         """Where the store ends. A new log gets its first head, so that there is something to sign."""
-        self._last_time = not_before
+        self.log_time.start_from(not_before)
         self._confirm()
         self.committed = committed
         if committed is None:
@@ -115,11 +116,14 @@ class Writer(Thread):
     # A group.
 
     def _write(self, group: list[Waiting]) -> None:
+        started = time.monotonic()
         try:
             outcomes = self._transact([waiting.operation for waiting in group])
         except (Unavailable, IntegrityError) as error:
+            self._meters.group_failed()
             self._fail(group, error)
             return
+        self._meters.group(outcomes, time.monotonic() - started)
         for waiting, outcome in zip(group, outcomes, strict=True):
             self.room.answer(waiting, outcome)
 
@@ -250,6 +254,8 @@ class Writer(Thread):
             log_event("consentlog", "upkeep_failed", code=error.code)
 
     def _upkeep(self) -> None:
+        if not self.log_time.is_vouched:
+            return  # a clock that nobody vouches for ends nothing
         now = self.time()
         upkeep.forget_tickets(self._engine, now)
         self._has_remains |= upkeep.destroy_expired_shares(self._engine, now)

@@ -32,6 +32,7 @@ from werkzeug.exceptions import HTTPException
 from protocol.canonical import b64u_decode, is_equal, parse_struct
 from protocol.errors import RegieError, Rejected, Unavailable
 from service.journal import log_event
+from service.metrics import METRICS, Metrics
 from service.serve import serve as serve
 
 T = TypeVar("T")
@@ -67,14 +68,16 @@ def make_app(
     version: str = API_VERSION,
     *,
     health: Callable[[], Mapping[str, Any]] | None = None,
+    metrics: Metrics | None = None,
     static: bool = False,
 ) -> Flask:
-    """An app with `/healthz`, error handlers, headers and the access log.
+    """An app with `/healthz`, error handlers, headers, the access log and the metrics of its requests.
 
     `room` is the role's package: its `templates/` (and `static/` when `static`) are used. `health` may add members
-    to the answer of `/healthz`, or raise `Unavailable`.
+    to the answer of `/healthz`, or raise `Unavailable`. `metrics`: the role's own, to which requests are added.
     """
     app = _App(room, static_folder="static" if static else None)
+    counted = app.extensions[METRICS] = metrics or Metrics(room)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
     app.config["MAX_FORM_PARTS"] = MAX_FORM_FIELDS
@@ -93,7 +96,7 @@ def make_app(
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "no-referrer")
-        _log(room, response)
+        _log(room, response, counted)
         return response
 
     return app
@@ -103,12 +106,17 @@ def _start() -> None:
     g.started = time.perf_counter()
 
 
-def _log(room: str, response: Response) -> None:
+def _log(room: str, response: Response, metrics: Metrics) -> None:
     # The route and not the path: a path can hold a slot or an identifier, a query string or a new method anything.
     route = request.url_rule.rule if request.url_rule else "-"
-    spent = round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1)
+    spent = time.perf_counter() - g.get("started", time.perf_counter())
     method = request.method if request.method in _METHODS else "-"
-    log_event(room, "request", method=method, route=route, status=response.status_code, ms=spent)
+    metrics.observe(method, route, response.status_code, spent)
+    log_event(room, "request", method=method, route=route, status=response.status_code, ms=_ms(spent))
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
 
 
 def problem(code: str, detail: str = "", *, status: int, **members: Any) -> Response:

@@ -10,6 +10,9 @@ class Clock(Protocol):
     def now(self) -> int:
         """POSIX seconds, UTC."""
 
+    def monotonic(self) -> float:
+        """Seconds since some moment; never jumps, whatever is done to the clock."""
+
 
 class SystemClock:
     """The clock of the machine."""
@@ -17,3 +20,7 @@ class SystemClock:
     def now(self) -> int:
         """POSIX seconds, UTC."""
         return int(time.time())
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()

@@ -8,6 +8,7 @@ whole requests in (RSGI), within a time and a size; a thread runs the app once t
 import asyncio
 import io
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +18,7 @@ from granian._granian import RSGIHTTPProtocol, RSGIProtocolClosed
 from granian.rsgi import Scope
 
 from service.journal import log_event
+from service.metrics import METRICS, Metrics
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 RsgiApp = Callable[[Scope, RSGIHTTPProtocol], Coroutine[Any, Any, None]]
@@ -41,6 +43,7 @@ class Edge:
     def __init__(self, app: WsgiApp, *, threads: int, body_seconds: float = BODY_SECONDS) -> None:
         self._app = app
         self._hot: Mapping[tuple[str, str], HotPath] = getattr(app, "extensions", {}).get(HOT_PATHS, {})
+        self._metrics: Metrics | None = getattr(app, "extensions", {}).get(METRICS)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._body_seconds = body_seconds
         self._waiting_bytes = 0
@@ -56,7 +59,10 @@ class Edge:
                 return _refuse(protocol, status)
             hot = self._hot.get((scope.method, scope.path))
             if hot is not None:
+                started = time.perf_counter()
                 answer = await hot(_media_type(scope), bytes(data))
+                if self._metrics is not None:  # the path of a hot endpoint is its route
+                    self._metrics.observe(scope.method, scope.path, answer[0], time.perf_counter() - started)
             else:
                 environ = _environ(scope, bytes(data))
                 loop = asyncio.get_running_loop()

@@ -53,9 +53,13 @@ class Epochs:
             raise Unavailable("epoch_key", "the key of this share's epoch is gone")
         return found[0]
 
+    def began(self) -> int:
+        """When the current epoch began, POSIX seconds."""
+        return self._look()[self.current][1]
+
     def is_due(self, now: int) -> bool:
         """Whether the current epoch has lasted its day."""
-        return now >= self._look()[self.current][1] + EPOCH_SECONDS
+        return now >= self.began() + EPOCH_SECONDS
 
     def begin(self, key: bytes, now: int) -> int:
         """A new epoch under `key` (32 random bytes), durable before anything is wrapped in it.

@@ -30,6 +30,8 @@ from granian.server import Server
 from protocol.errors import RegieError, Rejected, Unavailable
 from service.edge import Edge, RsgiApp, WsgiApp
 from service.home import Home
+from service.journal import log_event
+from service.metrics import METRICS, VARIABLE, serve_metrics
 
 THREADS = 64
 STOP_SECONDS = 10
@@ -102,6 +104,7 @@ def _load(target: str, home: str, host: str, port: int, threads: int, parent: in
     module, _, name = target.partition(":")
     try:
         app: WsgiApp = getattr(importlib.import_module(module), name)(Path(home))
+        _serve_metrics(app)
     except RegieError as error:
         told.send((isinstance(error, Rejected), error.code, error.detail))
         sys.exit(1)
@@ -110,6 +113,13 @@ def _load(target: str, home: str, host: str, port: int, threads: int, parent: in
     sys.setswitchinterval(SWITCH_SECONDS)
     _allow_open_files(MAX_CLIENTS + SPARE_FILES)
     return Edge(app, threads=threads).handle
+
+
+def _serve_metrics(app: WsgiApp) -> None:
+    """Where REGIE_METRICS says; nowhere when it says nothing."""
+    place, metrics = os.environ.get(VARIABLE, ""), getattr(app, "extensions", {}).get(METRICS)
+    if place and metrics is not None:
+        log_event("service", "metrics", port=serve_metrics(metrics, place))
 
 
 def _allow_open_files(wanted: int) -> None:

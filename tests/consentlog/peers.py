@@ -34,6 +34,9 @@ class HandClock:
     def now(self) -> int:
         return self.time
 
+    def monotonic(self) -> float:
+        return self.time  # moving it is time that passes
+
 
 class Wires(Fetcher):
     """In place of the network: hosts are Flask apps; `cut` ones do not answer."""

@@ -148,6 +148,7 @@ def test_health_tells_what_is_published_and_whether_reads_are_taken(town: SmallT
     assert health == {
         "status": "ok",
         "room": "consentlog",
+        "clock": "ok",
         "origin": LOG_ORIGIN,
         "published": town.node.published.size,
         "reads": True,
