@@ -183,7 +183,7 @@ def admit_read(operation: ReadOperation, state: State, now: int) -> Admitted | N
         if earlier.read_hash != operation.read_hash:  # 2.
             raise Rejected("read_id_used", "another READ has this read_id", status=409)
         return _same_read(earlier)  # 1.
-    has_share = grant.wrapped is not None
+    has_share = grant.wrapped is not None or operation.terms.operators is not None
     done = state.count(grant.tag_hash, LeafType.READ)
     decision = decide_read(  # 3.
         operation.terms,
@@ -218,7 +218,7 @@ def admit_release(operation: ReleaseOperation, state: State, now: int) -> GrantR
         reason = "revoked"
     elif now >= grant.not_after:
         reason = "expired"
-    elif grant.wrapped is None:
+    elif grant.wrapped is None and operation.request.terms.operators is None:
         reason = "no_share"
     if reason is not None or grant is None:
         raise Rejected(reason or "revoked", "the grant ended after the read was logged", status=410)

@@ -4,7 +4,7 @@ Signatures, deposits and forms are checked here, by as many threads as there are
 that writes. A byte-equal retry is recognised before what may have gone out of date since (ticket, deposit).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from consentlog.operations import GrantOperation, MessageOperation, ReadOperation, RevocationOperation
 from consentlog.rows import SpentTicket, StoredGrant, read_key
@@ -21,7 +21,7 @@ from protocol.reading import (
     verify_ticket,
 )
 from protocol.seal import KemPrivate
-from protocol.terms import Terms, check_refresh
+from protocol.terms import Terms, check_listed_operators, check_refresh
 from protocol.trust_list import Agency, TrustList
 
 FIRST_VERSION = 1
@@ -44,14 +44,15 @@ def grant_operation(
     *,
     trust: TrustList,
     origin: str,
-    deposit_key: KemPrivate,
+    deposit_key: KemPrivate | Sequence[KemPrivate],
     replaced: StoredGrant | None,
     now: int,
 ) -> GrantOperation:
     """`POST /v1/grants` (sections 7.3 and 9); `body` as it came, `request` with checked terms.
 
     1. for this log; 2. a first version with a ticket for it, or 3. a refresh that `check_refresh` admits;
-    4. the deposit opens and makes every share of T.
+    4. the deposit opens and makes every share of T, or there is none; 5. the shares are dealt as the trust list
+    says for this log: to operators if it has some.
     Raises `Rejected`: `bad_terms`, `bad_ticket` 403, `revoked` 410, `widened` 403, `bad_deposit`.
     """
     terms = request.terms
@@ -64,8 +65,11 @@ def grant_operation(
             raise Rejected("revoked", "the grant to be refreshed is over", status=410)
         check_refresh(replaced.terms, terms)
         replaced_r = b64u_fixed(request.replaced_r, 32)
-    b = open_deposit(deposit_key, terms, b64u_decode(request.deposit))  # 4.
-    check_deposit(terms, b)
+    b = None
+    if request.deposit is not None:  # 4.
+        b = open_deposit(deposit_key, terms, b64u_decode(request.deposit))
+        check_deposit(terms, b)
+    check_listed_operators(terms, trust.log(origin).operators)  # 5.
     return GrantOperation(
         terms=terms,
         opening=grant_opening(terms),

@@ -16,7 +16,10 @@ from protocol.terms import Terms
 
 @dataclass(frozen=True)
 class GrantOperation:
-    """A grant of good form with its ticket verified, or (`replaced_r`) a refresh compared with its old terms."""
+    """A grant of good form with its ticket verified, or (`replaced_r`) a refresh compared with its old terms.
+
+    `b`: the share, None when operators hold it.
+    """
 
     terms: Terms
     opening: bytes
@@ -25,7 +28,7 @@ class GrantOperation:
     view_hash: bytes
     post_hash: bytes
     opening_key: bytes = field(repr=False)
-    b: bytes = field(repr=False)
+    b: bytes | None = field(repr=False)
     ticket: SpentTicket | None = None
     replaced_r: bytes | None = field(default=None, repr=False)
 
@@ -149,9 +152,11 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Sealed:
-    """The claim shares, sealed to the READ's reply key under the checkpoint of `view`."""
+    """The claim shares, sealed to the READ's reply key under the checkpoint of `view`; None when operators hold
+    them.
+    """
 
-    sealed: bytes
+    sealed: bytes | None
     admitted: Admitted
     view: "View"
 

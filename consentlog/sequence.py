@@ -210,7 +210,8 @@ class Group:
     def _grant(self, decision: NewGrant) -> Granted:
         operation = decision.operation
         slot = self._slots
-        epoch, wrapped = self._wrap(slot, operation.lock, operation.b)  # first, since it may fail
+        # First, since it may fail. Without a share operators hold it, and this log keeps none.
+        epoch, wrapped = (None, None) if operation.b is None else self._wrap(slot, operation.lock, operation.b)
         if decision.replaces is not None and operation.replaced_r is not None:
             self._revoke(decision.replaces, operation.replaced_r)
         self._slots += 1

@@ -13,7 +13,7 @@ from protocol.errors import Rejected
 from protocol.presentation import SealedSecret
 from protocol.reading import MAX_READ_BYTES, MAX_TICKET_BYTES, Slot
 from protocol.seal import HPKE_OVERHEAD
-from protocol.terms import MAX_CLAIMS, B64u32, B64uKem, Form, Origin, Terms, check_terms
+from protocol.terms import MAX_CLAIMS, MAX_PIECES, B64u32, B64uKem, Form, Origin, Terms, check_terms
 
 MAX_REQUEST_BYTES = 64 * 1024
 """A grant of `MAX_CLAIMS` attributes with its ticket is about 30 kB, a READ with its reply key 35 kB."""
@@ -28,7 +28,11 @@ MAX_PAGE = 1000
 """Events or openings of one page."""
 MAX_PENDING = 10_000
 """Revocations that a cosigner hands over at once; the log comes back for more."""
+MAX_RELEASE_BYTES = MAX_REQUEST_BYTES + MAX_ANSWER_BYTES
+"""A request for a release: a READ, and the log's answer to it."""
 _MAX_SEALED_SHARES = ((HPKE_OVERHEAD + 32 * MAX_CLAIMS) * 4 + 2) // 3
+_MAX_DEPOSIT = ((HPKE_OVERHEAD + 32 * MAX_PIECES) * 4 + 2) // 3
+_MAX_SEALED_PIECES = ((HPKE_OVERHEAD + 32 * MAX_PIECES * MAX_CLAIMS) * 4 + 2) // 3
 
 Index: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
@@ -42,12 +46,15 @@ T = TypeVar("T", bound=Form)
 
 
 class GrantRequest(Form, frozen=True):
-    """`POST /v1/grants`: with the agency's `ticket`, or with `replaced_r` for a refresh."""
+    """`POST /v1/grants`: with the agency's `ticket`, or with `replaced_r` for a refresh.
+
+    `deposit`: absent exactly when T names operators, who get a deposit each (`DepositRequest`).
+    """
 
     terms: Terms
     opening_key: B64u32
-    deposit: SealedSecret
     view_hash: B64u32
+    deposit: SealedSecret | None = None
     ticket: Annotated[str, Meta(max_length=MAX_TICKET_BYTES)] | None = None
     replaced_r: B64u32 | None = None
 
@@ -70,7 +77,7 @@ class ReadRequest(Form, frozen=True):
 class ReadAnswer(Form, frozen=True):
     """Read number `n` at leaf `index`; `proof` = tlog-proof text of that leaf, of the checkpoint in `evidence`.
 
-    `sealed`: one HPKE ciphertext of all claim shares in READ order, b64u.
+    `sealed`: one HPKE ciphertext of all claim shares in READ order, b64u; absent when T names operators.
     """
 
     n: Count
@@ -78,7 +85,40 @@ class ReadAnswer(Form, frozen=True):
     opening_key: B64u32
     proof: Note
     evidence: Evidence
-    sealed: Annotated[str, Meta(max_length=_MAX_SEALED_SHARES)]
+    sealed: Annotated[str, Meta(max_length=_MAX_SEALED_SHARES)] | None = None
+
+
+class DepositRequest(Form, frozen=True):
+    """`POST /v1/deposits` at an operator: the grant as it stands in the log, and this operator's pieces, sealed.
+
+    `proof` = the tlog-proof text of the log's answer; `deposit` by `operators.seal_pieces`, b64u.
+    """
+
+    terms: Terms
+    slot: Slot
+    opening_key: B64u32
+    proof: Note
+    deposit: Annotated[str, Meta(max_length=_MAX_DEPOSIT)]
+
+
+class DepositAnswer(Form, frozen=True):
+    """The operator holds its pieces of this grant; the same request gets the same answer."""
+
+    lock: B64u32
+
+
+class ReleaseRequest(Form, frozen=True):
+    """`POST /v1/releases` at an operator: the READ with its reply key, and what the log answered to it."""
+
+    read: Token
+    reply_key: B64uKem
+    logged: ReadAnswer
+
+
+class ReleaseAnswer(Form, frozen=True):
+    """`sealed`: one HPKE ciphertext of this operator's pieces of all claim shares, by `operators.seal_release`."""
+
+    sealed: Annotated[str, Meta(max_length=_MAX_SEALED_PIECES)]
 
 
 class RevocationRequest(Form, frozen=True):
@@ -199,7 +239,7 @@ def parse_body(data: bytes, kind: type[T], *, max_bytes: int = MAX_REQUEST_BYTES
 
 
 def parse_grant_request(data: bytes) -> GrantRequest:
-    """1. form; 2. the terms' own rules; 3. either a ticket or a replaced secret.
+    """1. form; 2. the terms' own rules; 3. either a ticket or a replaced secret; 4. a deposit, or operators in T.
 
     Raises `Rejected`: `bad_form`, `bad_terms`, `flags_missing` and those of `canonical.parse_json`.
     """
@@ -207,4 +247,13 @@ def parse_grant_request(data: bytes) -> GrantRequest:
     check_terms(request.terms)
     if (request.ticket is None) == (request.replaced_r is None):
         raise Rejected("bad_form", "a grant comes with a ticket or with the secret that it replaces")
+    if (request.deposit is None) == (request.terms.operators is None):
+        raise Rejected("bad_form", "a grant comes with a deposit, unless its terms name operators")
+    return request
+
+
+def parse_deposit_request(data: bytes) -> DepositRequest:
+    """1. form; 2. the terms' own rules. Raises `Rejected`: `bad_form`, `bad_terms`, `flags_missing`."""
+    request = parse_body(data, DepositRequest, max_bytes=MAX_RELEASE_BYTES)
+    check_terms(request.terms)
     return request

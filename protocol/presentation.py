@@ -1,10 +1,11 @@
 """Sealed disclosures, key shares and deposits: what makes "no log entry, no key" true (**ours**; section 4).
 
 The key of a disclosure needs `a`, which the agency holds, and the claim share made from `b`, which the log holds
-and releases only after an entry. The wallet seals; the log checks its deposit; the agency opens. What an agency
-checks before it stores or opens anything is in `standing`.
+(or several operators do: `operators`) and releases only after an entry. The wallet seals; the log checks its
+deposit; the agency opens. What an agency checks before it stores or opens anything is in `standing`.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
@@ -74,9 +75,22 @@ def parse_regie_sealed(value: Any) -> RegieSealed:
     return sealed
 
 
+def xor(first: bytes, *others: bytes) -> bytes:
+    """Of strings of one length."""
+    for other in others:
+        first = bytes(left ^ right for left, right in zip(first, other, strict=True))
+    return first
+
+
 def claim_share(b: bytes, digest: bytes) -> bytes:
-    """What the log releases for one attribute: HMAC(b, `regie/claim/v1` || digest), 32 bytes."""
-    return hmac_sha256(b, b"regie/claim/v1", digest)
+    """What is released for one attribute: HMAC(b, `regie/claim/v1` || digest), 32 bytes.
+
+    Where operators hold the shares, b is all pieces joined (32 bytes each), and the share the XOR over them.
+    """
+    if len(b) == SHARE_BYTES:
+        return hmac_sha256(b, b"regie/claim/v1", digest)
+    pieces = (b[start : start + SHARE_BYTES] for start in range(0, len(b), SHARE_BYTES))
+    return xor(*(hmac_sha256(piece, b"regie/claim/v1", digest) for piece in pieces))
 
 
 def share_digest(share: bytes) -> bytes:
@@ -124,8 +138,9 @@ def seal_presentation(
 ) -> tuple[list[SealedDisclosure], bytes]:
     """The sealed disclosures in the order of T, and `share_a`: a sealed to the agency's `kem_key`.
 
-    `disclosures`: base64url disclosures under their digest (b64u). `a` and `b` MUST be fresh for each
-    grant version. Raises `Rejected`: `bad_key`; `ValueError` when a disclosure does not belong to these terms.
+    `disclosures`: base64url disclosures under their digest (b64u). `a` and `b` (as for `claim_share`) MUST be
+    fresh for each grant version. Raises `Rejected`: `bad_key`; `ValueError` when a disclosure does not belong to
+    these terms.
     """
     binding = terms_hash(terms)
     lock = b64u_decode(terms.lock)
@@ -152,9 +167,17 @@ def seal_deposit(deposit_key: bytes, terms: Terms, b: bytes) -> bytes:
     return hpke_seal(deposit_key, b, b"regie/deposit/v1" + terms_hash(terms))
 
 
-def open_deposit(private: KemPrivate, terms: Terms, deposit: bytes) -> bytes:
-    """b, 32 bytes; the log opens a deposit at once and never stores it. Raises `Rejected`: `bad_deposit`."""
-    return _open_secret(private, deposit, b"regie/deposit/v1" + terms_hash(terms), "bad_deposit")
+def open_deposit(private: KemPrivate | Sequence[KemPrivate], terms: Terms, deposit: bytes) -> bytes:
+    """b, 32 bytes; the log opens a deposit at once and never stores it. `private`: several while keys rotate.
+
+    Raises `Rejected`: `bad_deposit`.
+    """
+    *others, last = [private] if isinstance(private, KemPrivate) else private
+    info = b"regie/deposit/v1" + terms_hash(terms)
+    for key in others:
+        with contextlib.suppress(Rejected):
+            return _open_secret(key, deposit, info, "bad_deposit")
+    return _open_secret(last, deposit, info, "bad_deposit")
 
 
 def _open_secret(private: KemPrivate, sealed: bytes, info: bytes, code: str) -> bytes:

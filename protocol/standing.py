@@ -4,8 +4,10 @@ Protocol sections 7.4 and 8.4. Each verifier is a list of numbered steps; a step
 what was sent may be used. Values exist only in the `VerifiedReading` at the very end; we never write them to disk.
 """
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from protocol.canonical import JsonValue, b64u_decode, sha256
 from protocol.checkpoint import VerifiedStanding
@@ -21,12 +23,23 @@ from protocol.consent_api import ReadAnswer
 from protocol.disclosure import parse_disclosure
 from protocol.errors import Rejected
 from protocol.leaf import LeafType, Read, commitment, event_tag
+from protocol.operators import Combined, combine, open_pieces_release
 from protocol.policy import VerifiedQuorum
 from protocol.presentation import check_sealed_form, check_share, grant_leaf, open_disclosure, open_share_a
 from protocol.reading import UnverifiedRead, is_in_scope, open_release, parse_read
 from protocol.receipt import parse_tlog_proof, verify_tlog_proof
 from protocol.seal import KemPrivate
-from protocol.terms import Place, Terms, check_refresh, check_terms, check_within, places_of, terms_hash
+from protocol.terms import (
+    Operators,
+    Place,
+    Terms,
+    check_listed_operators,
+    check_refresh,
+    check_terms,
+    check_within,
+    places_of,
+    terms_hash,
+)
 from protocol.trust_list import TrustList
 
 
@@ -51,6 +64,8 @@ class VerifiedReading:
     standing: VerifiedStanding
     consent: VerifiedConsent
     statuses: Mapping[str, CredentialStatus]
+    combined: Combined | None = None
+    """What came of the operators, where there are any."""
 
 
 def verify_standing(
@@ -67,7 +82,8 @@ def verify_standing(
     """Every check of section 8.4 that needs no value, before anything is stored:
 
     1. terms: form and limits, register flags; 2. T answers this request (`request_hash`) and is not over;
-    3. T is never wider than asked and registered (`check_within`); 4. consent (`verify_consent`), KB-JWTs at most
+    3. T is never wider than asked and registered (`check_within`), its shares are dealt as the trust list says of
+    its log; 4. consent (`verify_consent`), KB-JWTs at most
     300 s old; 5. credential status; 6. sealed form: every digest once, exact sizes; 7. `share_a` opens with the
     agency's key; 8. the grant leaf opens to T with its lock and is in the tree of the log that T names.
     `quorum`: the checkpoint in `regie_sealed.proof`, which the caller held against its pinned policy.
@@ -80,6 +96,7 @@ def verify_standing(
         raise Rejected("wrong_request", "terms answer another request")
     _check_not_over(terms, now)
     check_within(terms, asked.element, asked.service)  # 3.
+    check_listed_operators(terms, trust.log(terms.log).operators)
     consent = verify_consent(answer, asked, trust=trust, now=now, fresh=True)  # 4.
     check_status(consent, statuses or {}, accept_undetermined)  # 5.
     check_sealed_form(terms, answer.sealed.sealed)  # 6.
@@ -123,10 +140,12 @@ def open_reading(
     reply: KemPrivate,
     now: int,
     used: Container[int] = (),
+    pieces: Mapping[str, str] | None = None,
     statuses: Mapping[str, CredentialStatus] | None = None,
     accept_undetermined: bool = True,
 ) -> VerifiedReading:
-    """Section 8.4, in its order. `token`: the READ as this agency signed it; `reply`: its one-use key.
+    """Section 8.4, in its order. `token`: the READ as this agency signed it; `reply`: its one-use key; `pieces`:
+    `sealed` of each operator that released, by name, when T names operators.
 
     1. the light check (`standing`, made under the pinned policy) is of this grant; 2. the leaf is this agency's
     own READ, under the same checkpoint, tag and n right, n not `used` before and below max_reads; 3. shares open
@@ -135,8 +154,8 @@ def open_reading(
     status; 6. the disclosure's name and place = T.path; 7. scope: READ within T, T within request and
     registration. Only then are there values.
     The caller MUST keep n as used. Raises `Rejected`: `wrong_grant`, `wrong_read`, `read_number`, `bad_release`,
-    `share_mismatch` (the log lies), `digest_mismatch` (the wallet lies), `claim_mismatch`, `expired`,
-    `out_of_scope`, and those of `verify_standing`.
+    `share_mismatch` (log or operators lie), `digest_mismatch` and `bad_dealing` (the wallet lies),
+    `claim_mismatch`, `expired`, `out_of_scope`, and those of `verify_standing`.
     """
     terms = answer.terms
     check_terms(terms)
@@ -145,7 +164,8 @@ def open_reading(
     if standing.checkpoint.origin != terms.log:
         raise Rejected("wrong_log", "the light check is of another log")
     read = _verify_own_read(terms, token, released, standing, reply, used)  # 2.
-    disclosures = _open_disclosures(answer, read, released, standing, kem=kem, reply=reply)  # 3. 4.
+    shares, combined = _take_shares(terms, read, released, standing, reply, pieces or {})  # 3.
+    disclosures = _open_disclosures(answer, read, shares, kem)  # 4.
     consent = verify_consent(answer, asked, trust=trust, now=now, fresh=False)  # 5.
     _check_not_over(terms, now)
     if now < terms.not_before:
@@ -157,8 +177,25 @@ def open_reading(
     check_within(terms, asked.element, asked.service)
     opening_key = b64u_decode(released.opening_key)
     return VerifiedReading(
-        values, token, released.n, released.index, opening_key, standing, consent, dict(statuses or {})
+        values, token, released.n, released.index, opening_key, standing, consent, dict(statuses or {}), combined
     )
+
+
+def verify_entry(
+    terms: Terms,
+    token: str,
+    released: ReadAnswer,
+    standing: VerifiedStanding,
+    reply: KemPrivate,
+    used: Container[int] = (),
+) -> None:
+    """Steps 1 and 2 of `open_reading`, before operators are asked: the entry is there and is our own READ's.
+
+    Raises `Rejected`: `wrong_grant`, `wrong_read`, `read_number` and those of the entry's proof.
+    """
+    if standing.lock != b64u_decode(terms.lock):
+        raise Rejected("wrong_grant", "the light check is of another grant")
+    _verify_own_read(terms, token, released, standing, reply, used)
 
 
 def _verify_own_read(
@@ -186,32 +223,69 @@ def _verify_own_read(
     return own
 
 
-def _open_disclosures(
-    answer: StandingAnswer,
+def _take_shares(
+    terms: Terms,
     read: UnverifiedRead,
     released: ReadAnswer,
     standing: VerifiedStanding,
-    *,
-    kem: KemPrivate,
     reply: KemPrivate,
+    pieces: Mapping[str, str],
+) -> tuple[Sequence[bytes], Combined | None]:
+    """Step 3: the shares of this READ, each the one that T names; from the log, or from the operators."""
+    claims = {claim.digest: claim for claim in terms.claims}
+    if not set(read.read.claims) <= set(claims):
+        raise Rejected("out_of_scope", "the READ asks more than the terms grant", status=403)
+    asked = [claims[digest] for digest in read.read.claims]
+    if terms.operators is not None:
+        given = _opened(terms.operators, pieces, reply, len(asked), _binding(read, standing, released))
+        combined = combine(terms.operators, asked, given)
+        if combined is None:
+            raise Rejected("share_mismatch", "no set of operators released the shares that the terms name")
+        unreadable = tuple(name for name in pieces if name not in given)
+        combined = replace(combined, odd=combined.odd + unreadable, liars=combined.liars + unreadable)
+        return combined.shares, combined
+    if released.sealed is None:
+        raise Rejected("bad_release", "the log released no shares")
+    shares = open_release(reply, b64u_decode(released.sealed), len(asked), **_binding(read, standing, released))
+    for claim, share in zip(asked, shares, strict=True):
+        check_share(claim, share)
+    return shares, None
+
+
+def _opened(
+    operators: Operators, pieces: Mapping[str, str], reply: KemPrivate, count: int, binding: "_Binding"
+) -> dict[str, list[tuple[bytes, ...]]]:
+    """What each operator gave, by name; one whose answer does not open gave nothing."""
+    given = {}
+    for name, sealed in pieces.items():
+        with suppress(Rejected):
+            given[name] = open_pieces_release(reply, b64u_decode(sealed), operators, name, count, **binding)
+    return given
+
+
+class _Binding(TypedDict):
+    lock: bytes
+    read_id: bytes
+    index: int
+    body_hash: bytes
+
+
+def _binding(read: UnverifiedRead, standing: VerifiedStanding, released: ReadAnswer) -> _Binding:
+    """What a release is bound to."""
+    read_id = b64u_decode(read.read.read_id)
+    body_hash = standing.checkpoint.body_hash
+    return _Binding(lock=standing.lock, read_id=read_id, index=released.index, body_hash=body_hash)
+
+
+def _open_disclosures(
+    answer: StandingAnswer, read: UnverifiedRead, shares: Sequence[bytes], kem: KemPrivate
 ) -> Mapping[str, str]:
-    """Steps 3 and 4: the disclosures (base64url) of this READ under their digest, and of no other attribute."""
+    """Step 4: the disclosures (base64url) of this READ under their digest, and of no other attribute."""
     terms = answer.terms
     claims = {claim.digest: claim for claim in terms.claims}
     sealed = {item.digest: item for item in answer.sealed.sealed}
-    if not set(read.read.claims) <= set(claims) & set(sealed):
+    if not set(read.read.claims) <= set(sealed):
         raise Rejected("out_of_scope", "the READ asks more than the terms grant", status=403)
-    shares = open_release(
-        reply,
-        b64u_decode(released.sealed),
-        len(read.read.claims),
-        lock=standing.lock,
-        read_id=b64u_decode(read.read.read_id),
-        index=released.index,
-        body_hash=standing.checkpoint.body_hash,
-    )
-    for digest, share in zip(read.read.claims, shares, strict=True):
-        check_share(claims[digest], share)
     a = open_share_a(kem, terms, b64u_decode(answer.sealed.share_a))
     binding = terms_hash(terms)
     return {

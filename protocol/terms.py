@@ -10,6 +10,7 @@ The code that ends a grant is in `revocation_code`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from math import comb
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,7 @@ from protocol.canonical import (
     to_builtins,
 )
 from protocol.errors import Rejected
-from protocol.trust_list import Agency, Service
+from protocol.trust_list import Agency, LogOperators, Service
 
 CONSENT_TYPE = "urn:regie:consent:1"
 MAX_CLAIMS = 64
@@ -41,6 +42,10 @@ MAX_READS = 1_000_000
 MAX_ELEMENT_BYTES = 16 * 1024
 """Bytes of a consent element: `MAX_CLAIMS` claims, a KEM key of 1,216 bytes and a ticket fit."""
 MAX_URL_CHARS = 512
+MAX_OPERATORS = 5
+"""Operators of one log: with more of them the pieces of a share would be many (n over k - 1)."""
+MAX_PIECES = 10
+"""Pieces of a share at `MAX_OPERATORS`: 3 of 5 and 4 of 5 have most."""
 BSN_ATTRIBUTE = "burgerservicenummer"
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _sorted_json = Encoder(order="sorted")
@@ -93,6 +98,17 @@ class Context(Form, frozen=True):
     zone: Zone | None = None
 
 
+class Operators(Form, frozen=True):
+    """Who holds the shares of a grant instead of the log: any `needed` of `members` (names of the trust list).
+
+    `pieces`: H(`regie/piece/v1` || piece) of each, in the order of `operators.subsets`.
+    """
+
+    needed: Annotated[int, Meta(ge=1, le=MAX_OPERATORS)]
+    members: Annotated[list[Origin], Meta(min_length=1, max_length=MAX_OPERATORS)]
+    pieces: Annotated[list[B64u32], Meta(min_length=1, max_length=MAX_PIECES)]
+
+
 class Terms(Form, frozen=True):
     """T of protocol section 4. Parse with `parse_terms`; hash with `terms_hash`."""
 
@@ -115,6 +131,7 @@ class Terms(Form, frozen=True):
     case: B64u32 | None = None
     context: Context | None = None
     on_behalf_of: B64u32 | None = None
+    operators: Operators | None = None
 
 
 class ElementClaim(Form, frozen=True):
@@ -177,7 +194,8 @@ def parse_terms(value: Any) -> Terms:
 
     1. members and their forms; written back it is the same object, so that no second text has the same hash;
     2. dates and context ascend; 3. no digest and no attribute twice; one credential id is one credential type;
-    4. attributes and sizes as in the vocabulary; 5. a touched credential brings its register flags.
+    4. attributes and sizes as in the vocabulary; 5. a touched credential brings its register flags; 6. operators
+    differ, so do pieces, and there is one piece for each set of operators that are one too few.
     Does **not** compare with a request or a registration. Raises `Rejected`: `bad_terms`, `flags_missing`.
     """
     try:  # 1.
@@ -191,7 +209,7 @@ def parse_terms(value: Any) -> Terms:
 
 
 def check_terms(terms: Terms) -> None:
-    """Steps 2 to 5 of `parse_terms`, for terms that came inside another parsed Struct."""
+    """Steps 2 to 6 of `parse_terms`, for terms that came inside another parsed Struct."""
     if terms.not_before >= terms.not_after:  # 2.
         raise Rejected("bad_terms", "not_before is not before not_after")
     _check_context(terms.context)
@@ -205,6 +223,17 @@ def check_terms(terms: Terms) -> None:
             raise Rejected("bad_terms", "size is not the attribute's padded size")
     if set(with_flags(places)) != set(places):  # 5.
         raise Rejected("flags_missing", "a credential is touched without its register flags")
+    _check_operators(terms.operators)  # 6.
+
+
+def _check_operators(operators: Operators | None) -> None:
+    if operators is None:
+        return
+    count = len(operators.members)
+    if len(set(operators.members)) != count or len(set(operators.pieces)) != len(operators.pieces):
+        raise Rejected("bad_terms", "an operator or a piece is named twice")
+    if operators.needed > count or len(operators.pieces) != comb(count, operators.needed - 1):
+        raise Rejected("bad_terms", "not one piece for each set of operators that are one too few")
 
 
 def _size_of(vct: str, name: str) -> int:
@@ -356,16 +385,27 @@ def check_within(terms: Terms, element: ConsentElement, service: Service) -> Non
         raise Rejected("needed_missing", "an attribute without which the service cannot work is not granted")
 
 
+def check_listed_operators(terms: Terms, listed: LogOperators | None) -> None:
+    """T deals its shares as the trust list says for its log: to these operators, this many needed, or to none.
+
+    The log when it takes a grant, and the agency when it accepts one. Raises `Rejected`: `bad_terms`.
+    """
+    dealt = None if terms.operators is None else (terms.operators.needed, terms.operators.members)
+    if dealt != (None if listed is None else (listed.needed, listed.members)):
+        raise Rejected("bad_terms", "shares are not dealt as the trust list says for this log")
+
+
 def check_refresh(old: Terms, new: Terms) -> None:
     """A refresh (protocol section 9) renews digests and may narrow, nothing else. Both MUST be checked terms.
 
     1. the next version under another lock; 2. nothing else changes but not_before (never earlier),
-    digest, size, share; 3. fewer or equal attributes, an earlier or equal end, fewer or equal reads.
+    digest, size, share; 3. fewer or equal attributes, an earlier or equal end, fewer or equal reads; 4. shares are
+    dealt anew, to operators of whom at least as many are needed.
     Raises `Rejected`: `widened` 403.
     """
     if new.version != old.version + 1 or new.lock == old.lock:  # 1.
         raise _widened("a refresh is the next version under a lock of its own")
-    changeable = ("lock", "version", "not_before", "not_after", "max_reads", "claims")  # 2.
+    changeable = ("lock", "version", "not_before", "not_after", "max_reads", "claims", "operators")  # 2.
     if any(getattr(old, name) != getattr(new, name) for name in Terms.__struct_fields__ if name not in changeable):
         raise _widened("a refresh changes no more than the protocol names")
     if not set(places_of(new)) <= set(places_of(old)):  # 3.
@@ -374,6 +414,16 @@ def check_refresh(old: Terms, new: Terms) -> None:
         raise _widened("a refresh lasts longer")
     if not _is_fewer(new.max_reads, old.max_reads):
         raise _widened("a refresh admits more reads")
+    _check_dealt_anew(old.operators, new.operators)  # 4.
+
+
+def _check_dealt_anew(old: Operators | None, new: Operators | None) -> None:
+    if old is None:
+        return
+    if new is None or new.needed < old.needed:
+        raise _widened("fewer operators are needed after a refresh")
+    if set(old.pieces) & set(new.pieces):
+        raise _widened("a refresh deals a piece again")
 
 
 def _is_fewer(value: int | None, limit: int | None) -> bool:

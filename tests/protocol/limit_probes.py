@@ -25,10 +25,11 @@ from protocol import (
     tiles,
     trust_list,
 )
-from protocol.canonical import b64u_encode, to_builtins
+from protocol.canonical import b64u_encode, sha256, to_builtins
 from protocol.errors import Rejected
 from protocol.keys import Es256Private
 from tests.protocol import builders as b
+from tests.protocol import dealing as d
 from tests.protocol import granting as g
 from tests.protocol import witnessed_log as w
 from tests.protocol.peer_input import forge, payload_of
@@ -42,6 +43,13 @@ TERMS = to_builtins(TOWN.terms)
 ELEMENT = to_builtins(TOWN.asked.element)
 READ = payload_of(TOWN.make_read(g.POSTCODE))
 B32 = b64u_encode(bytes(32))
+DEPOSIT_REQUEST = {
+    "terms": to_builtins(d.dealt(3, 5).town.terms),
+    "slot": 1,
+    "opening_key": B32,
+    "proof": "proof",
+    "deposit": b64u_encode(bytes(300)),
+}
 PAPER = w.PaperLog()
 PAPER.grant()
 PAPER.head()
@@ -112,6 +120,16 @@ def element_of(size: int) -> object:
 def many_terms(count: int) -> object:
     claims = [{**TERMS["claims"][0], "credential": f"c{i}"} for i in range(count)]
     return canonical.convert({**TERMS, "claims": claims}, terms.Terms)
+
+
+def operators_of(count: int) -> object:
+    """One is enough, so there is one piece."""
+    return read_terms(operators={"needed": 1, "members": fields(count), "pieces": [B32]})
+
+
+def pieces_of(count: int) -> object:
+    pieces = [b64u_encode(sha256(bytes([i]))) for i in range(count)]
+    return canonical.convert({"needed": 3, "members": fields(5), "pieces": pieces}, terms.Operators)
 
 
 def many_asked(count: int) -> object:
@@ -328,3 +346,15 @@ def body(kind: type[Any], good: Any, size: int, maximum: int) -> object:
 def openings(count: int) -> object:
     one = {"index": 1, "type": "grant", "opening_key": B32, "opening": "{}"}
     return canonical.convert({"openings": [one] * count, "size": 1}, consent_api.OpeningsAnswer)
+
+
+def run_of_leaves(count: int) -> object:
+    """The evidence of a skipped slot, with so many leaves."""
+    run = [{"index": n, "leaf": "AAAA", "hashes": ""} for n in range(count)]
+    return convert({"kind": "slot_skipped", "checkpoint": "x", "run": run}, SlotSkipped)
+
+
+def transcript(size: int) -> object:
+    """A transcript of so many bytes."""
+    leaves = b64u_encode(bytes(size))
+    return convert({"kind": "transcript", "checkpoint": "x", "leaves": leaves}, Transcript)

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from protocol import consent, presentation, reading, terms
+from protocol import consent, consent_api, operators, presentation, reading, share_at_rest, standing, terms
 from protocol.canonical import b64u_decode, b64u_encode, sha256, to_builtins
 from protocol.consent_api import ReadAnswer
 from protocol.credential import split_sd_jwt
 from protocol.presentation import RegieSealed
 from protocol.terms import ConsentElement, Terms
 from tests.protocol import builders as b
+from tests.protocol import dealing as d
 from tests.protocol import granting as g
 from tests.protocol.peer_input import Row, b64u_json, forge, forge_header, header_of, payload_of, received
+from tests.protocol.spoiling import dump
 
 NOW = b.NOW
 AGENCY = b.agency()
@@ -37,6 +39,15 @@ DEPOSIT = presentation.seal_deposit(b.LOG_DEPOSIT_KEY.public_bytes(), TERMS, g.B
 SHARE_A = b64u_decode(TOWN.answer.sealed.share_a)
 ANSWER = {"vp_token": dict(TOWN.answer.vp_token), "regie_sealed": to_builtins(TOWN.answer.sealed)}
 KB_JWT = ANSWER["vp_token"]["adres"].rpartition("~")[2]
+
+
+DEALT = d.dealt(2, 3)
+DEALT_READ, LOGGED, DEALT_STANDING = DEALT.read()
+OWN = DEALT.names[0]
+HELD = DEALT.dealing.pieces_of(OWN)
+ON_DEPOSIT = operators.seal_pieces(d.KEYS[OWN].public_bytes(), DEALT.town.terms, OWN, HELD)
+GIVEN = {name: DEALT.release(name, DEALT_READ, LOGGED, DEALT_STANDING) for name in DEALT.names}
+WRAPPED = share_at_rest.wrap_share(bytes(32), 7, bytes(32), b"".join(HELD), bytes(24))
 
 
 def _terms(name: str, call: Callable[[Terms], object]) -> Row:
@@ -127,6 +138,36 @@ def _open_reading(value: Any) -> object:
     return TOWN.open(READ, received(value, ReadAnswer), STANDING)
 
 
+def _dealt(value: Any) -> Terms:
+    """Terms with whatever operators, checked."""
+    own = received(value, Terms)
+    terms.check_terms(own)
+    return own
+
+
+def _open_pieces(value: Any) -> object:
+    return operators.open_pieces(d.KEYS[OWN], _dealt(value), OWN, ON_DEPOSIT)
+
+
+def _open_dealt(value: Any) -> object:
+    """Operators answer anything."""
+    return DEALT.open(DEALT_READ, LOGGED, DEALT_STANDING, received(value, dict[str, str]))
+
+
+def _combine(joined: bytes) -> object:
+    """One operator gives any 32-byte pieces, in the right number: less is refused before."""
+    claims = DEALT.claims(DEALT_READ)
+    row = joined.ljust(64 * len(claims), b"x")
+    given = {name: operators.claim_pieces(claims, DEALT.dealing.pieces_of(name)) for name in DEALT.names[1:]}
+    given[OWN] = [(row[64 * n : 64 * n + 32], row[64 * n + 32 : 64 * n + 64]) for n in range(len(claims))]
+    return operators.combine(DEALT.dealing.operators, claims, given)
+
+
+def _verify_entry(value: Any) -> object:
+    logged = received(value, ReadAnswer)
+    return standing.verify_entry(DEALT.town.terms, DEALT_READ, logged, DEALT_STANDING, g.REPLY)
+
+
 def _seal_to(kem_key: bytes) -> object:
     own = {
         claim.digest: g.disclosure(place)
@@ -189,4 +230,34 @@ _CONSENT = [
     Row("standing.verify_standing", to_builtins(TERMS), _seal_again, "terms"),
     Row("standing.open_reading", to_builtins(RELEASED), _open_reading),
 ]  # fmt: skip
-ROWS = [*_TERMS, *_READING, *_PRESENTATION, *_CONSENT]
+_OPERATORS = [
+    _terms("terms.check_listed_operators", lambda own: terms.check_listed_operators(own, None)),
+    Row("terms.check_terms", to_builtins(DEALT.town.terms), _dealt, "operators"),
+    Row("operators.seal_pieces", d.KEYS[OWN].public_bytes(), lambda key: operators.seal_pieces(
+        key, DEALT.town.terms, OWN, HELD)),
+    Row("operators.open_pieces", ON_DEPOSIT, lambda sealed: operators.open_pieces(
+        d.KEYS[OWN], DEALT.town.terms, OWN, sealed)),
+    Row("operators.open_pieces", to_builtins(DEALT.town.terms), _open_pieces, "terms"),
+    Row("operators.seal_pieces_release", g.REPLY.public_bytes(), lambda key: operators.seal_pieces_release(
+        key, [CLAIM], HELD, OWN, **RELEASE)),
+    Row("operators.open_pieces_release", operators.seal_pieces_release(
+        g.REPLY.public_bytes(), [CLAIM], HELD, OWN, **RELEASE), lambda sealed: operators.open_pieces_release(
+        g.REPLY, sealed, DEALT.dealing.operators, OWN, 1, **RELEASE)),
+    Row("operators.combine", b"".join(piece for row in operators.claim_pieces(DEALT.claims(DEALT_READ), HELD)
+        for piece in row), _combine),
+    Row("share_at_rest.unwrap_share", WRAPPED, lambda data: share_at_rest.unwrap_share(
+        bytes(32), 7, bytes(32), data)),
+    Row("consent_api.parse_deposit_request", {
+        "terms": to_builtins(DEALT.town.terms), "slot": 1, "opening_key": b64u_encode(bytes(32)), "proof": "proof",
+        "deposit": b64u_encode(ON_DEPOSIT)}, lambda v: consent_api.parse_deposit_request(dump(v))),
+    Row("consent_api.parse_body", {
+        "read": DEALT_READ, "reply_key": b64u_encode(g.REPLY.public_bytes()), "logged": to_builtins(LOGGED)},
+        lambda v: consent_api.parse_body(dump(v), consent_api.ReleaseRequest), "ReleaseRequest"),
+    Row("consent_api.parse_body", {"sealed": GIVEN[OWN]}, lambda v: consent_api.parse_body(
+        dump(v), consent_api.ReleaseAnswer), "ReleaseAnswer"),
+    Row("consent_api.parse_body", {"lock": b64u_encode(bytes(32))}, lambda v: consent_api.parse_body(
+        dump(v), consent_api.DepositAnswer), "DepositAnswer"),
+    Row("standing.verify_entry", to_builtins(LOGGED), _verify_entry),
+    Row("standing.open_reading", GIVEN, _open_dealt, "operators"),
+]  # fmt: skip
+ROWS = [*_TERMS, *_READING, *_PRESENTATION, *_OPERATORS, *_CONSENT]

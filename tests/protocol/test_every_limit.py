@@ -22,6 +22,7 @@ from protocol import (
     credential,
     direct_post,
     disclosure,
+    fraud_form,
     issuer_metadata,
     jwe,
     jws,
@@ -87,6 +88,9 @@ LIMITS = {
     "consent_api.MAX_REQUEST_BYTES": Limit(
         lambda n: consent_api.parse_body(p.spaced(REVOCATION, n), consent_api.RevocationRequest), "too_large"
     ),
+    "consent_api.MAX_RELEASE_BYTES": Limit(
+        lambda n: consent_api.parse_deposit_request(p.spaced(p.DEPOSIT_REQUEST, n)), "too_large"
+    ),
     "credential.MAX_CLOCK_SKEW": Limit(p.credential_ahead, "not_yet_valid"),
     "credential.MAX_HEADER_CHARACTERS": Limit(
         lambda n: credential.verify_issuer_jwt(f"{'A' * n}.e30.AA", b.TRUST, NOW), "too_large", "bad_json"
@@ -110,6 +114,11 @@ LIMITS = {
     "disclosure.MAX_DISCLOSURE_BYTES": Limit(
         lambda n: disclosure.parse_disclosure(b64u_encode(p.spaced(["salt", "name", 1], n))), "too_large"
     ),
+    "fraud_form.MAX_FRAUD_BYTES": Limit(
+        lambda n: fraud_form.parse_fraud_proof(b"a" * n), "too_large", "bad_json"
+    ),
+    "fraud_form.MAX_RUN": Limit(p.run_of_leaves, "bad_form"),
+    "fraud_form.MAX_TRANSCRIPT_BYTES": Limit(p.transcript, "bad_form"),
     "issuer_metadata.MAX_METADATA_BYTES": Limit(
         lambda n: openid4vci.parse_nonce_response(p.spaced({"c_nonce": "x"}, n)), "bad_nonce_response"
     ),
@@ -184,6 +193,8 @@ LIMITS = {
     "status_list.MIN_TTL": Limit(p.ttl, "clamped", is_least=True),
     "terms.MAX_CLAIMS": Limit(p.many_terms, "bad_form"),
     "terms.MAX_ELEMENT_BYTES": Limit(p.element_of, "invalid_transaction_data"),
+    "terms.MAX_OPERATORS": Limit(p.operators_of, "bad_terms"),
+    "terms.MAX_PIECES": Limit(p.pieces_of, "bad_form"),
     "terms.MAX_READS": Limit(lambda n: p.read_terms(max_reads=n), "bad_terms"),
     "terms.MAX_TIME": Limit(lambda n: p.read_terms(not_after=n), "bad_terms"),
     "terms.MAX_URL_CHARS": Limit(lambda n: p.read_element(inbox=p.url(n)), "invalid_transaction_data"),
