@@ -23,7 +23,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from auditor.integrity import Seen
 from service.database import engine_for, immediate, snapshot, sqlite_url
 from service.home import Home
+from service.migrations import prepare
 from service.replica import Advance
+from service.schema import schema_of
 
 DATABASE = "auditor.db"
 _metadata = MetaData()
@@ -41,6 +43,7 @@ _kept = Table(
     Column("lock", LargeBinary, primary_key=True),
     Column("r", LargeBinary, nullable=False),
 )
+SCHEMA = schema_of(__file__, "auditor", ("grants", "kept_revocations", "replay", "seen"))
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Store:
 
     def __init__(self, home: Home) -> None:
         self.engine = engine_for(sqlite_url(home.file(DATABASE)))
-        _metadata.create_all(self.engine)
+        prepare(self.engine, SCHEMA)
 
     def seen(self) -> list[Seen]:
         """All trees verified before, smallest first."""

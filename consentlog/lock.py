@@ -24,6 +24,8 @@ from sqlalchemy import (
 from protocol.errors import Rejected, Unavailable
 from protocol.merkle import EMPTY_ROOT
 from service.database import immediate, snapshot
+from service.migrations import prepare
+from service.schema import schema_of
 
 LOCK_MOVED = "lock_moved"
 """Code of the one refusal after which a process never signs again."""
@@ -37,6 +39,7 @@ _lock = Table(
     Column("time", BigInteger().with_variant(Integer(), "sqlite"), nullable=False),
     Column("note", Text, nullable=False),
 )
+SCHEMA = schema_of(__file__, "lock", ("global_lock",))
 
 
 @dataclass(frozen=True)
@@ -58,16 +61,22 @@ class GlobalLock:
 
     def create(self, now: int) -> None:
         """For a new log only: the lock of an empty tree. A log whose lock is lost must not sign."""
-        _metadata.create_all(self._engine)
+        prepare(self._engine, SCHEMA)
         with immediate(self._engine) as connection:
             values = {"origin": self._origin, "size": 0, "root": EMPTY_ROOT, "time": now, "note": ""}
             connection.execute(insert(_lock), values)
 
-    def read(self) -> Locked:
-        """Raises `Rejected`: `lock_missing`."""
+    def prepare(self) -> None:
+        """Bring the lock's table to the newest revision; never make it. Raises `Rejected`: `lock_missing`."""
         with snapshot(self._engine) as connection:
             if not self._engine.dialect.has_table(connection, "global_lock"):
                 raise Rejected("lock_missing", "the global lock is gone: this log must not sign again")
+        prepare(self._engine, SCHEMA)
+
+    def read(self) -> Locked:
+        """Raises `Rejected`: `lock_missing`."""
+        self.prepare()
+        with snapshot(self._engine) as connection:
             row = connection.execute(select(_lock).where(_lock.c.origin == self._origin)).first()
         if row is None:
             raise Rejected("lock_missing", "the global lock is of another log")

@@ -2,9 +2,25 @@
 
 No personal data and no attribute value is in any of them: terms hold digests, shares are wrapped, READs name cases
 and officers by salted hashes. What tells what a leaf means can be deleted without touching the tree.
+A change here needs a revision in `revisions/log/`.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Engine, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Engine,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+from service.migrations import prepare
+from service.schema import schema_of
 
 _Number = BigInteger().with_variant(Integer(), "sqlite")
 _metadata = MetaData()
@@ -85,8 +101,44 @@ tickets = Table(
 )
 
 beats = Table("beats", _metadata, _number_key("id"), Column("n", _Number, nullable=False))
+tail = Table(
+    "tail",
+    _metadata,
+    _number_key("id"),
+    Column("size", _Number, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+)
+published = Table(
+    "published",
+    _metadata,
+    _number_key("id"),
+    Column("holder", String(32), nullable=False),
+    Column("moves", _Number, nullable=False),
+    Column("size", _Number, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("is_ready", Boolean, nullable=False),
+)
+
+SCHEMA = schema_of(
+    __file__,
+    "log",
+    (
+        "beats",
+        "counters",
+        "grants",
+        "leaves",
+        "messages",
+        "openings",
+        "reads",
+        "shares",
+        "status_chunks",
+        "tickets",
+        "tiles",
+    ),
+)
 
 
 def create_tables(engine: Engine) -> None:
-    """Make what is missing."""
-    _metadata.create_all(engine)
+    """Make the tables, or bring them to the newest revision. Raises as `service.migrations.prepare` does."""
+    prepare(engine, SCHEMA)

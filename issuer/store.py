@@ -13,8 +13,8 @@ from issuer.brp import Bsn
 from issuer.issue import DAY, LIST_FILL, Copy, Validity, draw_index, draw_set, first_position, status_uri
 from issuer.offer import Offer
 from issuer.tables import (
+    SCHEMA,
     copies,
-    metadata,
     next_positions,
     notifications,
     offers,
@@ -26,6 +26,7 @@ from issuer.tables import (
 )
 from protocol.issuer_metadata import BATCH_SIZE
 from protocol.status_list import StatusReference
+from service.migrations import prepare
 
 Random = Callable[[int], bytes]
 
@@ -42,8 +43,8 @@ class Issuance:
 
 
 def create_tables(engine: Engine) -> None:
-    """Make what is missing."""
-    metadata.create_all(engine)
+    """Make the tables, or bring them to the newest revision. Raises as `service.migrations.prepare` does."""
+    prepare(engine, SCHEMA)
 
 
 # ---- register

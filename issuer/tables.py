@@ -2,6 +2,7 @@
 
 The register and `copies` say who somebody is; a thief of this database learns the register, but no code, token or
 key that would let him fetch a credential (only keyed hashes), and cannot issue (the key lies beside it).
+A change here needs a revision in `revisions/issuer/`.
 """
 
 from sqlalchemy import (
@@ -16,6 +17,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+
+from service.schema import schema_of
 
 metadata = MetaData()
 
@@ -106,4 +109,20 @@ notifications = Table(
     Column("offer_id", String(32), nullable=False),
     Column("configuration", String(32), nullable=False),
     Column("event", String(32)),
+)
+
+SCHEMA = schema_of(
+    __file__,
+    "issuer",
+    (
+        "copies",
+        "next_positions",
+        "notifications",
+        "offers",
+        "persons",
+        "sets",
+        "spent_nonces",
+        "status_lists",
+        "tokens",
+    ),
 )

@@ -35,6 +35,8 @@ from protocol.errors import Unavailable
 from protocol.leaf import Grant, Head, Revocation, lock_of
 from protocol.replay import GrantRow, LockState, Replay
 from service.database import immediate, snapshot
+from service.migrations import prepare
+from service.schema import schema_of
 
 KEPT_ROOTS = 4096
 """Heads whose roots stay known: an hour of a log that publishes every second. A checkpoint that is older than
@@ -66,6 +68,7 @@ _roots = Table(
     Column("size", _number, primary_key=True, autoincrement=False),
     Column("root", LargeBinary, nullable=False),
 )
+SCHEMA = schema_of(__file__, "replica", ("replica_grants", "replica_roots", "replica_state"))
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class Replica:
         self.engine = engine
         self._leaves = leaves
         self._in_save = in_save
-        _metadata.create_all(engine)
+        prepare(engine, SCHEMA)
         self._replay, self._roots = self._load()
         self._is_ahead = False
         self._lock = threading.Lock()

@@ -29,6 +29,8 @@ from protocol.witness import (
 from service.app import read_body
 from service.clock import Clock
 from service.database import immediate, snapshot
+from service.migrations import prepare
+from service.schema import schema_of
 
 LogKey = Callable[[str], VerifierKey | None]
 """The key of the log with this origin, None for a log that is not witnessed here."""
@@ -47,6 +49,7 @@ _states = Table(
     Column("size", BigInteger, nullable=False),
     Column("root", LargeBinary, nullable=False),
 )
+SCHEMA = schema_of(__file__, "witness", ("witness_states",))
 
 
 class Witness:
@@ -70,7 +73,7 @@ class Witness:
         self._log_key = log_key
         self._before_cosign = before_cosign
         self._in_transaction = in_transaction
-        _metadata.create_all(engine, checkfirst=True)
+        prepare(engine, SCHEMA)
 
     def state(self, origin: str) -> WitnessState | None:
         """The latest tree of this log that may have been cosigned here; None for none."""

@@ -77,6 +77,8 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     if request.param == "postgresql":
         made = engine_for(request.getfixturevalue("server").url)
         witness_module._metadata.drop_all(made)
+        with made.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE IF EXISTS witness_schema")
     else:
         made = engine_for(sqlite_url(tmp_path / "witness.db"))
     yield made

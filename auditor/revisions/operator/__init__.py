@@ -1,0 +1,1 @@
+"""Revisions of schema `operator`, in their order."""

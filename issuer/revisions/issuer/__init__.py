@@ -1,0 +1,1 @@
+"""Revisions of schema `issuer`, in their order."""

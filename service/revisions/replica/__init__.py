@@ -1,0 +1,1 @@
+"""Revisions of schema `replica`, in their order."""

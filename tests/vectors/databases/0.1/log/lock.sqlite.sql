@@ -1,0 +1,18 @@
+BEGIN TRANSACTION;
+CREATE TABLE global_lock (
+	origin VARCHAR(255) NOT NULL, 
+	size INTEGER NOT NULL, 
+	root BLOB NOT NULL, 
+	time INTEGER NOT NULL, 
+	note TEXT NOT NULL, 
+	PRIMARY KEY (origin)
+);
+INSERT INTO "global_lock" VALUES('log.voorbeeld.example/2026',278,X'D17625D62E61805552DD492B5B8AA2788893234CBB5F4181770A8DC3648620D0',1795305600,'log.voorbeeld.example/2026
+276
+FO2OV1ExVolhcODa5FmRKnkBqBSOVVqqKfkiPoflo4I=
+
+— log.voorbeeld.example/2026 /DYs/UvjOr6TKlqcWqiZzxFKZisz1IKRzMgEHUfxHf1UJN55OHFqiDXk6yk7kCMUUp7wVx3zCaY1U0F/h87NCt80wgk=
+— witness.voorbeeld.example /ni8+QAAAABrAjCAAZx2/Ucxv495RM/StmYdSY3sUKh2aaa4wO9wKONYLIZvCFKoZ1ep3JzbDtyHfU/Ll/XxvqtXDeWhaaT2YlILDg==
+— auditor.voorbeeld.example ZMXeUgAAAABrAjCAih6Hc6xYY/QlUevmy27QEP0tFEE+X+sXf6ey3xGpveqQ6Gpb95YqaTHm34L+q/LzMLgFUPZ5Hm2TgWCWmc4eBA==
+');
+COMMIT;

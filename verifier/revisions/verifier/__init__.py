@@ -1,0 +1,1 @@
+"""Revisions of schema `verifier`, in their order."""
