@@ -16,5 +16,7 @@ edge         between the server and that app: patience with slow clients costs n
 hot          an endpoint past Flask and its threads, on the edge's event loop
 serve        one worker process of granian around an app
 witness      C2SP tlog-witness over HTTP with its store
+log_files    the public files of a log as anybody reads them
+replica      a log followed by its leaves, durably
 command      the `regie` command line
 """

@@ -5,7 +5,7 @@ Import as `from tests.auditor.history import History`.
 
 from typing import Any
 
-from protocol.canonical import b64u_decode, b64u_encode
+from protocol.canonical import b64u_decode, b64u_encode, sha256
 from protocol.checkpoint import VerifiedCheckpoint, verify_checkpoint
 from protocol.consent_api import Kind, Opening
 from protocol.leaf import LeafType, Message, Read, Refusal, Revocation, commitment, event_tag
@@ -47,11 +47,14 @@ class History:
 
     def read(self, n: int, *places: Any, **members: Any) -> int:
         """An admitted READ."""
-        return self.event("read", self.town.make_read(*(places or (POSTCODE,)), **members), n)
+        token = self.town.make_read(*(places or (POSTCODE,)), **{"read_id": read_id(n), **members})
+        return self.event("read", token, n)
 
-    def refuse(self, n: int, reason: str = "out_of_scope") -> int:
-        """A refused READ."""
-        return self.event("refusal", refusal_opening(self.town.make_read(HUISNUMMER), reason).decode(), n)  # type: ignore[arg-type]
+    def refuse(self, n: int, reason: str = "out_of_scope", **members: Any) -> int:
+        """A refused READ: of what was not granted, unless it is made otherwise."""
+        made = {"claims": [b64u_encode(sha256(b"not granted"))], "read_id": read_id(100 + n), **members}
+        token = self.town.make_read(HUISNUMMER, **made)
+        return self.event("refusal", refusal_opening(token, reason).decode(), n)  # type: ignore[arg-type]
 
     def revoke(self) -> int:
         """The grant ends."""
@@ -61,6 +64,11 @@ class History:
     def checkpoint(self, time: int = NOW) -> VerifiedCheckpoint:
         """A head and a checkpoint that both cosigners signed."""
         return verify_checkpoint(self.log.publish(time), granting.LOG_KEY)
+
+
+def read_id(number: int) -> str:
+    """A READ's own name, 16 bytes."""
+    return b64u_encode(number.to_bytes(16, "big"))
 
 
 def honest() -> History:

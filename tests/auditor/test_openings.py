@@ -16,7 +16,7 @@ from tests.protocol.granting import CODE, HUISNUMMER, POSTCODE, SURNAME, change
 
 OPENINGS = {
     "read": lambda history: history.town.make_read(POSTCODE),
-    "refusal": lambda history: refusal_opening(history.town.make_read(HUISNUMMER), "out_of_scope").decode(),
+    "refusal": lambda history: refusal_opening(history.town.make_read(HUISNUMMER), "no_share").decode(),
     "message": lambda history: "a message",
 }
 

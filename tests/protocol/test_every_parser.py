@@ -19,12 +19,24 @@ from hypothesis import strategies as st
 
 import protocol
 from protocol.errors import Rejected
-from tests.protocol import peer_input_consent, peer_input_log, peer_input_openid, peer_input_tokens
+from tests.protocol import (
+    peer_input_consent,
+    peer_input_fraud,
+    peer_input_log,
+    peer_input_openid,
+    peer_input_tokens,
+)
 from tests.protocol.mutations import json_values, spoiled_bytes, spoiled_text
 from tests.protocol.peer_input import Row
 from tests.protocol.spoiling import CANARY, CANARY_NUMBER, places, spoil
 
-ROWS = [*peer_input_tokens.ROWS, *peer_input_log.ROWS, *peer_input_consent.ROWS, *peer_input_openid.ROWS]
+ROWS = [
+    *peer_input_tokens.ROWS,
+    *peer_input_log.ROWS,
+    *peer_input_consent.ROWS,
+    *peer_input_openid.ROWS,
+    *peer_input_fraud.ROWS,
+]
 SPOILED = int(os.environ.get("REGIE_SPOILED", "120"))
 NO_ROW = {
     "credential.issue_credential": "the register's own values",
