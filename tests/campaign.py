@@ -16,6 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.figures import FILE as FIGURES
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results" / "campaign.json"
 
@@ -32,6 +34,11 @@ class Stage:
 STAGES = (
     Stage("kills", ("tests/town/test_kill.py",), {"REGIE_KILLS": "200"}),
     Stage("power_cuts", ("tests/consentlog/test_power_cut.py",), {"REGIE_POWER_CUTS": "200"}),
+    Stage(
+        "failovers",
+        ("tests/ha/test_failover.py",),
+        {"REGIE_HA_KILLS": "20", "REGIE_HA_FREEZES": "10", "REGIE_HA_RESTARTS": "10"},
+    ),
     Stage("parsers", ("tests/protocol/test_every_parser.py",), {"REGIE_SPOILED": "1000"}),
 )
 
@@ -43,13 +50,14 @@ def commit() -> str:
 
 
 def run(stage: Stage) -> dict[str, Any]:
-    """One stage as pytest counts it."""
+    """One stage as pytest counts it, with the figures that its tests recorded."""
     with TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        environment = {**os.environ, **stage.settings, "REGIE_CAMPAIGN": "1"}
+        report, figures = Path(folder) / "report.xml", Path(folder) / "figures.json"
+        environment = {**os.environ, **stage.settings, "REGIE_CAMPAIGN": "1", FIGURES: str(figures)}
         command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-o", "timeout=0", f"--junitxml={report}"]
         start = time.monotonic()
         status = subprocess.run([*command, *stage.tests], cwd=ROOT, env=environment, check=False).returncode
+        measured = json.loads(figures.read_text()) if figures.exists() else {}
         suite = next(ElementTree.parse(report).getroot().iter("testsuite"))
     counts = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
     return {
@@ -59,6 +67,7 @@ def run(stage: Stage) -> dict[str, Any]:
         "commit": commit(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         **counts,
+        **({"figures": measured} if measured else {}),
     }
 
 

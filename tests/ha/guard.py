@@ -3,11 +3,11 @@
     python guard.py FOLDER < commands
 
 Every process of the cluster has its working directory below FOLDER, one folder per node: the servers by our
-choice, PostgreSQL's backends because they work in their data directory. That needs no list of process ids that could
-be given out again, and no privilege, since the guard runs as the same user. A line `SIGNAL NODE` signals all of a
+choice, PostgreSQL's backends because they work in their data directory. That needs no list of process ids (they
+can be given out again) and no privilege: the guard runs as the same user. A line `SIGNAL NODE` signals all of a
 node until none is left that has not got it, and answers with their number. The end of the input, which also comes
-when the test process is killed, ends them all and removes FOLDER. Only the standard library: it runs outside the
-checkout.
+when the test process is killed, ends all of them and removes FOLDER. It imports only the standard library, for it
+runs outside the checkout.
 """
 
 import os

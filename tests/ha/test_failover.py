@@ -1,0 +1,134 @@
+"""The log on a PostgreSQL cluster whose leader is lost, hangs or restarts under load.
+
+The log's process is never restarted here: it must find the new leader by itself. Longer by `make campaign`, which
+also writes the outages down.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from examples.processes import is_answering
+from tests.figures import record, spread
+from tests.ha import programs
+from tests.ha.clients import Crowd
+from tests.ha.cluster import Cluster
+from tests.ha.town import ClusterTown, founded_on
+from tests.ha.verdict import check_all
+
+KILLS = int(os.environ.get("REGIE_HA_KILLS", "1"))
+FREEZES = int(os.environ.get("REGIE_HA_FREEZES", "1"))
+RESTARTS = int(os.environ.get("REGIE_HA_RESTARTS", "1"))
+WORKERS = int(os.environ.get("REGIE_HA_WORKERS", "1"))
+WARM_SECONDS = 2.0
+ENOUGH = 20
+"""Acknowledgements after a blow that tell that the log is back."""
+LONGEST_OUTAGE = 120.0
+"""A bound for any machine. What is aimed at, p95 under 30 s, the campaign shows."""
+pytestmark = [
+    pytest.mark.skipif(bool(programs.missing()), reason=f"not installed: {', '.join(programs.missing())}"),
+    pytest.mark.timeout(600),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with Cluster() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def town(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterTown]:
+    with founded_on(cluster.url, tmp_path_factory.mktemp("town")) as founded:
+        yield founded
+
+
+def lost(cluster: Cluster, leader: int) -> Callable[[], None]:
+    """Patroni, PostgreSQL and all its backends killed at once; mended by starting it again."""
+    cluster.kill(leader)
+    cluster.wait_leader(other_than=leader)
+    return lambda: cluster.start(leader)
+
+
+def hanging(cluster: Cluster, leader: int) -> Callable[[], None]:
+    """Stopped past its lease, until another leads; mended by letting it go on, a leader in its own eyes."""
+    cluster.freeze(leader)
+    cluster.wait_leader(other_than=leader)
+    return lambda: cluster.thaw(leader)
+
+
+def restarted(cluster: Cluster, leader: int) -> Callable[[], None]:
+    """Stopped in order, which hands the lead over; mended by starting it again."""
+    cluster.stop_node(leader)
+    return lambda: cluster.start(leader)
+
+
+def strike(
+    cluster: Cluster, town: ClusterTown, crowd: Crowd, blow: Callable[[Cluster, int], Callable[[], None]]
+) -> float:
+    """One blow under load until everything is whole again; the outage in seconds."""
+    wait_for_more(crowd, town)
+    time.sleep(WARM_SECONDS)
+    leader = cluster.wait_leader()
+    start = time.monotonic()
+    mend = blow(cluster, leader)
+    wait_for_more(crowd, town)
+    mend()
+    cluster.wait_healthy()
+    wait_for_more(crowd, town)
+    return crowd.longest_silence(start, time.monotonic())
+
+
+def wait_for_more(crowd: Crowd, town: ClusterTown) -> None:
+    """Until the clients are answered again."""
+    wanted = crowd.acknowledged() + ENOUGH
+    deadline = time.monotonic() + LONGEST_OUTAGE
+    while crowd.acknowledged() < wanted:
+        if time.monotonic() > deadline:
+            surprises = [words for account in crowd.accounts for words in account.surprises]
+            pytest.fail(f"the log did not come back: {surprises}\n{town.words_of_log()}")
+        time.sleep(0.1)
+
+
+def strike_often(
+    cluster: Cluster, town: ClusterTown, times: int, name: str, blow: Callable[..., Callable[[], None]]
+) -> None:
+    """The whole story of one kind of blow, and its figures."""
+    town.serve_log(workers=WORKERS)
+    process = town.servers["log"].process
+    crowd = Crowd(town)
+    with crowd.at_work():
+        outages = [strike(cluster, town, crowd, blow) for _ in range(times)]
+    assert process.poll() is None
+    assert is_answering(town.urls["log"])
+    history = check_all(town, crowd.accounts)
+    assert max(outages) < LONGEST_OUTAGE
+    accounts = crowd.accounts
+    record(
+        name,
+        {
+            "blows": times,
+            "workers": WORKERS,
+            "outage_seconds": spread(outages),
+            "grants": sum(len(account.grants) for account in accounts),
+            "reads": sum(len(account.reads) for account in accounts),
+            "revocations": sum(len(account.revocations) for account in accounts),
+            "retries": sum(account.retries for account in accounts),
+            "leaves": len(history.leaves),
+            "lost_or_doubled": 0,
+        },
+    )
+
+
+def test_log_goes_on_by_itself_after_its_database_leader_was_killed(cluster: Cluster, town: ClusterTown) -> None:
+    strike_often(cluster, town, KILLS, "kills", lost)
+
+
+def test_log_believes_no_leader_that_slept_through_its_lease(cluster: Cluster, town: ClusterTown) -> None:
+    strike_often(cluster, town, FREEZES, "freezes", hanging)
+
+
+def test_log_goes_on_while_its_database_leader_restarts(cluster: Cluster, town: ClusterTown) -> None:
+    strike_often(cluster, town, RESTARTS, "restarts", restarted)
