@@ -11,13 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import light_check, reads, start, verify
+from bench import append, light_check, reads, replay, serving, start, verify
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results" / "bench.json"
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "verify": verify.measure,
     "light_check": light_check.measure,
     "reads": reads.measure,
+    "append": append.measure,
+    "replay": replay.measure,
+    "serving": serving.measure,
     "start": start.measure,
 }
 

@@ -144,7 +144,9 @@ class Load:
 
 
 def shares_of(read: LoadRead, answer: ReadAnswer) -> list[bytes]:
-    """The claim shares that were released."""
+    """The claim shares that were released, by a log that holds them itself."""
+    if answer.sealed is None:
+        raise ValueError("operators hold the shares of this grant")
     proof = parse_tlog_proof(answer.proof)
     body = proof.checkpoint.partition("\n\n")[0] + "\n"
     return open_release(

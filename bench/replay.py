@@ -29,14 +29,17 @@ def secret(slot: int) -> bytes:
     return hashlib.sha256(slot.to_bytes(8, "big")).digest()
 
 
-def history(leaves: int, *, seed: int = 3) -> Iterator[bytes]:
-    """An honest log of so many leaves with `MIX`, a head at every 256th place and at the end."""
+def history(leaves: int, *, start: int = 0, seed: int = 3) -> Iterator[bytes]:
+    """Leaves [start, leaves) of an honest log with `MIX`, a head at every 256th place and at the end.
+
+    Before `start` there is no grant.
+    """
     dice = random.Random(seed)
     status = StatusTree()
     standing: list[tuple[int, int]] = []  # slot and grant leaf of what is not revoked
     bounds = (MIX["grant"], MIX["grant"] + MIX["revocation"])
     events = ((bounds[1] + MIX["refusal"], Refusal), (bounds[1] + MIX["refusal"] + MIX["message"], Message))
-    for index in range(leaves):
+    for index in range(start, leaves):
         if index % HEAD_EVERY == HEAD_EVERY - 1 or index == leaves - 1:
             yield Head(index, status.slots, status.root()).to_bytes()
             continue
