@@ -47,8 +47,8 @@ class LogTime:
 
     @property
     def is_vouched(self) -> bool:
-        """Whether a quorum has vouched for it since the start: what cannot be undone waits for that."""
-        return self._anchor is not None
+        """Whether it is what a quorum has vouched for since the start: what cannot be undone waits for that."""
+        return self.state in ("ok", "off")
 
     @property
     def kept(self) -> int:
