@@ -36,6 +36,7 @@ def group() -> None:
 @click.option("--log", "origin", required=True, help="Origin of the log that is audited.")
 @click.option("--url", help="Where this auditor cosigns; without it, it does not.")
 @click.option("--name", help="Name of the cosigning key.")
+@click.option("--shares", is_flag=True, help="Also hold shares, as one of the log's operators.")
 @command
 def init(
     ctx: click.Context,
@@ -45,16 +46,19 @@ def init(
     origin: str,
     url: str | None,
     name: str | None,
+    shares: bool,
 ) -> None:
     """Make this home; with --url and --name also a cosigning key for the trust list."""
     if (url is None) != (name is None):
         raise click.UsageError("a cosigner has both --url and --name")
+    if shares and url is None:
+        raise click.UsageError("who holds shares cosigns too: --shares needs --url and --name")
     home.create()
     if home.has("config.json"):
         raise Rejected("home_exists", "this home was initialised before")
     entry = {}
     if url is not None and name is not None:
-        entry = to_builtins(make_cosigner(home, url, name))
+        entry = to_builtins(make_cosigner(home, url, name, SystemClock().now(), shares=shares))
         home.write_json("entry.json", entry)
     key = parse_object(read_input(str(registrar)))
     home.write_config(Config("auditor", trust_list, key, origin, url, name))
@@ -122,7 +126,7 @@ def check(ctx: click.Context, home: Home, evidence: Path) -> None:
 @click.option("--port", type=int, help="Else the port of the URL given at init.")
 @command
 def cosign(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
-    """Serve the auditing cosigner."""
+    """Serve the auditing cosigner; also what an operator serves, if it was made with --shares."""
     config = read_config(home)
     if config.url is None:
         raise Rejected("no_cosigner", "this auditor was initialised without --url: it does not cosign")

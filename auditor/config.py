@@ -5,17 +5,21 @@ from typing import Any
 
 import msgspec
 
+from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from protocol.keys import Ed25519Private
 from protocol.log_keys import LogKeys
 from protocol.log_keys import log_keys as keys_of_log
 from protocol.note import NoteSigner, SignatureType
 from protocol.policy import Policy, parse_policy
+from protocol.seal import KEM_SEED_BYTES, KemPrivate
 from protocol.trust_list import TrustedLog, TrustedWitness, TrustList
+from service.epochs import Epochs
 from service.home import Home
 from service.trust import TrustSource
 
-COSIGNER_KEY, RECEIPT_KEY = "cosigner-key", "receipt-key"
+COSIGNER_KEY, RECEIPT_KEY, DEPOSIT_KEY = "cosigner-key", "receipt-key", "deposit-key"
+EPOCHS = "epochs"
 SEED_BYTES = 32
 
 
@@ -49,12 +53,37 @@ def log_keys(trust: TrustList, origin: str) -> tuple[TrustedLog, LogKeys, Policy
     return listed, keys_of_log(listed), parse_policy(listed.policy)
 
 
-def make_cosigner(home: Home, url: str, name: str) -> TrustedWitness:
-    """New keys for cosignatures and for receipts, and the entry for the registrar."""
+def make_cosigner(home: Home, url: str, name: str, now: int, *, shares: bool = False) -> TrustedWitness:
+    """New keys for cosignatures and for receipts, and the entry for the registrar.
+
+    `shares`: also a key for deposits and a first epoch, for an operator.
+    """
     for key in (COSIGNER_KEY, RECEIPT_KEY):
         home.write_secret(key, os.urandom(SEED_BYTES))
     vkey, receipt_vkey = str(cosigner_signer(home, name).key), str(receipt_signer(home, name).key)
-    return TrustedWitness(name=name, url=url, vkey=vkey, auditing=True, receipt_vkey=receipt_vkey)
+    deposit_key = None
+    if shares:
+        home.write_secret(DEPOSIT_KEY, os.urandom(KEM_SEED_BYTES))
+        epochs_of(home).begin(os.urandom(SEED_BYTES), now)
+        deposit_key = b64u_encode(deposit_private(home).public_bytes())
+    return TrustedWitness(
+        name=name, url=url, vkey=vkey, auditing=True, receipt_vkey=receipt_vkey, deposit_key=deposit_key
+    )
+
+
+def holds_shares(home: Home) -> bool:
+    """Whether this cosigner was made with `--shares`."""
+    return home.has(DEPOSIT_KEY)
+
+
+def deposit_private(home: Home) -> KemPrivate:
+    """Opens deposits. Raises `Rejected`: `no_home`."""
+    return KemPrivate(home.read_secret(DEPOSIT_KEY))
+
+
+def epochs_of(home: Home) -> Epochs:
+    """What wraps shares at rest: in a directory that no backup of the home takes along."""
+    return Epochs(Home(home.path / EPOCHS))
 
 
 def cosigner_signer(home: Home, name: str) -> NoteSigner:

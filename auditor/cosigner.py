@@ -3,6 +3,9 @@
 With such a cosigner in the quorum a hidden revocation is never accepted, rather than found later.
 """
 
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
 from sqlalchemy import Connection
 
 from auditor.store import Kept, Store
@@ -12,15 +15,27 @@ from protocol.errors import Rejected, Unavailable
 from protocol.leaf import lock_of
 from protocol.witness import WitnessState
 from service.database import immediate
-from service.replica import LeafSource, Replica
+from service.replica import Advance, LeafSource, Replica
+
+OnRevoked: TypeAlias = Callable[[Connection, Sequence[bytes]], None]
+"""Called with the locks of grants that are over, in the transaction that learns of it."""
 
 
 class Cosigner:
-    """The two hooks of `service.witness` and the revocations that residents hand over. Thread-safe."""
+    """The two hooks of `service.witness` and the revocations that residents hand over. Thread-safe.
+
+    `on_revoked`: set where this cosigner also holds shares.
+    """
 
     def __init__(self, store: Store, leaves: LeafSource) -> None:
         self._store = store
-        self.replica = Replica(store.engine, leaves, in_save=store.drop_taken)
+        self.on_revoked: OnRevoked | None = None
+        self.replica = Replica(store.engine, leaves, in_save=self._in_save)
+
+    def _in_save(self, connection: Connection, step: Advance) -> None:
+        self._store.drop_taken(connection, step)
+        if self.on_revoked is not None:
+            self.on_revoked(connection, [row.lock for row in step.changed.values() if row.revoked])
 
     def before_cosign(self, old: WitnessState, checkpoint: VerifiedCheckpoint) -> None:
         """Replay up to `checkpoint`; the witness goes on only when nothing is raised.
@@ -53,6 +68,8 @@ class Cosigner:
             if state is None or not self.replica.is_live(connection, state.slot):
                 raise Rejected("unknown_lock", "no live grant has this lock", status=404)
             self._store.keep_revocation(connection, Kept(lock, r))
+            if self.on_revoked is not None:
+                self.on_revoked(connection, [lock])
         return lock
 
     def pending(self) -> list[bytes]:

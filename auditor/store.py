@@ -67,6 +67,11 @@ class Store:
             rows = connection.execute(select(_seen.c.size, _seen.c.root).order_by(_seen.c.size))
             return [Seen(row.size, row.root) for row in rows]
 
+    def seen_notes(self) -> list[str]:
+        """The notes of those trees, smallest first."""
+        with snapshot(self.engine) as connection:
+            return [row.note for row in connection.execute(select(_seen.c.note).order_by(_seen.c.size))]
+
     def remember(self, seen: Seen, note: str) -> None:
         """Keep a verified tree; the first root of a size stays."""
         row = {"size": seen.size, "root": seen.root, "note": note}
@@ -88,6 +93,10 @@ class Store:
         """What the log has not taken in yet."""
         with snapshot(self.engine) as connection:
             return [Kept(row.lock, row.r) for row in connection.execute(select(_kept).limit(limit))]
+
+    def is_kept(self, connection: Connection, lock: bytes) -> bool:
+        """Whether a revocation of this lock waits for the log, in the caller's transaction."""
+        return connection.execute(select(_kept.c.lock).where(_kept.c.lock == lock)).first() is not None
 
     def is_anything_kept(self, connection: Connection) -> bool:
         """The same question in the caller's transaction."""

@@ -1,22 +1,36 @@
-"""Who calls an auditor: the log for a cosignature, residents with a revocation to keep, the log to fetch it."""
+"""Who calls an auditor: the log for a cosignature, residents with a revocation to keep, the log to fetch it.
 
+Of one that holds shares: wallets with a deposit, agencies for a release.
+"""
+
+import secrets
 from pathlib import Path
 
 from flask import Flask, Response, request
 
 from auditor.client import LogReader
-from auditor.config import cosigner_signer, log_keys, read_config, receipt_signer, trust_of
+from auditor.config import cosigner_signer, holds_shares, log_keys, read_config, receipt_signer, trust_of
 from auditor.cosigner import Cosigner
+from auditor.custodian import Custodian
 from auditor.store import Store
 from protocol.canonical import b64u_encode, b64u_fixed
-from protocol.consent_api import CosignerRevocationAnswer, CosignerRevocationRequest, PendingRevocations
+from protocol.consent_api import (
+    MAX_RELEASE_BYTES,
+    CosignerRevocationAnswer,
+    CosignerRevocationRequest,
+    DepositRequest,
+    PendingRevocations,
+    ReleaseRequest,
+)
 from protocol.errors import Rejected
 from protocol.log_keys import LogKey
 from protocol.receipt import make_revocation_receipt
+from protocol.terms import check_terms
 from service.app import json_response, make_app, read_json
 from service.clock import SystemClock
 from service.fetch import Fetcher
 from service.home import Home
+from service.serve import on_stop
 from service.witness import Witness, witness_blueprint
 
 
@@ -51,6 +65,20 @@ def create(home: Path) -> Flask:
     app = make_app("auditor")
     app.register_blueprint(witness_blueprint(witness))
 
+    if holds_shares(place):
+        custodian = Custodian(
+            place,
+            config,
+            store,
+            cosigner,
+            trust=lambda: trust.current(clock.now()),
+            clock=clock,
+            random=secrets.token_bytes,
+        )
+        add_custody(app, custodian)
+        custodian.start()
+        on_stop(custodian.stop)
+
     @app.post("/v1/revocations")
     def keep_revocation() -> Response:
         wanted = read_json(CosignerRevocationRequest)
@@ -65,3 +93,17 @@ def create(home: Path) -> Flask:
         return json_response(PendingRevocations([b64u_encode(r) for r in cosigner.pending()]))
 
     return app
+
+
+def add_custody(app: Flask, custodian: Custodian) -> None:
+    """What an operator answers besides."""
+
+    @app.post("/v1/deposits")
+    def deposit() -> Response:
+        wanted = read_json(DepositRequest, MAX_RELEASE_BYTES)
+        check_terms(wanted.terms)
+        return json_response(custodian.deposit(wanted))
+
+    @app.post("/v1/releases")
+    def release() -> Response:
+        return json_response(custodian.release(read_json(ReleaseRequest, MAX_RELEASE_BYTES)))

@@ -250,10 +250,3 @@ def parse_grant_request(data: bytes) -> GrantRequest:
     if (request.deposit is None) == (request.terms.operators is None):
         raise Rejected("bad_form", "a grant comes with a deposit, unless its terms name operators")
     return request
-
-
-def parse_deposit_request(data: bytes) -> DepositRequest:
-    """1. form; 2. the terms' own rules. Raises `Rejected`: `bad_form`, `bad_terms`, `flags_missing`."""
-    request = parse_body(data, DepositRequest, max_bytes=MAX_RELEASE_BYTES)
-    check_terms(request.terms)
-    return request

@@ -163,7 +163,7 @@ def open_reading(
         raise Rejected("wrong_grant", "the light check is of another grant")
     if standing.checkpoint.origin != terms.log:
         raise Rejected("wrong_log", "the light check is of another log")
-    read = _verify_own_read(terms, token, released, standing, reply, used)  # 2.
+    read = _verify_own_read(terms, token, released, standing, reply.public_bytes(), used)  # 2.
     shares, combined = _take_shares(terms, read, released, standing, reply, pieces or {})  # 3.
     disclosures = _open_disclosures(answer, read, shares, kem)  # 4.
     consent = verify_consent(answer, asked, trust=trust, now=now, fresh=False)  # 5.
@@ -186,16 +186,17 @@ def verify_entry(
     token: str,
     released: ReadAnswer,
     standing: VerifiedStanding,
-    reply: KemPrivate,
+    reply_key: bytes,
     used: Container[int] = (),
 ) -> None:
-    """Steps 1 and 2 of `open_reading`, before operators are asked: the entry is there and is our own READ's.
+    """Steps 1 and 2 of `open_reading`: the entry of this READ is there, and it names this (public) reply key.
 
+    An agency looks before it asks operators, an operator before it releases. **Not** whose READ it is.
     Raises `Rejected`: `wrong_grant`, `wrong_read`, `read_number` and those of the entry's proof.
     """
     if standing.lock != b64u_decode(terms.lock):
         raise Rejected("wrong_grant", "the light check is of another grant")
-    _verify_own_read(terms, token, released, standing, reply, used)
+    _verify_own_read(terms, token, released, standing, reply_key, used)
 
 
 def _verify_own_read(
@@ -203,7 +204,7 @@ def _verify_own_read(
     token: str,
     released: ReadAnswer,
     standing: VerifiedStanding,
-    reply: KemPrivate,
+    reply_key: bytes,
     used: Container[int],
 ) -> UnverifiedRead:
     """Step 2. The READ is our own, so its signature is not checked; that it is about this grant is."""
@@ -211,7 +212,7 @@ def _verify_own_read(
     about = (own.read.slot, b64u_decode(own.read.lock), own.read.aud)
     if about != (standing.slot, standing.lock, standing.checkpoint.origin):
         raise Rejected("wrong_read", "the READ is about another grant")
-    if b64u_decode(own.read.reply_key_hash) != sha256(reply.public_bytes()):
+    if b64u_decode(own.read.reply_key_hash) != sha256(reply_key):
         raise Rejected("wrong_read", "the READ names another reply key")
     commit = commitment(b64u_decode(released.opening_key), LeafType.READ, token.encode("ascii"))
     leaf = Read(event_tag(b64u_decode(terms.tag_key), LeafType.READ, released.n), commit)

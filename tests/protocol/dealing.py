@@ -54,10 +54,12 @@ class Dealt:
     def names(self) -> tuple[str, ...]:
         return tuple(self.dealing.operators.members)
 
-    def read(self, *places: Any, **changes: Any) -> tuple[str, ReadAnswer, VerifiedStanding]:
-        """(READ, the log's answer, light check): the log has no shares."""
-        token = self.town.make_read(*(places or (granting.POSTCODE,)), **changes)
-        released, standing = self.town.release(token, shares=[])
+    def read(
+        self, *places: Any, time: int = builders.NOW, **changes: Any
+    ) -> tuple[str, ReadAnswer, VerifiedStanding]:
+        """(READ, the log's answer at `time`, light check): the log has no shares."""
+        token = self.town.make_read(*(places or (granting.POSTCODE,)), **{"iat": time, **changes})
+        released, standing = self.town.release(token, shares=[], time=time)
         return token, replace(released, sealed=None), standing
 
     def claims(self, token: str) -> list[Claim]:

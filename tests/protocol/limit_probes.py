@@ -25,8 +25,9 @@ from protocol import (
     tiles,
     trust_list,
 )
-from protocol.canonical import b64u_encode, sha256, to_builtins
+from protocol.canonical import b64u_encode, convert, sha256, to_builtins
 from protocol.errors import Rejected
+from protocol.fraud_form import SlotSkipped, Transcript
 from protocol.keys import Es256Private
 from tests.protocol import builders as b
 from tests.protocol import dealing as d

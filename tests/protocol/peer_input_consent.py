@@ -165,7 +165,7 @@ def _combine(joined: bytes) -> object:
 
 def _verify_entry(value: Any) -> object:
     logged = received(value, ReadAnswer)
-    return standing.verify_entry(DEALT.town.terms, DEALT_READ, logged, DEALT_STANDING, g.REPLY)
+    return standing.verify_entry(DEALT.town.terms, DEALT_READ, logged, DEALT_STANDING, g.REPLY.public_bytes())
 
 
 def _seal_to(kem_key: bytes) -> object:
@@ -247,9 +247,10 @@ _OPERATORS = [
         for piece in row), _combine),
     Row("share_at_rest.unwrap_share", WRAPPED, lambda data: share_at_rest.unwrap_share(
         bytes(32), 7, bytes(32), data)),
-    Row("consent_api.parse_deposit_request", {
+    Row("consent_api.parse_body", {
         "terms": to_builtins(DEALT.town.terms), "slot": 1, "opening_key": b64u_encode(bytes(32)), "proof": "proof",
-        "deposit": b64u_encode(ON_DEPOSIT)}, lambda v: consent_api.parse_deposit_request(dump(v))),
+        "deposit": b64u_encode(ON_DEPOSIT)}, lambda v: consent_api.parse_body(dump(v), consent_api.DepositRequest),
+        "DepositRequest"),
     Row("consent_api.parse_body", {
         "read": DEALT_READ, "reply_key": b64u_encode(g.REPLY.public_bytes()), "logged": to_builtins(LOGGED)},
         lambda v: consent_api.parse_body(dump(v), consent_api.ReleaseRequest), "ReleaseRequest"),

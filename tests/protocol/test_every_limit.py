@@ -89,7 +89,8 @@ LIMITS = {
         lambda n: consent_api.parse_body(p.spaced(REVOCATION, n), consent_api.RevocationRequest), "too_large"
     ),
     "consent_api.MAX_RELEASE_BYTES": Limit(
-        lambda n: consent_api.parse_deposit_request(p.spaced(p.DEPOSIT_REQUEST, n)), "too_large"
+        lambda n: p.body(consent_api.DepositRequest, p.DEPOSIT_REQUEST, n, consent_api.MAX_RELEASE_BYTES),
+        "too_large",
     ),
     "credential.MAX_CLOCK_SKEW": Limit(p.credential_ahead, "not_yet_valid"),
     "credential.MAX_HEADER_CHARACTERS": Limit(
@@ -114,9 +115,7 @@ LIMITS = {
     "disclosure.MAX_DISCLOSURE_BYTES": Limit(
         lambda n: disclosure.parse_disclosure(b64u_encode(p.spaced(["salt", "name", 1], n))), "too_large"
     ),
-    "fraud_form.MAX_FRAUD_BYTES": Limit(
-        lambda n: fraud_form.parse_fraud_proof(b"a" * n), "too_large", "bad_json"
-    ),
+    "fraud_form.MAX_FRAUD_BYTES": Limit(lambda n: fraud_form.parse_fraud_proof(b"a" * n), "too_large", "bad_json"),
     "fraud_form.MAX_RUN": Limit(p.run_of_leaves, "bad_form"),
     "fraud_form.MAX_TRANSCRIPT_BYTES": Limit(p.transcript, "bad_form"),
     "issuer_metadata.MAX_METADATA_BYTES": Limit(

@@ -16,7 +16,6 @@ from protocol.consent_api import (
     GrantRequest,
     ReleaseAnswer,
     parse_body,
-    parse_deposit_request,
     parse_grant_request,
 )
 from protocol.errors import Rejected
@@ -486,7 +485,7 @@ def test_largest_deposit_and_release_fit_their_messages() -> None:
     terms = change(granting.terms(), operators=cards.operators)
     sealed = seal_pieces(KEYS[own].public_bytes(), terms, own, cards.pieces_of(own))
     request = DepositRequest(terms, 1, b64u_encode(bytes(32)), "proof", b64u_encode(sealed))
-    assert parse_deposit_request(dump(to_builtins(request))) == request
+    assert parse_body(dump(to_builtins(request)), DepositRequest) == request
     claims = made(cards.pieces, MAX_CLAIMS)
     release = seal_pieces_release(REPLY.public_bytes(), claims, cards.pieces_of(own), own, **BOUND)
     answer = ReleaseAnswer(b64u_encode(release))
