@@ -95,6 +95,19 @@ def add_witness(ctx: click.Context, home: Home, file: str) -> None:
     _change(ctx, home, "witness", entry.name, lambda draft: register.add_witness(draft, entry))
 
 
+@group.command("set-operators")
+@click.option("--log", "origin", required=True, help="Origin of the log.")
+@click.option("--needed", type=int, help="How many of them a read needs.")
+@click.argument("names", nargs=-1)
+@command
+def set_operators(ctx: click.Context, home: Home, origin: str, needed: int | None, names: tuple[str, ...]) -> None:
+    """Let the cosigners NAMES hold the shares of a log's grants; without NAMES the log does."""
+    RegistrarStore(home).change(lambda draft: register.set_operators(draft, origin, needed, names))
+    who = f"{needed} of {len(names)} operators" if names else "the log itself"
+    data = {"log": origin, "needed": needed, "operators": list(names)}
+    emit(ctx, f"Shares of {origin} are dealt to {who}. Sign the list to make it so.", data)
+
+
 @group.command("remove")
 @click.argument("kind", type=click.Choice(_KINDS))
 @click.argument("id")

@@ -35,6 +35,11 @@ def _parties(draft: Draft) -> Iterator[Remark]:
         yield Remark("no_witness", "witnesses", "no witness is listed: no agency can check how fresh a log is")
     if draft.logs and not any(witness.auditing for witness in draft.witnesses):
         yield Remark("no_auditor", "witnesses", "no auditing cosigner is listed: a stop needs the log to be up")
+    for log in draft.logs:
+        if log.operators is not None and log.operators.needed == 1:
+            yield Remark("one_operator", log.origin, "one operator alone can release: with the agency it sees all")
+        if log.operators is not None and log.operators.needed == len(log.operators.members):
+            yield Remark("no_spare_operator", log.origin, "nobody can read while one operator is down")
     for agency in draft.agencies:
         if not agency.services:
             yield Remark("no_service", agency.id, "this agency can ask nothing: it has no service")

@@ -5,7 +5,7 @@ a known id replaces it (roots and keys rotate), but for services: a version once
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -17,6 +17,7 @@ from protocol.note import SignatureType, VerifierKey, parse_vkey
 from protocol.seal import KEM_PUBLIC_BYTES, parse_kem_public
 from protocol.terms import BSN_ATTRIBUTE
 from protocol.trust_list import Agency, Service, TrustedIssuer, TrustedLog, TrustedWitness, TrustList
+from registrar.operators import check_operators, operators_of, with_operators
 from registrar.policy import check_policy, default_policy
 from registrar.roots import check_root
 from service.address import parse_url
@@ -116,7 +117,8 @@ def add_service(draft: Draft, agency_id: str, service: Service) -> Draft:
 def add_log(draft: Draft, log: TrustedLog) -> Draft:
     """1. URL; 2. note keys: the log's is named by its origin, the receipt key is another; 3. deposit key.
 
-    4. its policy, when it comes with one, is for this log. Without one it gets `default_policy` at signing.
+    4. its policy, when it comes with one, is for this log. Without one it gets `default_policy` at signing. A log
+    that is listed keeps its operators (`set_operators`), whatever its entry says.
     Raises `Rejected`: `bad_url`, `bad_vkey`, `wrong_origin`, `same_key`, `bad_key`, `bad_policy`.
     """
     _check_url(log.url)
@@ -129,7 +131,19 @@ def add_log(draft: Draft, log: TrustedLog) -> Draft:
     parse_kem_public(b64u_decode(log.deposit_key, max_bytes=KEM_PUBLIC_BYTES))
     if log.policy:
         check_policy(log, log.policy)
+    listed = [entry for entry in draft.logs if entry.origin == log.origin]
+    log = msgspec.structs.replace(log, operators=listed[0].operators if listed else None)
     return msgspec.structs.replace(draft, logs=_put(draft.logs, log, lambda entry: entry.origin))
+
+
+def set_operators(draft: Draft, origin: str, needed: int | None, names: Sequence[str]) -> Draft:
+    """From the next list on the shares of this log's grants are dealt to these operators; without names to none.
+
+    Raises `Rejected`: `not_listed`, those of `operators_of` and `check_operators`.
+    """
+    operators = operators_of(needed, names)
+    logs = with_operators(draft.logs, draft.witnesses, origin, operators)
+    return msgspec.structs.replace(draft, logs=logs)
 
 
 def add_witness(draft: Draft, witness: TrustedWitness) -> Draft:
@@ -174,7 +188,7 @@ def remove(draft: Draft, kind: str, entry_id: str) -> Draft:
 def next_list(draft: Draft, *, version: int, now: int, days: int) -> TrustList:
     """The list to sign: each log without a policy of its own gets the one that its witnesses make.
 
-    Raises `Rejected`: `bad_days`, and those of `default_policy`.
+    Raises `Rejected`: `bad_days`, those of `default_policy`, and of `check_operators` for an operator that left.
     """
     if not 1 <= days <= MAX_LIST_DAYS:
         raise Rejected("bad_days", f"a list is in force for 1 to {MAX_LIST_DAYS} days")
@@ -182,6 +196,8 @@ def next_list(draft: Draft, *, version: int, now: int, days: int) -> TrustList:
         msgspec.structs.replace(log, policy=log.policy or default_policy(log, draft.witnesses))
         for log in draft.logs
     ]
+    for log in logs:
+        check_operators(log, draft.witnesses)
     return TrustList(
         version=version,
         iat=now,
