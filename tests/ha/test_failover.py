@@ -1,4 +1,4 @@
-"""The log on a PostgreSQL cluster whose leader is lost, hangs or restarts under load.
+"""The log on a PostgreSQL cluster whose leader is lost, hangs or restarts under load; and an old backup of it.
 
 The log's process is never restarted here: it must find the new leader by itself. Longer by `make campaign`, which
 also writes the outages down.
@@ -7,16 +7,21 @@ also writes the outages down.
 import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from examples.processes import is_answering
+from bench.load import Load
+from examples.processes import CommandFailed, is_answering
+from protocol.errors import Unavailable
 from tests.figures import record, spread
 from tests.ha import programs
+from tests.ha.backup import copy_sqlite, dump, restore
 from tests.ha.clients import Crowd
 from tests.ha.cluster import Cluster
 from tests.ha.town import ClusterTown, founded_on
-from tests.ha.verdict import check_all
+from tests.ha.verdict import check_all, witnessed
+from tests.service.postgresql import PostgreSQL
 
 KILLS = int(os.environ.get("REGIE_HA_KILLS", "1"))
 FREEZES = int(os.environ.get("REGIE_HA_FREEZES", "1"))
@@ -45,6 +50,14 @@ def town(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield founded
 
 
+@pytest.fixture
+def spare() -> Iterator[PostgreSQL]:
+    """A fresh server, for a backup to be restored to."""
+    started = PostgreSQL()
+    yield started
+    started.stop()
+
+
 def lost(cluster: Cluster, leader: int) -> Callable[[], None]:
     """Patroni, PostgreSQL and all its backends killed at once; mended by starting it again."""
     cluster.kill(leader)
@@ -69,6 +82,7 @@ def strike(
     cluster: Cluster, town: ClusterTown, crowd: Crowd, blow: Callable[[Cluster, int], Callable[[], None]]
 ) -> float:
     """One blow under load until everything is whole again; the outage in seconds."""
+    cluster.wait_healthy()
     wait_for_more(crowd, town)
     time.sleep(WARM_SECONDS)
     leader = cluster.wait_leader()
@@ -76,7 +90,8 @@ def strike(
     mend = blow(cluster, leader)
     wait_for_more(crowd, town)
     mend()
-    cluster.wait_healthy()
+    if blow is hanging:
+        cluster.wait_healthy()  # the load goes on while the old leader finds its place
     wait_for_more(crowd, town)
     return crowd.longest_silence(start, time.monotonic())
 
@@ -130,5 +145,48 @@ def test_log_believes_no_leader_that_slept_through_its_lease(cluster: Cluster, t
     strike_often(cluster, town, FREEZES, "freezes", hanging)
 
 
+@pytest.mark.campaign
 def test_log_goes_on_while_its_database_leader_restarts(cluster: Cluster, town: ClusterTown) -> None:
     strike_often(cluster, town, RESTARTS, "restarts", restarted)
+
+
+def work(town: ClusterTown) -> Crowd:
+    """Clients until some of their wishes were acknowledged."""
+    crowd = Crowd(town)
+    with crowd.at_work():
+        wait_for_more(crowd, town)
+    return crowd
+
+
+def test_restored_backup_signs_nothing(
+    cluster: Cluster, town: ClusterTown, spare: PostgreSQL, tmp_path: Path
+) -> None:
+    lock, old_lock, new_lock = town.at("log") / "lock.db", tmp_path / "old-lock.db", tmp_path / "new-lock.db"
+    cluster.wait_healthy()
+    town.serve_log(workers=WORKERS)
+    crowds = [work(town)]
+    copy_sqlite(lock, old_lock)
+    copy = dump(town.database)
+    crowds.append(work(town))
+    town.servers["log"].stop()
+    states = witnessed(town)
+    restore(copy, spare.url)
+
+    # The global lock is newer than the copy: the log does not even start.
+    with pytest.raises(CommandFailed, match="restored_backup"):
+        town.serve_log(database=spare.url)
+
+    # An operator who puts the lock back as well makes the log start, and gets nothing cosigned.
+    copy_sqlite(lock, new_lock)
+    copy_sqlite(old_lock, lock)
+    town.serve_log(database=spare.url)
+    with pytest.raises(Unavailable):
+        Load(town).grant()
+    assert witnessed(town) == states
+    town.servers["log"].stop()
+
+    # Put right, the log goes on where it was.
+    copy_sqlite(new_lock, lock)
+    town.serve_log()
+    crowds.append(work(town))
+    check_all(town, [account for crowd in crowds for account in crowd.accounts])
