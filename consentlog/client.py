@@ -13,13 +13,13 @@ from protocol.checkpoint import VerifiedCheckpoint, verify_cosignatures
 from protocol.consent_api import MAX_PENDING, PendingRevocations
 from protocol.errors import Rejected, Unavailable
 from protocol.merkle import consistency_proof
-from protocol.note import VerifierKey, decode_decimal, parse_vkey
+from protocol.note import MAX_NOTE_BYTES, VerifierKey, decode_decimal, parse_vkey
 from protocol.trust_list import TrustedWitness
 from protocol.witness import SIZE_CONTENT_TYPE, encode_add_checkpoint
 from service.fetch import Answer, Fetcher
 
-MAX_COSIGNATURE_BYTES = 16 * 1024
-"""A few lines, post-quantum ones included."""
+MAX_COSIGNATURE_BYTES = MAX_NOTE_BYTES
+"""As much as a note holds: a witness may send lines of keys that we do not know, of 7 kB each at most."""
 MAX_PENDING_BYTES = 48 * MAX_PENDING + 1024
 COSIGN_SECONDS = 5.0
 """An auditing cosigner reads and replays the new leaves before it answers."""
@@ -32,7 +32,7 @@ class WitnessClient:
         self._fetcher = fetcher
         self._url = witness.url.rstrip("/")
         self.name = witness.name
-        self.key: VerifierKey = parse_vkey(witness.vkey)
+        self.keys: tuple[VerifierKey, ...] = tuple(parse_vkey(vkey) for vkey in (witness.vkey, *witness.also))
         self.is_auditing = witness.auditing
         self._size = 0
         self._busy = Lock()
@@ -52,7 +52,7 @@ class WitnessClient:
         """The witness's cosignature lines on `checkpoint`, verified.
 
         1. ask from the size that it had; 2. on a conflict ask once more from the size that it says, unless it has
-        seen a larger tree than ours; 3. keep only what verifies under its key.
+        seen a larger tree than ours; 3. keep only what verifies under its keys; lines of others are none of ours.
         Raises `Rejected`: `conflict` and the witness's own codes; `Unavailable`.
         """
         with self._busy:
@@ -64,7 +64,7 @@ class WitnessClient:
                 answer = self._ask(checkpoint, tree)
             if answer.status == 409:
                 raise Rejected("conflict", "a witness does not take this tree as the next one", status=409)
-            lines = verify_cosignatures(checkpoint, answer.text, [self.key])  # 3.
+            lines = verify_cosignatures(checkpoint, answer.text, self.keys)  # 3.
             self._size = checkpoint.size
             return lines
 

@@ -6,28 +6,26 @@ from typing import Any
 
 import msgspec
 
+from consentlog.keys import DEPOSIT_KEY, ENTRY, LOG_KEY, PQ_KEY, RECEIPT_KEY, STATUS, LogKeyring
 from consentlog.lock import GlobalLock
-from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
-from protocol.keys import Ed25519Private
-from protocol.note import NoteSigner, SignatureType
-from protocol.seal import KEM_SEED_BYTES, KemPrivate
+from protocol.seal import KEM_SEED_BYTES
 from protocol.trust_list import TrustedLog, TrustedWitness
+from service.certificates import make_certificates
 from service.database import engine_for, sqlite_url
 from service.epochs import Epochs
 from service.home import Home
+from service.witness_keys import CosignerKeys
 
 LOG_ROLE = "log"
 WITNESS_ROLE = "witness"
 SEED_BYTES = 32
 TOKEN_BYTES = 32
-LOG_KEY = "log-key"
-RECEIPT_KEY = "receipt-key"
-DEPOSIT_KEY = "deposit-key"
 WITNESS_KEY = "witness-key"
 AUDITOR_TOKEN = "auditor-token"  # noqa: S105 - the name of a file
 EPOCHS = "epochs"
-ENTRY = "entry.json"
+STATUS_DAYS = 1825
+"""The certificate under which Token Status Lists are signed."""
 
 
 class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -87,24 +85,14 @@ def _check_role(found: str, role: str) -> None:
         raise Rejected("wrong_role", "this home belongs to another role")
 
 
-def log_signer(home: Home, origin: str) -> NoteSigner:
-    """Signs checkpoints."""
-    return NoteSigner(origin, Ed25519Private(home.read_secret(LOG_KEY)))
+def log_keyring(home: Home, origin: str) -> LogKeyring:
+    """The log's private keys."""
+    return LogKeyring(home, origin)
 
 
-def receipt_signer(home: Home, origin: str) -> NoteSigner:
-    """Signs the receipts of revocations, with a key of its own: a receipt is no checkpoint."""
-    return NoteSigner(f"{origin}/receipts", Ed25519Private(home.read_secret(RECEIPT_KEY)))
-
-
-def deposit_private(home: Home) -> KemPrivate:
-    """Opens deposits."""
-    return KemPrivate(home.read_secret(DEPOSIT_KEY))
-
-
-def witness_signer(home: Home, name: str) -> NoteSigner:
-    """Signs cosignatures."""
-    return NoteSigner(name, Ed25519Private(home.read_secret(WITNESS_KEY)), SignatureType.COSIGNATURE)
+def witness_keys(home: Home, name: str) -> CosignerKeys:
+    """What cosigns."""
+    return CosignerKeys(home, name, WITNESS_KEY)
 
 
 def _claim(home: Home) -> None:
@@ -127,21 +115,18 @@ def make_log(
     left half made is made again. Raises `Rejected`: `home_exists`.
     """
     _claim(home)
-    home.write_secret(LOG_KEY, random(SEED_BYTES))
-    home.write_secret(RECEIPT_KEY, random(SEED_BYTES))
+    for key in (LOG_KEY, PQ_KEY, RECEIPT_KEY):
+        home.write_secret(key, random(SEED_BYTES))
     home.write_secret(DEPOSIT_KEY, random(KEM_SEED_BYTES))
     home.write_secret(AUDITOR_TOKEN, random(TOKEN_BYTES))
     Epochs(Home(home.path / EPOCHS)).begin(random(32), now)
     config = LogConfig(LOG_ROLE, origin, url, trust_list, dict(registrar))
     lock = GlobalLock(engine_for(config.lock_url(home)), origin)
     lock.create(now)
-    entry = TrustedLog(
-        origin=origin,
-        url=url,
-        vkey=str(log_signer(home, origin).key),
-        receipt_vkey=str(receipt_signer(home, origin).key),
-        deposit_key=b64u_encode(deposit_private(home).public_bytes()),
-    )
+    status = Home(home.path / STATUS).create()
+    roots = make_certificates(status, name=origin, url=url, leaf_days=STATUS_DAYS, now=now, random=random)
+    entry = TrustedLog(origin=origin, url=url, vkey="", receipt_vkey="", deposit_key="", status_roots=roots)
+    entry = log_keyring(home, origin).entry(entry)
     home.write_json(ENTRY, entry)
     home.write_config(config)
     return entry
@@ -155,11 +140,18 @@ def make_witness(
     trust_list: str,
     registrar: Mapping[str, Any],
     random: Callable[[int], bytes],
+    post_quantum: bool = False,
 ) -> TrustedWitness:
-    """A new witness, and its entry. Raises `Rejected`: `home_exists`."""
+    """A new witness, and its entry; with a second key that cosigns by ML-DSA-44 when `post_quantum`.
+
+    Raises `Rejected`: `home_exists`.
+    """
     _claim(home)
+    keys = witness_keys(home, name)
     home.write_secret(WITNESS_KEY, random(SEED_BYTES))
-    entry = TrustedWitness(name=name, url=url, vkey=str(witness_signer(home, name).key), auditing=False)
+    if post_quantum:
+        home.write_secret(keys.post_quantum_name, random(SEED_BYTES))
+    entry = keys.entry(TrustedWitness(name=name, url=url, vkey="", auditing=False))
     home.write_json(ENTRY, entry)
     home.write_config(WitnessConfig(WITNESS_ROLE, name, url, trust_list, dict(registrar)))
     return entry

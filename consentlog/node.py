@@ -63,8 +63,7 @@ class Node:
         connect: Callable[[], Any] | None = None,
     ) -> None:
         self.config: LogConfig = config.log_config(home)
-        self.deposit_key = config.deposit_private(home)
-        self.receipt_signer = config.receipt_signer(home, self.config.origin)
+        self.keys = config.log_keyring(home, self.config.origin)
         self.auditor_token = home.read_secret(config.AUDITOR_TOKEN)
         self._trust = TrustSource(home, self.config.trust_list, self.config.registrar, fetcher=fetcher)
         self.engine: Engine = engine_for(self.config.database_url(home), connect=connect)
@@ -92,7 +91,7 @@ class Node:
         )
         self.publisher = Publisher(
             self.config.origin,
-            config.log_signer(home, self.config.origin),
+            self.keys.checkpoint_signers,
             lock,
             self.locked,
             self.tree,

@@ -81,7 +81,7 @@ class Parties:
                     body,
                     trust=node.trust(),
                     origin=node.config.origin,
-                    deposit_key=node.deposit_key,
+                    deposit_key=node.keys.deposit_keys(node.writer.time()),
                     replaced=self._replaced(request),
                     now=node.writer.time(),
                 )
@@ -135,7 +135,8 @@ class Parties:
         outcome = node.perform(intake.revocation_operation(request))
         if not isinstance(outcome, Revoked):
             raise TypeError("a revocation revokes")
-        receipt = make_revocation_receipt(node.config.origin, outcome.lock, outcome.time, node.receipt_signer)
+        signers = node.keys.receipts.all()
+        receipt = make_revocation_receipt(node.config.origin, outcome.lock, outcome.time, *signers)
         return RevocationAnswer(receipt, outcome.slot, outcome.index)
 
     def message(self, request: MessageRequest, view: bytes | None) -> MessageAnswer:

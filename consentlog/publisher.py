@@ -26,9 +26,10 @@ from protocol.checkpoint import (
     sign_checkpoint,
 )
 from protocol.errors import RegieError, Rejected, Unavailable
-from protocol.note import NoteSigner
-from protocol.policy import Policy, VerifiedQuorum, parse_policy, satisfied
-from protocol.trust_list import TrustedWitness, TrustList
+from protocol.log_keys import log_keys
+from protocol.note import NoteSigner, VerifierKey
+from protocol.policy import VerifiedQuorum, parse_policy, satisfied
+from protocol.trust_list import TrustedLog, TrustedWitness, TrustList
 from service.fetch import Fetcher
 from service.journal import log_event
 
@@ -49,7 +50,7 @@ class Publisher(Thread):
     def __init__(
         self,
         origin: str,
-        signer: NoteSigner,
+        signers: Callable[[], Sequence[NoteSigner]],
         lock: GlobalLock,
         locked: Locked,
         tree: Tree,
@@ -62,7 +63,7 @@ class Publisher(Thread):
         super().__init__(name="publisher", daemon=True)
         self.is_ready = False
         self._origin = origin
-        self._signer = signer
+        self._signers = signers
         self._lock = lock
         self._locked = locked
         self._note = locked.note
@@ -120,7 +121,8 @@ class Publisher(Thread):
 
     def _round(self) -> None:
         trust = self._trust()
-        policy = parse_policy(trust.log(self._origin).policy)
+        listed = trust.log(self._origin)
+        policy = parse_policy(listed.policy)
         clients = self._clients_of(trust)
         auditing = [client for client in clients if client.is_auditing]
         asked = self._ask_pending(auditing)  # 1., answered while the lock moves
@@ -128,13 +130,11 @@ class Publisher(Thread):
         checkpoint = self._sign(committed)  # 2. and 3.
         heard, has_written = self._take_pending(asked)
         if not self._has_heard_quorum:
-            self._has_heard_quorum = is_whole_quorum(
-                policy, {client.key for client in auditing}, {client.key for client in heard}
-            )
+            self._has_heard_quorum = is_whole_quorum(policy, _keys_of(auditing), _keys_of(heard))
         if has_written:  # this checkpoint lacks them: it goes nowhere
             committed = self._committed()
             checkpoint = self._sign(committed)
-        quorum = self._cosign(checkpoint, clients, policy)  # 4.
+        quorum = self._cosign(checkpoint, clients, listed)  # 4.
         crash.point("after_cosign")
         self._publish(quorum, committed)  # 5.
 
@@ -180,12 +180,12 @@ class Publisher(Thread):
         elif (committed.size, committed.root) != (self._locked.size, self._locked.root):
             raise Unavailable(LOCK_MOVED, "the committed tree is not the one that was signed")
         crash.point("after_lock")
-        note = sign_checkpoint(Checkpoint(self._origin, committed.size, committed.root), [self._signer])
+        note = sign_checkpoint(Checkpoint(self._origin, committed.size, committed.root), self._signers())
         crash.point("after_sign")
         return VerifiedCheckpoint(self._origin, committed.size, committed.root, note)
 
     def _cosign(
-        self, checkpoint: VerifiedCheckpoint, clients: Sequence[WitnessClient], policy: Policy
+        self, checkpoint: VerifiedCheckpoint, clients: Sequence[WitnessClient], listed: TrustedLog
     ) -> VerifiedQuorum:
         """As soon as the policy is satisfied. Raises `Unavailable`: `no_quorum`."""
         pending = {self._pool.submit(self._ask, client, checkpoint) for client in clients if not client.is_busy}
@@ -195,7 +195,7 @@ class Publisher(Thread):
             for future in done:
                 if _foreseen(future) is None:
                     note = add_cosignatures(note, future.result())
-            if (quorum := self._quorum(policy, note)) is not None:
+            if (quorum := self._quorum(listed, note)) is not None:
                 return quorum
         raise Unavailable("no_quorum", "not enough witnesses cosigned in time", retry_after=2)
 
@@ -208,11 +208,12 @@ class Publisher(Thread):
         self._meters.witness(client.name, skew=self._time.clock() - cosignature_time(lines[0]))
         return lines
 
-    def _quorum(self, policy: Policy, note: str) -> VerifiedQuorum | None:
+    def _quorum(self, listed: TrustedLog, note: str) -> VerifiedQuorum | None:
         """Its quorum, at a time that it vouches for; None when there is none yet."""
+        policy, keys = parse_policy(listed.policy), log_keys(listed)
         for now in self._time.candidates():
             try:
-                quorum = satisfied(policy, note, now, log_keys=(self._signer.key,))
+                quorum = satisfied(policy, note, now, log_keys=(keys,))
             except Rejected:
                 continue
             self._time.vouch(now)
@@ -226,6 +227,10 @@ class Publisher(Thread):
         self._note = quorum.checkpoint.note
         self.is_ready = self._has_heard_quorum
         self._writer.room.published()
+
+
+def _keys_of(clients: Sequence[WitnessClient]) -> set[VerifierKey]:
+    return {key for client in clients for key in client.keys}
 
 
 def _foreseen(future: Future[Any]) -> BaseException | None:

@@ -1,6 +1,7 @@
 """A plain C2SP witness of one or more logs: `regie log witness`.
 
-It sees that a log only grows; it does not look into leaves. The rules and the store are `service.witness`.
+It sees that a log only grows; it does not look into leaves. Rules and store are `service.witness`, its keys
+`service.witness_keys`.
 """
 
 from pathlib import Path
@@ -9,7 +10,7 @@ from flask import Flask
 
 from consentlog import config
 from protocol.errors import Rejected
-from protocol.note import VerifierKey, parse_vkey
+from protocol.log_keys import LogKey, log_keys
 from service.app import make_app
 from service.clock import SystemClock
 from service.database import engine_for
@@ -24,14 +25,14 @@ def create(home: Path) -> Flask:
     settings = config.witness_config(place)
     source = TrustSource(place, settings.trust_list, settings.registrar)
 
-    def log_key(origin: str) -> VerifierKey | None:
+    def log_of(origin: str) -> LogKey | None:
         try:
-            return parse_vkey(source.current(clock.now()).log(origin).vkey)
+            return log_keys(source.current(clock.now()).log(origin))
         except Rejected:
             return None  # a log that is not listed is not witnessed: 404
 
-    signer = config.witness_signer(place, settings.name)
-    witness = Witness(engine_for(settings.database_url(place)), signer, clock, log_key)
+    keys = config.witness_keys(place, settings.name)
+    witness = Witness(engine_for(settings.database_url(place)), keys.signers, clock, log_of)
     app = make_app("consentlog")
     app.register_blueprint(witness_blueprint(witness))
     return app

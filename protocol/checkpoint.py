@@ -107,9 +107,9 @@ def verify_checkpoint(note: str, log: LogKey) -> VerifiedCheckpoint:
 
 
 def cosign_checkpoint(checkpoint: VerifiedCheckpoint, signer: NoteSigner, *, time: int) -> str:
-    """The signature line of a witness (cosignature/v1); `time` in POSIX seconds.
+    """The signature line of a witness (tlog-cosignature); `time` in POSIX seconds.
 
-    MUST be called only after the new state is durably stored (C2SP tlog-witness).
+    MUST be shown to nobody before the new state is durably stored (C2SP tlog-witness).
     """
     return signer.sign(checkpoint.body, time=time)
 

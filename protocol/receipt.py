@@ -101,10 +101,13 @@ def verify_tlog_proof(proof: TlogProof, leaf: bytes, checkpoint: VerifiedCheckpo
     return VerifiedInclusion(proof.index, checkpoint)
 
 
-def make_revocation_receipt(origin: str, lock: bytes, time: int, signer: NoteSigner) -> str:
-    """The signed note: version, origin, b64u lock, time, deadline (time + 60), one a line."""
+def make_revocation_receipt(origin: str, lock: bytes, time: int, *signers: NoteSigner) -> str:
+    """The signed note: version, origin, b64u lock, time, deadline (time + 60), one a line.
+
+    Two `signers` while the receipt key rotates: whoever knows either reads it.
+    """
     deadline = time + INCLUSION_SECONDS
-    return sign_note(f"{_REVOCATION}\n{origin}\n{b64u_encode(lock)}\n{time}\n{deadline}\n", [signer])
+    return sign_note(f"{_REVOCATION}\n{origin}\n{b64u_encode(lock)}\n{time}\n{deadline}\n", signers)
 
 
 def verify_revocation_receipt(

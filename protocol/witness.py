@@ -1,7 +1,7 @@
 """C2SP tlog-witness: the rules by which a witness cosigns a checkpoint, without the HTTP and without the store.
 
 A witness sees that a log only grows. `decide` answers with the state to store; the caller MUST check and store in
-one atomic step and only then cosign, or two requests at once can roll the witness back.
+one atomic step before a cosignature is shown, or two requests at once can roll the witness back.
 """
 
 from dataclasses import dataclass

@@ -93,6 +93,16 @@ class Home:
         """Write a file 0644, whole and durable, over an older one. Raises `Unavailable`: `io`."""
         return self._write(name, data, 0o644)
 
+    def rename(self, name: str, to: str) -> None:
+        """Put a file in the place of another, durably. Raises `Rejected`: `no_home`; `Unavailable`: `io`."""
+        try:
+            self.file(name).replace(self.file(to))
+            self._sync_directory()
+        except FileNotFoundError as error:
+            raise Rejected("no_home", f"{self.file(name)} is missing: initialise this home first") from error
+        except OSError as error:
+            raise Unavailable("io", f"{self.file(to)} cannot be written: {error.strerror}") from error
+
     def remove(self, name: str) -> None:
         """Delete a file if it is there, durably."""
         self.file(name).unlink(missing_ok=True)

@@ -28,6 +28,8 @@ from service.journal import log_event
 
 REFRESH_SECONDS = 60
 """How old a list from a URL may be before it is fetched again."""
+LISTED_SECONDS = 2 * REFRESH_SECONDS
+"""How long a list has been in force when everybody who can reach it has it."""
 KEPT = "trust-list-kept.jwt"
 """The newest list this home has accepted: a later one must not roll it back; it also holds without a network."""
 

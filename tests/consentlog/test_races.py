@@ -164,7 +164,7 @@ def test_stop_in_the_group_of_its_own_grant_ends_it_there(town: SmallTown) -> No
         body,
         trust=town.node.trust(),
         origin=town.node.config.origin,
-        deposit_key=town.node.deposit_key,
+        deposit_key=town.node.keys.deposit_keys(NOW),
         replaced=None,
         now=NOW,
     )

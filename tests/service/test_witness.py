@@ -1,5 +1,6 @@
 """The witness over HTTP: the rules of tlog-witness, and that two requests at once never roll it back."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ from werkzeug.test import TestResponse
 
 from protocol.checkpoint import Checkpoint, VerifiedCheckpoint, sign_checkpoint, verify_cosignatures
 from protocol.errors import Rejected, Unavailable
-from protocol.keys import Ed25519Private
+from protocol.keys import Ed25519Private, MlDsa44Private
+from protocol.log_keys import LogKeys
 from protocol.merkle import Frontier, consistency_proof, leaf_hash, node_hash
-from protocol.note import NoteSigner, SignatureType, VerifierKey
+from protocol.note import NoteSigner, SignatureType, VerifierKey, parse_note, verify_note
 from protocol.witness import MAX_REQUEST_BYTES, SIZE_CONTENT_TYPE, WitnessState, encode_add_checkpoint
 from service import witness as witness_module
 from service.app import make_app
@@ -146,6 +148,7 @@ def test_empty_log_can_be_cosigned_first(client: FlaskClient) -> None:
         (encode_add_checkpoint(5, [bytes(32)], note(7)).encode(), 422),
         (encode_add_checkpoint(5, [], note(7)).encode(), 422),
         (request(5, 7, "fork"), 422),
+        (request(5, 5, "fork"), 422),
         (b"x" * (MAX_REQUEST_BYTES + 1), 413),
     ],
 )
@@ -164,7 +167,7 @@ def test_log_that_is_not_known_is_404(engine: Engine) -> None:
     assert post(client, request(0, 5)).status_code == 404
 
 
-@pytest.mark.parametrize("body", [request(0, 5), request(4, 7), request(0, 0), request(5, 5, "fork")])
+@pytest.mark.parametrize("body", [request(0, 5), request(4, 7), request(0, 0)])
 def test_conflict_tells_the_size_that_the_witness_has(client: FlaskClient, witness: Witness, body: bytes) -> None:
     post(client, request(0, 3))
     post(client, request(3, 5))
@@ -233,15 +236,20 @@ def test_nothing_is_signed_when_the_state_cannot_be_stored(
     assert signed == []
 
 
-def test_stored_but_unanswered_checkpoint_is_cosigned_when_it_is_sent_again(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Failed but persisted: the answer was lost after the commit."""
+def test_state_stays_when_it_cannot_be_signed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     witness = Witness(engine, SIGNER, FakeClock(), log_key)
     with monkeypatch.context() as patch:
-        patch.setattr(witness_module, "cosign_checkpoint", lambda *a, **k: pytest.fail("power cut"))
+        patch.setattr(witness_module, "cosign_checkpoint", lambda *a, **k: pytest.fail("key is gone"))
         with pytest.raises(pytest.fail.Exception):
             witness.add_checkpoint(request(0, 5))
+    assert witness.state(ORIGIN) is None
+    assert witness.notes() == []
+
+
+def test_stored_but_unanswered_checkpoint_is_cosigned_when_it_is_sent_again(engine: Engine) -> None:
+    """Failed but persisted: the answer was lost after the commit."""
+    witness = Witness(engine, SIGNER, FakeClock(), log_key)
+    witness.add_checkpoint(request(0, 5))
     client = client_of(witness)
     assert post(client, request(0, 5)).text == "5\n"
     check_cosigned(post(client, request(5, 5)), 5)
@@ -357,6 +365,63 @@ def test_many_requests_at_once_leave_one_line_of_growth(engine: Engine) -> None:
     state = witness.state(ORIGIN)
     assert state is not None
     assert state.size == max(size for size, _ in cosigned)
+
+
+def hash_of(origin: str) -> str:
+    return hashlib.sha256(origin.encode()).hexdigest()
+
+
+def test_monitor_gets_the_checkpoint_that_was_cosigned_last(client: FlaskClient, witness: Witness) -> None:
+    assert client.get(f"/{hash_of(ORIGIN)}/checkpoint").status_code == 404
+    foreign = NoteSigner("other.example", Ed25519Private(bytes([9]) * 32)).sign("x\n")
+    for size, body in ((5, request(0, 5)), (7, request(5, 7) + foreign.encode()), (7, request(7, 7))):
+        answer = post(client, body)
+        got = client.get(f"/{hash_of(ORIGIN)}/checkpoint")
+        assert (got.status_code, got.content_type) == (200, "text/plain; charset=utf-8")
+        assert got.headers["Cache-Control"] == "public, max-age=1"
+        verified = verify_note(got.text, [LOG.key, SIGNER.key])
+        assert [signature.key for signature in verified.signatures] == [LOG.key, SIGNER.key]
+        assert "other.example" not in got.text
+        assert verified.body.split("\n")[1] == str(size)
+    assert witness.notes() == [got.text]
+    assert got.text.endswith(answer.text)
+    for other in (hash_of("log.elders.example"), hash_of(ORIGIN).upper(), "0" * 63, "../checkpoint"):
+        assert client.get(f"/{other}/checkpoint").status_code == 404
+
+
+def test_monitor_is_not_told_what_was_refused(client: FlaskClient) -> None:
+    post(client, request(0, 5))
+    shown = client.get(f"/{hash_of(ORIGIN)}/checkpoint").text
+    for body in (request(5, 7, "fork"), request(5, 5, "fork"), request(0, 3)):
+        assert post(client, body).status_code in (409, 422)
+    assert client.get(f"/{hash_of(ORIGIN)}/checkpoint").text == shown
+
+
+def test_witness_with_two_keys_answers_a_line_of_each(engine: Engine) -> None:
+    second = NoteSigner("witness.example", MlDsa44Private(bytes([5]) * 32), SignatureType.MLDSA44_COSIGNATURE)
+    signers = [SIGNER]
+    witness = Witness(engine, lambda: signers, FakeClock(), log_key)
+    assert len(witness.add_checkpoint(request(0, 3)).splitlines()) == 1
+    signers.append(second)  # as a rotation does to a server that runs
+    answer = witness.add_checkpoint(request(3, 7))
+    checkpoint = VerifiedCheckpoint(ORIGIN, 7, _root(7, ""), note(7))
+    for keys in ([SIGNER.key], [second.key]):
+        assert len(verify_cosignatures(checkpoint, answer, keys)) == 1
+    assert len(verify_cosignatures(checkpoint, answer, [SIGNER.key, second.key])) == 2
+    times = {signature.time for signature in verify_note(note(7) + answer, [SIGNER.key, second.key]).signatures}
+    assert times == {NOW}
+
+
+def test_witness_asks_every_kind_of_key_that_the_log_has(engine: Engine) -> None:
+    second = NoteSigner(ORIGIN, MlDsa44Private(bytes([6]) * 32), SignatureType.MLDSA44_COSIGNATURE)
+    keys = LogKeys(ORIGIN, (LOG.key, second.key))
+    client = client_of(Witness(engine, SIGNER, FakeClock(), lambda origin: keys if origin == ORIGIN else None))
+    assert post(client, request(0, 5)).status_code == 403
+    body = Checkpoint(ORIGIN, 5, _root(5, "")).body()
+    assert post(client, request(0, 5) + second.sign(body).encode()).status_code == 200
+    assert second.key.key_id in [
+        found.key_id for found in parse_note(client.get(f"/{hash_of(ORIGIN)}/checkpoint").text).signatures
+    ]
 
 
 def test_key_of_a_log_cannot_cosign(engine: Engine) -> None:
