@@ -95,7 +95,7 @@ class Publisher(Thread):
         try:
             while not self._stopping.is_set() and not self._is_superseded:
                 started = monotonic()
-                if self._try_round():
+                if self._try_round() and self.is_ready:
                     self._wake.wait(max(0.0, COSIGN_INTERVAL - (monotonic() - started)))
                 else:
                     self._stopping.wait(RETRY_SECONDS)

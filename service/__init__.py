@@ -6,7 +6,7 @@ certificates a party's own root and leaf in its home
 address      where a request may go: the form of a URL, the addresses behind a name
 connection   TCP and TLS to a checked address, with a deadline on every read
 fetch        the one way out: every HTTP request that any role makes
-sqlite_file  SQLite files with durable settings, also through sqlite-utils
+sqlite_file  SQLite files with durable settings; sqlite_tables: the same through sqlite-utils
 epochs       keys that wrap shares at rest, made daily and destroyed; for several processes
 database     SQLAlchemy engines whose commits are durable, on SQLite or PostgreSQL
 trust        the trust list: read, verified, never rolled back

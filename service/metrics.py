@@ -23,7 +23,7 @@ METRICS: Final = "regie.metrics"
 VARIABLE = "REGIE_METRICS"
 MAX_WORKERS = 32
 """Ports that are tried, one for each worker of a role."""
-disable_created_metrics()  # a second series for each, which says only when the process was started
+disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each, which says only when the process was started
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 

@@ -8,8 +8,6 @@ import os
 import sqlite3
 from pathlib import Path
 
-from sqlite_utils import Database
-
 SQLITE_PRAGMAS = (
     "PRAGMA busy_timeout=5000",
     "PRAGMA journal_mode=WAL",
@@ -27,11 +25,3 @@ def open_sqlite(path: Path | str) -> sqlite3.Connection:
     for pragma in SQLITE_PRAGMAS:
         connection.execute(pragma).fetchall()
     return connection
-
-
-def open_sqlite_utils(path: Path | str) -> Database:
-    """`open_sqlite` as a sqlite-utils `Database`, for the wallet's store and an agency's evidence.
-
-    sqlite-utils commits each of its calls; group writes with `with database.conn:`.
-    """
-    return Database(open_sqlite(path))

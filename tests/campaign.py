@@ -32,7 +32,7 @@ class Stage:
 
 
 STAGES = (
-    Stage("kills", ("tests/town/test_kill.py",), {"REGIE_KILLS": "200"}),
+    Stage("kills", ("tests/town/test_kill.py",), {"REGIE_KILLS": "1000"}),
     Stage("faults", ("tests/faults/test_every_operation.py",), {"REGIE_FAULTS": "all"}),
     Stage("power_cuts", ("tests/consentlog/test_power_cut.py",), {"REGIE_POWER_CUTS": "200"}),
     Stage(

@@ -18,7 +18,7 @@ from typing import Any
 
 from protocol.canonical import canonical_bytes
 from protocol.errors import Rejected
-from service.sqlite_file import open_sqlite_utils
+from service.sqlite_tables import open_sqlite_utils
 from verifier.config import VerifierConfig
 from verifier.store import Store
 

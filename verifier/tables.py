@@ -9,7 +9,7 @@ from typing import Any
 
 from protocol.errors import Unavailable
 from service.schema import prepare_file, schema_of
-from service.sqlite_file import open_sqlite_utils
+from service.sqlite_tables import open_sqlite_utils
 
 SCHEMA = schema_of(
     __file__,

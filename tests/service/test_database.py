@@ -20,7 +20,8 @@ from sqlalchemy.exc import IntegrityError
 
 from protocol.errors import Rejected, Unavailable
 from service.database import engine_for, immediate, snapshot, sqlite_url
-from service.sqlite_file import open_sqlite, open_sqlite_utils
+from service.sqlite_file import open_sqlite
+from service.sqlite_tables import open_sqlite_utils
 from tests.service.lossy import connect_lossy
 from tests.service.postgresql import PostgreSQL, is_installed
 
