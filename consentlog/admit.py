@@ -176,7 +176,7 @@ def admit_read(operation: ReadOperation, state: State, now: int) -> Admitted | N
     Raises `Rejected`: `read_id_used` 409, those of `decide_read`, and a refusal that gets no leaf (any more).
     """
     grant = state.by_slot(operation.slot)
-    if grant is None or grant.erased:
+    if grant is None or grant.erased or grant.tag_hash != operation.tag_hash:
         raise Rejected("unknown_lock", "no grant has this slot", status=404)
     earlier = state.read(operation.key)
     if earlier is not None:
@@ -231,7 +231,7 @@ def admit_message(operation: MessageOperation, state: State) -> Delivered | NewM
     Raises `Rejected`: `unknown_lock` 404, `message_id_used` 409, `too_soon` 429.
     """
     grant = state.by_slot(operation.slot)
-    if grant is None or grant.erased:
+    if grant is None or grant.erased or grant.tag_hash != operation.tag_hash:
         raise Rejected("unknown_lock", "no grant has this slot", status=404)
     earlier = state.message(operation.key)
     if earlier is not None:

@@ -9,6 +9,7 @@ import click
 from consentlog import config
 from consentlog.config import LogConfig
 from protocol.canonical import b64u_encode, parse_object, to_builtins
+from protocol.errors import Rejected
 from protocol.keys import parse_jwk
 from service.clock import SystemClock
 from service.command import command, emit, home_option, read_input
@@ -50,14 +51,17 @@ def init(ctx: click.Context, home: Home, url: str, origin: str, trust_list: str,
 @group.command("serve")
 @_HOST
 @_PORT
+@click.option("--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="With PostgreSQL only.")
 @command
-def serve(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
+def serve(ctx: click.Context, home: Home, host: str, port: int | None, workers: int) -> None:
     """Serve the log until it is stopped."""
     from consentlog.web import THREADS
     from service.serve import serve as run
 
     settings = config.log_config(home)
-    run("consentlog.web:create", home.path, host, _port(port, settings.url), threads=THREADS)
+    if workers > 1 and settings.database_url(home).startswith("sqlite:"):
+        raise Rejected("workers_need_postgresql", "a log on SQLite has one worker")
+    run("consentlog.web:create", home.path, host, _port(port, settings.url), threads=THREADS, workers=workers)
 
 
 @group.command("policy")

@@ -15,19 +15,21 @@ from sqlalchemy import Engine
 
 from consentlog import config, queries
 from consentlog.config import LogConfig
+from consentlog.cosign import Witnesses
+from consentlog.follow import Memory
 from consentlog.lock import GlobalLock, Locked
 from consentlog.log_time import LogTime
 from consentlog.meters import Meters
 from consentlog.operations import Operation, Outcome
-from consentlog.publish import Committed, Published
+from consentlog.publish import Published
 from consentlog.publisher import Publisher
 from consentlog.reserve import Reserve
 from consentlog.rows import StoredGrant
 from consentlog.tables import create_tables
 from consentlog.tree import CorruptTree, Tree
+from consentlog.turns import News, OnlyOne, SharedTurn, Turn
 from consentlog.writer import Writer
-from protocol.errors import Rejected, Unavailable
-from protocol.leaf import Head, parse_leaf
+from protocol.errors import Unavailable
 from protocol.status_tree import StatusTree
 from protocol.trust_list import TrustList
 from service.clock import Clock
@@ -42,6 +44,10 @@ ANSWER_SECONDS = 10.0
 """How long somebody waits for the witnesses before being told `no_quorum`."""
 MAX_KNOWN_GRANTS = 8192
 """Grants whose terms are kept parsed: about 100 MB at the most."""
+GRANT_SECONDS = 60.0
+"""How long a grant is kept in memory where another worker may erase its openings."""
+SEE_SECONDS = 1.0
+"""How long a reader waits for what another worker has published."""
 TRUST_SECONDS = 2.0
 """How long a trust list that was looked at serves who must not look."""
 
@@ -51,7 +57,7 @@ class NotAtHand(Exception):
 
 
 class Node:
-    """Owns the engine and the two threads. `connect` replaces the opening of a database connection (tests)."""
+    """Owns the engine and the threads. `connect` replaces the opening of a database connection (tests)."""
 
     def __init__(
         self,
@@ -71,52 +77,62 @@ class Node:
         lock = GlobalLock(engine_for(self.config.lock_url(home)), self.config.origin)
         self.locked: Locked = lock.read()
         self.tree = Tree(lambda level, n: queries.load_tile(self.engine, level, n))
-        committed, status = _restored(self.engine, self.tree, self.locked)
-        self.published = Published(status)
+        self.published = Published(StatusTree())
+        memory = Memory(self.engine, self.tree, self.published, self._tell_publisher)
+        memory.restore(self.locked)
+        self.turn, self._news = self._turns(random)
         self.metrics = Metrics("consentlog")
         meters = Meters(self.metrics)
         reserve = Reserve(home)
         reserve.fill()
         self.epochs = Epochs(Home(home.path / config.EPOCHS))
         self.writer = Writer(
-            self.engine,
-            self.tree,
-            self.published,
-            self.epochs,
-            reserve,
-            LogTime(clock),
-            random,
-            lambda: self.publisher.wake(),
-            meters,
+            self.engine, memory, self.published, self.turn, self.epochs, reserve, LogTime(clock), random, meters
         )
         self.publisher = Publisher(
             self.config.origin,
             self.keys.checkpoint_signers,
             lock,
             self.locked,
-            self.tree,
             self.writer,
             self.published,
-            fetcher,
+            self.turn,
+            Witnesses(self.config.origin, fetcher, self.tree, self.writer.log_time, meters),
             self.trust,
             meters,
         )
-        self.writer.start_from(committed, self.locked.time)
-        self._grants: OrderedDict[int, StoredGrant] = OrderedDict()
+        self.writer.start_from(self.locked.time)
+        self._grants: OrderedDict[int, tuple[float, StoredGrant]] = OrderedDict()
         self._guard = Lock()
         self._trust_seen: tuple[float, TrustList] | None = None
+
+    def _turns(self, random: Callable[[int], bytes]) -> tuple[Turn, News | None]:
+        """A log in PostgreSQL may have other workers, also on other machines."""
+        if self.engine.dialect.name != "postgresql":
+            return OnlyOne(), None
+        turn = SharedTurn(self.engine, random(16).hex())
+        return turn, News(self.engine, turn, lambda: self.publisher.wake())
+
+    def _tell_publisher(self) -> None:
+        """There is a new committed tree. Another worker's publisher is told by the database."""
+        if self.turn.is_mine:
+            self.publisher.wake()
 
     def start(self) -> None:
         """Write and publish from now on."""
         self.writer.start()
         self.publisher.start()
+        if self._news is not None:
+            self._news.start()
 
     def stop(self) -> None:
-        """End both threads; what still waits is answered `busy`."""
+        """End the threads; what still waits is answered `busy`."""
+        if self._news is not None:
+            self._news.stop()
         self.publisher.stop()
         self.writer.room.close()
-        for thread in (self.writer, self.publisher):
-            if thread.is_alive():
+        for thread in (self.writer, self.publisher, self._news):
+            if thread is not None and thread.is_alive():
                 thread.join(ANSWER_SECONDS)
         self.engine.dispose()
 
@@ -134,7 +150,7 @@ class Node:
 
     def grant_at_hand(self, slot: int) -> StoredGrant:
         """A grant that is kept in memory. Raises `NotAtHand`."""
-        found = self._grants.get(slot)
+        found = self._kept(slot)
         if found is None:
             raise NotAtHand
         return found
@@ -149,6 +165,26 @@ class Node:
             )
         if not self.published.is_fresh(self.writer.time()):
             raise Unavailable("no_quorum", "the witnesses have not cosigned for a minute", retry_after=2)
+
+    def see_published(self) -> None:
+        """What any worker has published until now is published here as well, if the database can be asked."""
+        if self.turn.is_mine:
+            return
+        try:
+            size = self.turn.published_size()
+        except Unavailable:
+            return
+        if size > self.published.size:
+            self.publisher.wake()
+            self.published.wait_for(size, SEE_SECONDS)
+
+    def reach(self, size: int) -> None:
+        """Have `size` leaves in the tree, if any worker has committed so many. Raises `Unavailable`."""
+        if self.tree.size < size <= self.turn.committed_size():
+            try:
+                self.writer.catch_up(size)
+            except CorruptTree as error:
+                raise Unavailable("busy", "the log has another history than this process") from error
 
     def perform(self, operation: Operation) -> Outcome:
         """Write it and wait until it may be answered. Raises what `admit` raises, and `Unavailable`."""
@@ -167,42 +203,25 @@ class Node:
     def grant_of(self, slot: int) -> StoredGrant | None:
         """A grant as it was committed; what of it can change may be out of date."""
         with self._guard:
-            found = self._grants.get(slot)
+            found = self._kept(slot)
             if found is not None:
                 self._grants.move_to_end(slot)
                 return found
         found = queries.grant_of_slot(self.engine, slot)
         if found is not None and found.terms is not None:
             with self._guard:
-                self._grants[slot] = found
+                self._grants[slot] = monotonic(), found
                 if len(self._grants) > MAX_KNOWN_GRANTS:
                     self._grants.popitem(last=False)
         return found
+
+    def _kept(self, slot: int) -> StoredGrant | None:
+        kept = self._grants.get(slot)
+        if kept is None or (self._news is not None and monotonic() - kept[0] > GRANT_SECONDS):
+            return None
+        return kept[1]
 
     def forget(self, slot: int) -> None:
         """The openings of a slot were erased."""
         with self._guard:
             self._grants.pop(slot, None)
-
-
-def _restored(engine: Engine, tree: Tree, locked: Locked) -> tuple[Committed | None, StatusTree]:
-    """The store's end, once 1. it holds all that was signed, unchanged, and 2. its own head fits its rows.
-
-    Raises `Rejected`: `restored_backup`, `forked`, `corrupt_store`.
-    """
-    try:
-        stored = queries.load_tree(engine)
-        tree.restore(stored.size, stored.edges)
-        status = queries.load_status(engine)
-        if stored.size < locked.size:  # 1.
-            raise Rejected("restored_backup", "the store is older than what was signed last: it must not be used")
-        if tree.root(locked.size) != locked.root:
-            raise Rejected("forked", "the store is another history than what was signed last")
-        if stored.last_leaf is None:
-            return None, status
-        head = parse_leaf(stored.last_leaf)
-    except (CorruptTree, ValueError) as error:
-        raise Rejected("corrupt_store", "rows of the store are missing or damaged") from error
-    if head != Head(stored.size - 1, status.slots, status.root()):  # 2.
-        raise Rejected("corrupt_store", "the store's last head does not fit its rows")
-    return Committed(stored.size, tree.root(stored.size), stored.last_leaf), status

@@ -11,7 +11,7 @@ from protocol.canonical import b64u_encode
 from protocol.checkpoint import encode_hashes
 from protocol.consent_api import StatusChunkAnswer
 from protocol.errors import Rejected
-from protocol.tiles import TILE_WIDTH, encode_entries, parse_tile_path, tile_width
+from protocol.tiles import TILE_HEIGHT, TILE_WIDTH, encode_entries, parse_tile_path, tile_width
 
 
 class Public:
@@ -35,6 +35,7 @@ class Public:
         name = parse_tile_path(path)
         tree = self._node.tree
         level = name.level or 0
+        self._node.reach((name.n * TILE_WIDTH + name.width) << (TILE_HEIGHT * level))
         if name.width > tile_width(level, name.n, tree.size):
             raise Rejected("bad_tile_path", "the tree has no such tile yet", status=404)
         if name.level is not None:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from math import inf
-from threading import Lock
+from threading import Condition
 
 from consentlog.operations import View
 from consentlog.tree import Tree
@@ -41,17 +41,29 @@ class Delta:
     slots: int
     revoked: tuple[int, ...]
 
+    def apply(self, status: StatusTree) -> None:
+        """Bring `status` forward; again changes nothing."""
+        for _ in range(status.slots, self.slots):
+            status.append_slot()
+        for slot in self.revoked:
+            status.revoke(slot)
+
 
 class Published:
     """The published state. Thread-safe: a checkpoint and its status are always seen together."""
 
     def __init__(self, status: StatusTree) -> None:
-        self._guard = Lock()
+        self._guard = Condition()
         self._status = status
         self._deltas: deque[Delta] = deque()
         self._checkpoint: VerifiedCheckpoint | None = None
         self._time = 0
         self._head = b""
+
+    def start_from(self, status: StatusTree) -> None:
+        """The status array of all that is committed at the start."""
+        with self._guard:
+            self._status = status
 
     def committed(self, delta: Delta) -> None:
         """A group is durable; it shows once a checkpoint covers it. In the order of commits."""
@@ -62,12 +74,14 @@ class Published:
         """`checkpoint` with its cosignatures, `head` its last leaf, `time` that of its quorum."""
         with self._guard:
             while self._deltas and self._deltas[0].size <= checkpoint.size:
-                delta = self._deltas.popleft()
-                for _ in range(self._status.slots, delta.slots):
-                    self._status.append_slot()
-                for slot in delta.revoked:
-                    self._status.revoke(slot)
+                self._deltas.popleft().apply(self._status)
             self._checkpoint, self._head, self._time = checkpoint, head, time
+            self._guard.notify_all()
+
+    def wait_for(self, size: int, seconds: float) -> None:
+        """Until `size` leaves are published, at most so long."""
+        with self._guard:
+            self._guard.wait_for(lambda: self.size >= size, seconds)
 
     @property
     def size(self) -> int:

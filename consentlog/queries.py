@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select
 
 from consentlog.rows import GrantRow, OpeningRow, StoredGrant
-from consentlog.store import GRANTS, grant_row
+from consentlog.store import GRANTS, grant_row, load_tail
 from consentlog.tables import grants, leaves, openings, shares, status_chunks, tiles
 from consentlog.tree import TILE_HEIGHT, TILE_WIDTH, CorruptTree
 from protocol.canonical import parse_json
@@ -33,14 +33,19 @@ class Stored:
 def load_tree(engine: Engine) -> Stored:
     """The right-hand edge of the tree. Raises `CorruptTree` when rows are missing."""
     with snapshot(engine) as connection:
-        last = connection.scalar(select(func.max(leaves.c.idx)))
-        size = 0 if last is None else last + 1
-        edges = []
-        level = 0
-        while count := size >> (TILE_HEIGHT * level):
-            edges.append(_edge(connection, level, count))
-            level += 1
-        return Stored(size, edges, _leaf(connection, size - 1) if size else None)
+        return tree_in(connection)
+
+
+def tree_in(connection: Connection) -> Stored:
+    """`load_tree` inside a transaction."""
+    last = connection.scalar(select(func.max(leaves.c.idx)))
+    size = 0 if last is None else last + 1
+    edges = []
+    level = 0
+    while count := size >> (TILE_HEIGHT * level):
+        edges.append(_edge(connection, level, count))
+        level += 1
+    return Stored(size, edges, _leaf(connection, size - 1) if size else None)
 
 
 def _edge(connection: Connection, level: int, count: int) -> bytes:
@@ -52,17 +57,22 @@ def _edge(connection: Connection, level: int, count: int) -> bytes:
             select(tiles.c.data).where(tiles.c.level == level, tiles.c.n == first // TILE_WIDTH)
         )
         return bytes(data or b"")
-    return b"".join(leaf_hash(leaf) for leaf in _leaves(connection, first, count))
+    return b"".join(leaf_hash(leaf) for leaf in leaves_in(connection, first, count))
 
 
 def load_status(engine: Engine) -> StatusTree:
     """The status array of all committed leaves: slots from the grants, bits from the chunks that have any."""
     with snapshot(engine) as connection:
-        last = connection.scalar(select(func.max(grants.c.slot)))
-        slots = 0 if last is None else last + 1
-        bits = bytearray(chunk_count(slots) * CHUNK_BYTES)
-        for row in connection.execute(select(status_chunks)):
-            bits[row.n * CHUNK_BYTES : (row.n + 1) * CHUNK_BYTES] = row.data
+        return status_in(connection)
+
+
+def status_in(connection: Connection) -> StatusTree:
+    """`load_status` inside a transaction."""
+    last = connection.scalar(select(func.max(grants.c.slot)))
+    slots = 0 if last is None else last + 1
+    bits = bytearray(chunk_count(slots) * CHUNK_BYTES)
+    for row in connection.execute(select(status_chunks)):
+        bits[row.n * CHUNK_BYTES : (row.n + 1) * CHUNK_BYTES] = row.data
     return StatusTree.from_bytes(slots.to_bytes(5, "big") + bytes(bits))
 
 
@@ -78,10 +88,11 @@ def load_tile(engine: Engine, level: int, n: int) -> bytes:
 def leaves_between(engine: Engine, start: int, end: int) -> list[bytes]:
     """Leaves [start, end). Raises `CorruptTree` when one is missing."""
     with snapshot(engine) as connection:
-        return _leaves(connection, start, end)
+        return leaves_in(connection, start, end)
 
 
-def _leaves(connection: Connection, start: int, end: int) -> list[bytes]:
+def leaves_in(connection: Connection, start: int, end: int) -> list[bytes]:
+    """`leaves_between` inside a transaction."""
     statement = select(leaves.c.leaf).where(leaves.c.idx >= start, leaves.c.idx < end).order_by(leaves.c.idx)
     found = [bytes(leaf) for leaf in connection.scalars(statement)]
     if len(found) != end - start:
@@ -90,14 +101,14 @@ def _leaves(connection: Connection, start: int, end: int) -> list[bytes]:
 
 
 def _leaf(connection: Connection, index: int) -> bytes:
-    return _leaves(connection, index, index + 1)[0]
+    return leaves_in(connection, index, index + 1)[0]
 
 
-def tree_size(engine: Engine) -> int:
-    """Committed leaves."""
+def committed_size(engine: Engine) -> int:
+    """Leaves that are committed, whoever appended them."""
     with snapshot(engine) as connection:
-        last = connection.scalar(select(func.max(leaves.c.idx)))
-    return 0 if last is None else int(last) + 1
+        found = load_tail(connection)
+    return 0 if found is None else found.size
 
 
 def count_shares(engine: Engine) -> int:

@@ -4,6 +4,7 @@ Both run in one writing transaction (`service.database.immediate`), so that what
 it is written.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -31,9 +32,11 @@ from consentlog.tables import (
     reads,
     shares,
     status_chunks,
+    tail,
     tickets,
     tiles,
 )
+from consentlog.tree import CorruptTree
 from protocol.leaf import LeafType
 
 
@@ -231,3 +234,39 @@ def beat(connection: Connection) -> None:
     """
     if connection.execute(_BEAT).rowcount == 0:
         connection.execute(insert(beats).values(id=1, n=1))
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Where the store ends: `size` leaves under `root`. Each group moves it."""
+
+    size: int
+    root: bytes
+
+
+_TAIL = select(tail.c.size, tail.c.root)
+_MOVE = (
+    update(tail)
+    .where(tail.c.size == bindparam("from_size"), tail.c.root == bindparam("from_root"))
+    .values(size=bindparam("to_size"), root=bindparam("to_root"))
+)
+
+
+def load_tail(connection: Connection) -> Tail | None:
+    """None in a store that is new or was made before there were tails."""
+    row = connection.execute(_TAIL).first()
+    return None if row is None else Tail(row.size, bytes(row.root))
+
+
+def make_tail(connection: Connection, at: Tail) -> None:
+    """The first one."""
+    connection.execute(insert(tail).values(id=1, size=at.size, root=at.root))
+
+
+def move_tail(connection: Connection, old: Tail, new: Tail) -> None:
+    """In the transaction of the leaves between. Raises `CorruptTree` when `old` is not where the store ends."""
+    # The compare-and-swap: without it a group could be appended to another tree than the one it was hashed on,
+    # by a writer whose turn was not its turn, or on a server that holds another history.
+    values = {"from_size": old.size, "from_root": old.root, "to_size": new.size, "to_root": new.root}
+    if connection.execute(_MOVE, values).rowcount != 1:
+        raise CorruptTree("the store ends elsewhere than the group begins")

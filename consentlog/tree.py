@@ -117,11 +117,15 @@ class Tree:
 
 
 class Draft:
-    """The leaves of one group on top of a tree that stays as it is until the group is durable."""
+    """The leaves of one group on top of a tree that stays as it is until the group is durable.
 
-    def __init__(self, tree: Tree) -> None:
+    That tree may be a draft itself: leaves of others that were followed in the same transaction.
+    """
+
+    def __init__(self, tree: "Tree | Draft") -> None:
         self._tree = tree
-        self.start = self.size = tree.size
+        self.start: int = tree.size
+        self.size: int = tree.size
         self._rows: list[list[bytes]] = []  # by level, what the group adds to the complete nodes of the tree
 
     def append(self, leaf: bytes) -> None:
@@ -146,6 +150,11 @@ class Draft:
         """As `Tree.node`, with the group's own nodes."""
         place = index - (self.start >> level)
         return self._rows[level][place] if place >= 0 else self._tree.node(level, index)
+
+    def tile(self, level: int, n: int, width: int) -> bytes:
+        """As `Tree.tile`, with the group's own nodes."""
+        first = n * TILE_WIDTH
+        return b"".join(self.node(level * TILE_HEIGHT, index) for index in range(first, first + width))
 
     def root(self) -> bytes:
         """Root of the tree with the group."""

@@ -14,6 +14,7 @@ from protocol.share_at_rest import unwrap_share, wrap_share
 from service.database import immediate
 from service.epochs import Epochs
 from service.journal import log_event
+from service.wal import truncate_log
 
 SHARES_PER_STEP = 500
 _OLD_SHARES = (
@@ -42,6 +43,17 @@ def destroy_expired_shares(engine: Engine, now: int) -> bool:
     """
     with immediate(engine) as connection:
         return connection.execute(delete(shares).where(shares.c.not_after <= now)).rowcount > 0
+
+
+def begin_epoch(engine: Engine, epochs: Epochs, key: bytes, now: int) -> None:
+    """Once the current epoch has lasted its day: a new one under `key`, in a turn of the writers.
+
+    Who wraps a share asks for the current epoch in its own turn: from this one on nobody wraps under the old key.
+    """
+    if epochs.is_due(now):
+        with immediate(engine):
+            if epochs.is_due(now):
+                epochs.begin(key, now)
 
 
 def rewrap_step(engine: Engine, epochs: Epochs, random: Callable[[int], bytes]) -> bool:
@@ -81,21 +93,3 @@ def _rewrapped(
     except Rejected:
         return None
     return wrap_share(epochs.key(epochs.current), slot, lock, b, random(NONCE_BYTES))
-
-
-def truncate_log(engine: Engine) -> bool:
-    """Empty SQLite's write-ahead log, whose older frames still hold what was deleted.
-
-    False when a reader was under way, and the log is as it was.
-    """
-    if engine.dialect.name != "sqlite":
-        return True
-    raw = engine.raw_connection()
-    try:
-        cursor = raw.cursor()
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (is_busy, *_) = cursor.fetchall()[0]
-        cursor.close()
-    finally:
-        raw.close()
-    return not is_busy

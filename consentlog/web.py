@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import BoundedSemaphore
+from time import monotonic, sleep
 from typing import Any
 
 from flask import Flask, Response, request
 
+from consentlog.config import log_config
 from consentlog.gauges import register_gauges
 from consentlog.hot import hot_paths
 from consentlog.node import Node
@@ -32,22 +34,45 @@ from service.clock import SystemClock
 from service.edge import HOT_PATHS
 from service.fetch import Fetcher
 from service.home import Home
+from service.journal import log_event
 from service.serve import on_stop
 
 THREADS = 128
 """Of the server: who waits for witnesses needs a thread meanwhile."""
 MAX_PARTIES = 96
 """Requests of parties under way at once; the other threads serve tiles, checkpoints and revocations."""
+START_SECONDS = 45.0
+"""How long a start waits for a database in PostgreSQL: a failover takes 20 to 30 s."""
+START_PAUSE = 0.5
 FOR_EVER = 365 * 24 * 3600
 _TEXT = "text/plain; charset=utf-8"
+_PUBLISHED = ("/checkpoint", "/v1/proofs/", "/v1/status-chunks/", "/v1/grants/", "/v1/openings")
+"""What is answered from what is published."""
 
 
 def create(home: Path) -> Flask:
     """The app of a log that was initialised in `home`, with its threads running."""
-    node = Node(Home(home), clock=SystemClock(), random=os.urandom, fetcher=Fetcher())
+    node = _node(Home(home))
     node.start()
     on_stop(node.stop)
     return make_web(node)
+
+
+def _node(home: Home) -> Node:
+    """A database that is just changing its leader is waited for. Raises as `Node`; `Unavailable`: `database`."""
+    is_patient = not log_config(home).database_url(home).startswith("sqlite:")
+    until = monotonic() + START_SECONDS
+    while True:
+        try:
+            return Node(home, clock=SystemClock(), random=os.urandom, fetcher=Fetcher())
+        except Unavailable as error:
+            if error.code != "database" or not is_patient:
+                raise
+            if monotonic() > until:
+                text = f"the database has not taken us in for {START_SECONDS:.0f} seconds"
+                raise Unavailable("database", text) from error
+            log_event("consentlog", "waiting_for_database")
+            sleep(START_PAUSE)
 
 
 def make_web(node: Node) -> Flask:
@@ -55,6 +80,7 @@ def make_web(node: Node) -> Flask:
     app = make_app("consentlog", health=lambda: _health(node), metrics=node.metrics)
     register_gauges(node)
     parties = Parties(node)
+    _see_others(app, node)
     _add_public(app, Public(node))
     _add_parties(app, parties, BoundedSemaphore(MAX_PARTIES))
     _add_openings(app, parties, node.auditor_token)
@@ -72,6 +98,15 @@ def _health(node: Node) -> dict[str, Any]:
         "reads": node.publisher.is_ready,
         "room": "consentlog",
     }
+
+
+def _see_others(app: Flask, node: Node) -> None:
+    """Who has an answer of one worker finds what it says at every other."""
+
+    @app.before_request
+    def see() -> None:
+        if request.method == "GET" and request.path.startswith(_PUBLISHED):
+            node.see_published()
 
 
 def _add_public(app: Flask, public: Public) -> None:

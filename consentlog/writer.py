@@ -12,8 +12,9 @@ from threading import Thread
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from consentlog import crash, queries, upkeep
+from consentlog import crash, upkeep
 from consentlog.admit import HOUR, admit_release
+from consentlog.follow import Memory
 from consentlog.log_time import LogTime
 from consentlog.meters import Meters
 from consentlog.operations import (
@@ -25,24 +26,27 @@ from consentlog.operations import (
     RevocationOperation,
     Sealed,
 )
-from consentlog.publish import Committed, Delta, Published
+from consentlog.publish import Published
 from consentlog.release import seal_claim_shares
 from consentlog.reserve import Reserve, is_disk_full
 from consentlog.rows import Changes
 from consentlog.sequence import Group, keys_of
 from consentlog.store import beat, load_rows, save_changes
-from consentlog.tree import CorruptTree, Draft, Tree
+from consentlog.tree import Draft
+from consentlog.turns import Turn
 from consentlog.waiting import Waiting, WaitingRoom
+from protocol.checkpoint import VerifiedCheckpoint
 from protocol.errors import RegieError, Rejected, Unavailable
-from protocol.leaf import Revocation, parse_leaf
-from protocol.merkle import leaf_hash
 from protocol.seal import NONCE_BYTES
 from protocol.share_at_rest import unwrap_share, wrap_share
 from service.database import immediate
 from service.epochs import Epochs
 from service.journal import log_event
+from service.wal import truncate_log
 
 IDLE_SECONDS = 1.0
+TURN_SECONDS = 0.02
+"""How often who waits to catch up looks whether that has been done."""
 UPKEEP_SECONDS = 60
 RESERVE_SECONDS = 5
 """How often a log that ran out of room looks whether there is some again."""
@@ -51,35 +55,32 @@ TRUNCATE_SECONDS = 5
 
 
 class Writer(Thread):
-    """Owns the tree's growth, the status tree and every write to the log's database."""
+    """Writes what this process has to write; other workers may write to the same database in turn."""
 
     def __init__(
         self,
         engine: Engine,
-        tree: Tree,
+        memory: Memory,
         published: Published,
+        turn: Turn,
         epochs: Epochs,
         reserve: Reserve,
         time: LogTime,
         random: Callable[[int], bytes],
-        on_commit: Callable[[], None],
         meters: Meters,
     ) -> None:
         super().__init__(name="writer", daemon=True)
         self.room = WaitingRoom(lambda: published.size)
-        self.committed: Committed | None = None
+        self.memory = memory
         self._engine = engine
-        self._tree = tree
-        self._status = queries.load_status(engine)
         self._published = published
+        self._turn = turn
         self._epochs = epochs
         self._reserve = reserve
         self._random = random
-        self._on_commit = on_commit
         self._meters = meters
         self.log_time = time
         self._can_be_replaced = engine.dialect.name != "sqlite"
-        self._is_doubtful = False
         self._has_remains = True
         self._has_old_shares = True
         self._next_upkeep = 0.0
@@ -90,18 +91,31 @@ class Writer(Thread):
         """The log's time, POSIX seconds (see `log_time`)."""
         return self.log_time.now()
 
-    def start_from(self, committed: Committed | None, not_before: int) -> None:
-        """Where the store ends. A new log gets its first head, so that there is something to sign."""
+    def start_from(self, not_before: int) -> None:
+        """A new log gets its first head, so that there is something to sign."""
         self.log_time.start_from(not_before)
-        self._confirm()
-        self.committed = committed
-        if committed is None:
+        if self.memory.committed is None:
             self._transact([])
 
-    def _confirm(self) -> None:
-        """What was found in the store is relied on once a write after it is durable."""
-        with immediate(self._engine) as connection:
-            beat(connection)
+    def catch_up(self, size: int) -> None:
+        """Take over what other workers have committed, durably, if the tree has less than `size` leaves.
+
+        From any thread. Raises `Unavailable`: `database`; `CorruptTree`.
+        """
+        memory = self.memory
+        # The writer itself catches up with each of its groups: who waits for its turn may find it done.
+        while memory.tree.size < size:
+            if memory.alone.acquire(timeout=TURN_SECONDS):
+                try:
+                    self._transact_alone([])
+                finally:
+                    memory.alone.release()
+                return
+
+    def reach(self, checkpoint: VerifiedCheckpoint) -> None:
+        """Take over the leaves under a checkpoint of another worker. From any thread; raises as `Memory.reach`."""
+        with self.memory.alone:
+            self.memory.reach(checkpoint)
 
     def run(self) -> None:
         """Write until stopped. An error that nobody foresaw ends the thread, and `/healthz` says so."""
@@ -129,28 +143,30 @@ class Writer(Thread):
 
     def _transact(self, operations: list[Operation]) -> list[Outcome | RegieError]:
         """Check, append, commit: what this returns is durable. Raises `Unavailable`, `IntegrityError`."""
+        with self.memory.alone:
+            return self._transact_alone(operations)
+
+    def _transact_alone(self, operations: list[Operation]) -> list[Outcome | RegieError]:
         crash.point("before_begin")
-        if self._is_doubtful:
-            self._catch_up()
         now = self.time()
-        draft = Draft(self._tree)
-        self._is_doubtful = True
         with immediate(self._engine) as connection:
+            tree, status = self.memory.begin(connection)
             rows = load_rows(connection, keys_of(operations), since=now - HOUR)
-            group = Group(rows, draft, self._status.slots, now=now, random=self._random, wrap=self._wrap)
+            draft = Draft(tree)
+            group = Group(rows, draft, status.slots, now=now, random=self._random, wrap=self._wrap)
             outcomes = self._perform(group, operations, now)
-            changes = group.close(self._status)
+            changes = group.close(status)
             if not changes.is_empty():
                 save_changes(connection, changes)
             elif self._can_be_replaced:
-                beat(
-                    connection
-                )  # a release is decided on rows alone, and must not be by a server that lost its lead
+                # A release is decided on rows alone, and must not be by a server that lost its lead.
+                beat(connection)
+            if changes.leaves:
+                self.memory.extend(connection, draft, _revoked_slots(changes), changes.leaves[-1])
+                self._turn.tell_committed(connection)
             crash.point("before_commit")
         crash.point("after_commit")
-        self._is_doubtful = False
-        if changes.leaves:
-            self._take_over(draft, changes.leaves[-1], _revoked_slots(changes))
+        self.memory.settle()
         self._has_remains |= bool(changes.revoked or changes.erased)
         return outcomes
 
@@ -182,8 +198,10 @@ class Writer(Thread):
         if not self._published.is_fresh(now):
             raise Unavailable("no_quorum", "the witnesses have not cosigned for a minute", retry_after=2)
         view = self._published.view(grant.slot)
-        if view.size <= operation.admitted.index or grant.epoch is None or grant.wrapped is None:
+        if view.size <= operation.admitted.index:
             raise ValueError("a release follows the checkpoint that covers its read")
+        if grant.epoch is None or grant.wrapped is None:
+            return Sealed(None, operation.admitted, view)  # operators hold the share, and look for themselves
         crash.point("before_release")
         b = unwrap_share(self._epochs.key(grant.epoch), grant.slot, grant.lock, grant.wrapped)
         sealed = seal_claim_shares(operation, b, view.body_hash)
@@ -193,14 +211,6 @@ class Writer(Thread):
     def _wrap(self, slot: int, lock: bytes, b: bytes) -> tuple[int, bytes]:
         epoch = self._epochs.current
         return epoch, wrap_share(self._epochs.key(epoch), slot, lock, b, self._random(NONCE_BYTES))
-
-    def _take_over(self, draft: Draft, head: bytes, revoked: tuple[int, ...]) -> None:
-        """A group is durable: the tree grows, and the publisher hears of it."""
-        root = draft.root()
-        self._tree.extend(draft)
-        self._published.committed(Delta(draft.size, self._status.slots, revoked))
-        self.committed = Committed(draft.size, root, head)
-        self._on_commit()
 
     # When a transaction fails.
 
@@ -218,23 +228,6 @@ class Writer(Thread):
         for waiting in group:
             self.room.answer(waiting, Unavailable("busy", "the log could not write this now"))
 
-    def _catch_up(self) -> None:
-        """A commit failed, but may have happened: look, and take over what is there."""
-        self._confirm()
-        size = queries.tree_size(self._engine)
-        self._status = queries.load_status(self._engine)
-        if size < self._tree.size:
-            raise CorruptTree("the store holds less than was committed")
-        if size > self._tree.size:
-            leaves = queries.leaves_between(self._engine, self._tree.size, size)
-            draft = Draft(self._tree)
-            for leaf in leaves:
-                draft.append(leaf_hash(leaf))
-            parsed = [parse_leaf(leaf) for leaf in leaves]
-            revoked = tuple(leaf.slot for leaf in parsed if isinstance(leaf, Revocation))
-            self._take_over(draft, leaves[-1], revoked)
-        self._is_doubtful = False
-
     # Between groups.
 
     def _keep_house(self, *, is_idle: bool) -> None:
@@ -242,25 +235,24 @@ class Writer(Thread):
             if self.room.only_revocations and time.monotonic() >= self._next_fill:
                 self._next_fill = time.monotonic() + RESERVE_SECONDS
                 self.room.only_revocations = not self._reserve.fill()
-            if self._has_old_shares:
+            if self._has_old_shares and self._turn.is_mine:
                 self._has_old_shares = upkeep.rewrap_step(self._engine, self._epochs, self._random)
             if time.monotonic() >= self._next_upkeep:
                 self._next_upkeep = time.monotonic() + UPKEEP_SECONDS
                 self._upkeep()
             if self._has_remains and (is_idle or time.monotonic() >= self._next_truncate):
                 self._next_truncate = time.monotonic() + TRUNCATE_SECONDS
-                self._has_remains = not upkeep.truncate_log(self._engine)
+                self._has_remains = not truncate_log(self._engine)
         except Unavailable as error:
             log_event("consentlog", "upkeep_failed", code=error.code)
 
     def _upkeep(self) -> None:
-        if not self.log_time.is_vouched:
-            return  # a clock that nobody vouches for ends nothing
+        if not self.log_time.is_vouched or not self._turn.is_mine:
+            return  # a clock that nobody vouches for ends nothing; of several workers one keeps house
         now = self.time()
         upkeep.forget_tickets(self._engine, now)
         self._has_remains |= upkeep.destroy_expired_shares(self._engine, now)
-        if self._epochs.is_due(now):
-            self._epochs.begin(self._random(32), now)
+        upkeep.begin_epoch(self._engine, self._epochs, self._random(32), now)
         self._has_old_shares = True
 
 

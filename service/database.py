@@ -27,6 +27,8 @@ POOL_OVERFLOW = 120
 _EXECUTION = {"preserve_rowcount": True}
 """`rowcount` of an INSERT tells whether a row was written, also on PostgreSQL: compare-and-swaps need it."""
 _IMMEDIATE = "regie_immediate"
+_POSTGRESQL = "service.postgresql"
+"""Its driver is an extra: only who uses PostgreSQL needs it."""
 _WRITER_LOCK = 0x72656769
 """Key of the PostgreSQL advisory lock that makes writers take turns, as BEGIN IMMEDIATE does."""
 
@@ -52,8 +54,7 @@ def engine_for(
     scheme, _, rest = url.partition("://")
     if scheme not in ("postgres", "postgresql", "postgresql+psycopg") or connect is not None:
         raise ValueError("databases are SQLite or PostgreSQL")
-    # Its driver is an extra: only who uses PostgreSQL needs it.
-    postgresql = import_module("service.postgresql")
+    postgresql = import_module(_POSTGRESQL)
     seconds = postgresql.ANSWER_SECONDS if answer_seconds is None else answer_seconds
     engine = postgresql.postgresql_engine(
         f"postgresql://{rest}", answer_seconds=seconds, execution_options=_EXECUTION
@@ -161,6 +162,13 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
             yield connection
+
+
+@contextmanager
+def listening(engine: Engine, channel: str) -> Iterator[Callable[[float], list[str]]]:
+    """`hear(seconds)`: what others `pg_notify` on `channel` of PostgreSQL. Raises `Unavailable`: `database`."""
+    with _translated(), import_module(_POSTGRESQL).listening(engine, channel) as hear:
+        yield hear
 
 
 @contextmanager

@@ -3,22 +3,25 @@
 1. **Every answer has a deadline of ours**: of a statement, a lock, a commit, a ping. statement_timeout does not
 limit a commit's wait for a synchronous standby, and a server that hangs answers no timeout at all. 2. **No cancel
 request**: it ends a commit's wait for the standby, and the server acknowledges the commit all the same. Who gives
-up shuts the socket down. 3. **Every host is tried, at random**, and only one that takes writes: with a dead host
-first in the list everybody would wait for it. 4. A server that has become read-only is left at once.
+up shuts the socket down. 3. **Every host is tried**, who kept us waiting last, and only one that takes writes is
+taken: `hosts` says why. 4. A server that has become read-only is left at once.
 """
 
 import os
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import waiting
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext
+
+from protocol.errors import Unavailable
+from service.hosts import Hosts
 
 ANSWER_SECONDS = 5.0
 """Silence of a server after which its session is given up."""
@@ -98,10 +101,10 @@ def postgresql_engine(url: str, *, answer_seconds: float = ANSWER_SECONDS, **opt
 
     Raises `ValueError` for a URL that libpq does not take.
     """
-    conninfo = _conninfo(url, answer_seconds)
+    hosts = Hosts(_parameters(url, answer_seconds))
     engine = create_engine(
         "postgresql+psycopg://",
-        creator=lambda: Session.open(conninfo, answer_seconds),
+        creator=lambda: hosts.connect(lambda host: Session.open(host, answer_seconds)),
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_SECONDS,
@@ -113,7 +116,7 @@ def postgresql_engine(url: str, *, answer_seconds: float = ANSWER_SECONDS, **opt
     return engine
 
 
-def _conninfo(url: str, answer_seconds: float) -> str:
+def _parameters(url: str, answer_seconds: float) -> dict[str, Any]:
     """libpq's parameters with ours where the URL says nothing.
 
     A session that is idle inside a transaction holds the writers' lock, and its process may be stopped for good:
@@ -126,7 +129,6 @@ def _conninfo(url: str, answer_seconds: float) -> str:
     milliseconds = int(answer_seconds * 1000)
     ours: dict[str, Any] = {
         "target_session_attrs": "read-write",
-        "load_balance_hosts": "random",
         "connect_timeout": CONNECT_SECONDS,
         "tcp_user_timeout": milliseconds,
         "keepalives_idle": 5,
@@ -136,7 +138,7 @@ def _conninfo(url: str, answer_seconds: float) -> str:
     }
     settings = f"-c idle_in_transaction_session_timeout={milliseconds} -c lock_timeout={milliseconds * 4 // 5}"
     options = f"{settings} {given.get('options') or ''}".strip()
-    return make_conninfo("", **{**ours, **given, "options": options})
+    return {**ours, **given, "options": options}
 
 
 def _leave_read_only(context: ExceptionContext) -> None:
@@ -146,34 +148,30 @@ def _leave_read_only(context: ExceptionContext) -> None:
 
 
 @contextmanager
-def listening(engine: Engine, channel: str) -> Iterator["Listener"]:
-    """LISTEN on `channel` with a session of its own. Raises `psycopg.Error`, `sqlalchemy.exc.DBAPIError`."""
+def listening(engine: Engine, channel: str) -> Iterator[Callable[[float], list[str]]]:
+    """LISTEN on `channel` with a session of its own: `hear(seconds)` gives what came, as soon as there is any.
+
+    Nothing is lost but by a broken session; silence is told from a dead server by a ping.
+    Raises `Unavailable`: `database`.
+    """
     raw = engine.raw_connection()
     session = raw.driver_connection
     raw.detach()
     if not isinstance(session, Session):
         raise TypeError("only PostgreSQL notifies")
+
+    def hear(seconds: float) -> list[str]:
+        found = [notice.payload for notice in session.notifies(timeout=seconds, stop_after=1)]
+        if not found:
+            session.execute("SELECT 1")
+        return found
+
     try:
         session.rollback()
         session.set_autocommit(True)
         session.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
-        yield Listener(session)
+        yield hear
+    except psycopg.Error as error:
+        raise Unavailable("database", "the database cannot be listened to now") from error
     finally:
         raw.close()
-
-
-class Listener:
-    """Hears what others `pg_notify`."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def hear(self, seconds: float) -> list[str]:
-        """What came within so many seconds, as soon as there is anything. Raises `psycopg.Error`.
-
-        Nothing is lost but by a broken session; silence is told from a dead server by a ping.
-        """
-        found = [notice.payload for notice in self._session.notifies(timeout=seconds, stop_after=1)]
-        if not found:
-            self._session.execute("SELECT 1")
-        return found

@@ -1,6 +1,7 @@
 """Run a role's web app: granian, one worker process, many threads behind one event loop (see `edge`).
 
-The main process only watches; the worker answers. Who kills the main process kills the worker with it (the kernel
+The main process only watches; the worker answers. A role that allows it may have several workers behind one port:
+one of them that dies is replaced. Who kills the main process kills the workers with it (the kernel
 does so on Linux, a watching thread elsewhere), so no orphan keeps answering. SIGTERM and SIGINT end it gracefully:
 requests under way are finished, at most for `STOP_SECONDS`. Start it in a process group of its own
 (`start_new_session=True`) to be able to kill all of it at once.
@@ -21,6 +22,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
 from pathlib import Path
+from typing import Any
 
 import urllib3
 from granian.constants import HTTPModes, Interfaces
@@ -43,16 +45,23 @@ SPARE_FILES = 512
 HEADER_SECONDS = 10
 """A client that has not sent its request's head by then is disconnected."""
 _PR_SET_PDEATHSIG = 1
+_READY, _END = "ready", "end"
 
 
 def serve(
-    target: str, home: Path | str, host: str = "127.0.0.1", port: int = 0, *, threads: int = THREADS
+    target: str,
+    home: Path | str,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    threads: int = THREADS,
+    workers: int = 1,
 ) -> None:
     """Serve `module:function` (a `create(home: Path)` that returns a WSGI app) until SIGTERM or SIGINT.
 
     1. hold the home's lock `serve.lock`, so that one home has one server; 2. see that the port is free (0 takes a
-    free one); 3. start the worker, which makes the app and prints `listening on http://HOST:PORT` on stdout once
-    it answers `/healthz`; 4. wait for the end.
+    free one); 3. start the workers, each of which makes the app; 4. print `listening on http://HOST:PORT` on
+    stdout once all have it and `/healthz` is answered; 5. wait for the end.
     Raises `Unavailable`: `in_use`, `port_in_use`, `worker_stopped`, and whatever `RegieError` `create` raised.
     """
     with Home(home).lock("serve.lock"):
@@ -63,7 +72,7 @@ def serve(
             address=host,
             port=port,
             interface=Interfaces.RSGI,
-            workers=1,
+            workers=workers,
             backpressure=MAX_CLIENTS,
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000),
@@ -71,11 +80,14 @@ def serve(
             workers_kill_timeout=STOP_SECONDS,
             log_enabled=False,
         )
-        loader = partial(_load, target, str(home), host, port, threads, os.getpid(), told)
+        loader = partial(_load, target, str(home), threads, os.getpid(), told)
+        start = _Start(heard, server, host, port, workers)
+        start.start()
         try:
             server.serve(target_loader=loader, wrap_loader=False)
         except SystemExit as error:
-            raise _failure(heard) from error
+            raise start.failure_after(told) from error
+        start.failure_after(told)
 
 
 def _free_port(host: str, port: int) -> int:
@@ -91,15 +103,40 @@ def _free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _failure(heard: Connection) -> RegieError:
-    if heard.poll():
-        is_refusal, code, detail = heard.recv()
-        return Rejected(code, detail) if is_refusal else Unavailable(code, detail)
-    return Unavailable("worker_stopped", "the server's worker process stopped unexpectedly")
+class _Start(threading.Thread):
+    """In the main process: hears which worker has made its app and which could not, and why."""
+
+    def __init__(self, heard: Connection, server: Any, host: str, port: int, workers: int) -> None:
+        super().__init__(name="start", daemon=True)
+        self._failure: RegieError = Unavailable("worker_stopped", "a worker process stopped unexpectedly")
+        self._heard = heard
+        self._server = server
+        self._address = host, port
+        self._workers = workers
+
+    def run(self) -> None:
+        """Until there is nothing more to hear."""
+        missing = self._workers
+        while (message := self._heard.recv()) != _END:
+            if message != _READY:
+                is_refusal, code, detail = message
+                self._failure = Rejected(code, detail) if is_refusal else Unavailable(code, detail)
+                continue
+            missing -= 1
+            if missing == 0:
+                # A worker that is lost from now on is replaced; one that fails before is a server that fails.
+                self._server.respawn_failed_workers = self._workers > 1
+                threading.Thread(target=_announce, args=self._address, daemon=True).start()
+
+    def failure_after(self, told: Connection) -> RegieError:
+        """Once the server has ended: why a worker could not be made, if one could not."""
+        told.send(_END)
+        self.join()
+        return self._failure
 
 
-def _load(target: str, home: str, host: str, port: int, threads: int, parent: int, told: Connection) -> RsgiApp:
-    """In the worker: tie it to its parent, make the app, announce it when it answers."""
+def _load(target: str, home: str, threads: int, parent: int, told: Connection) -> RsgiApp:
+    """In a worker: tie it to its parent, make the app, tell so."""
     _die_with(parent)
     module, _, name = target.partition(":")
     try:
@@ -108,7 +145,7 @@ def _load(target: str, home: str, host: str, port: int, threads: int, parent: in
     except RegieError as error:
         told.send((isinstance(error, Rejected), error.code, error.detail))
         sys.exit(1)
-    threading.Thread(target=_announce, args=(host, port), daemon=True).start()
+    told.send(_READY)
     # The event loop takes turns with busy threads: at the default of 5 ms each of its steps could wait that long.
     sys.setswitchinterval(SWITCH_SECONDS)
     _allow_open_files(MAX_CLIENTS + SPARE_FILES)

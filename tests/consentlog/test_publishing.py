@@ -192,7 +192,7 @@ def test_one_of_two_witnesses_is_enough_where_the_policy_says_so(tmp_path: Path)
 
 def test_witness_that_is_behind_is_asked_from_where_it_is(town: SmallTown) -> None:
     given = town.grant()
-    town.node.publisher._clients.clear()  # forgets how far each witness was
+    town.node.publisher.witnesses._clients.clear()  # forgets how far each witness was
     assert town.read(given)[1].n == 0
     assert sum(1 for asked in town.wires.asked if asked.endswith(f"{WITNESS_NAME}/add-checkpoint")) > 1
 

@@ -74,6 +74,10 @@ def make(room: str = "service") -> Flask:
         response.set_cookie("d", "2")
         return response
 
+    @app.get("/pid")
+    def pid() -> Response:
+        return json_response(os.getpid())
+
     @app.get("/slow")
     def slow() -> Response:
         time.sleep(1)
@@ -86,11 +90,14 @@ def create(home: Path) -> Flask:
     """As a role offers it; writes its process id, and a file when it stops gracefully."""
     if (home / "refuse").exists():
         raise Rejected("no_key", "this home has no key")
+    if (home / "refuse-one").exists() and (home / "worker.pid").exists():
+        raise Rejected("no_key", "this home has no key")
     if (home / "unavailable").exists():
         raise Unavailable("database", "the database cannot do this now")
     if (home / "crash").exists():
         threading.Timer(0.5, os._exit, args=(3,)).start()
     (home / "worker.pid").write_text(str(os.getpid()))
+    (home / f"started.{os.getpid()}").touch()
     on_stop(lambda: (home / "stopped").write_text("gracefully"))
     return make()
 

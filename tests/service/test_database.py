@@ -19,7 +19,7 @@ from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, func, i
 from sqlalchemy.exc import IntegrityError
 
 from protocol.errors import Rejected, Unavailable
-from service.database import engine_for, immediate, snapshot, sqlite_url
+from service.database import engine_for, immediate, listening, snapshot, sqlite_url
 from service.sqlite_file import open_sqlite
 from service.sqlite_tables import open_sqlite_utils
 from tests.service.lossy import connect_lossy
@@ -445,8 +445,8 @@ if is_installed():
         assert count(engine) == 1
 
     def test_listener_hears_what_others_notify(server: PostgreSQL, impatient: Engine) -> None:
-        with postgresql.listening(impatient, "news") as listener:
-            assert listener.hear(0.05) == []
+        with listening(impatient, "news") as hear:
+            assert hear(0.05) == []
             with immediate(impatient) as connection:
                 connection.execute(text("SELECT pg_notify('news', 'one')"))
-            assert listener.hear(5) == ["one"]
+            assert hear(5) == ["one"]

@@ -25,9 +25,10 @@ from service.serve import serve
 @click.command()
 @click.argument("target")
 @click.argument("port", type=int)
+@click.argument("workers", type=int)
 @command
-def run(ctx, home, target, port):
-    serve(target, home.path, port=port)
+def run(ctx, home, target, port, workers):
+    serve(target, home.path, port=port, workers=workers)
 run.main(prog_name="run")
 """
 
@@ -35,11 +36,13 @@ run.main(prog_name="run")
 class Server:
     """`run` in a process group of its own."""
 
-    def __init__(self, home: Path, target: str = "tests.service.sample_app:create", port: int = 0) -> None:
+    def __init__(
+        self, home: Path, target: str = "tests.service.sample_app:create", port: int = 0, workers: int = 1
+    ) -> None:
         self.home = home
         home.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, "--home", str(home), target, str(port)],
+            [sys.executable, "-c", SCRIPT, "--home", str(home), target, str(port), str(workers)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -55,6 +58,11 @@ class Server:
 
     def worker(self) -> int:
         return int((self.home / "worker.pid").read_text())
+
+    def workers(self) -> set[int]:
+        """Those that run now."""
+        found = {int(path.suffix[1:]) for path in self.home.glob("started.*")}
+        return {pid for pid in found if is_running(pid)}
 
     def result(self) -> tuple[int, str]:
         error = self.process.communicate(timeout=20)[1]
@@ -167,6 +175,54 @@ def test_server_ends_when_its_worker_dies(tmp_path: Path, servers: list[Server])
     code, error = server.result()
     assert code == 3
     assert error.splitlines()[-1].endswith("(worker_stopped)")
+
+
+def test_several_workers_are_announced_once_and_end_with_the_server(tmp_path: Path, servers: list[Server]) -> None:
+    server = Server(tmp_path, workers=3)
+    servers.append(server)
+    url = server.url()
+    workers = server.workers()
+    assert len(workers) == 3
+    assert {int(Fetcher(loopback=True).get(f"{url}/pid").body) for _ in range(30)} <= workers
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.stdout is not None
+    assert server.process.stdout.read() == ""
+    assert server.result()[0] == 0
+    assert not server.workers()
+
+
+def test_several_workers_die_with_their_killed_parent(tmp_path: Path, servers: list[Server]) -> None:
+    server = Server(tmp_path, workers=2)
+    servers.append(server)
+    server.url()
+    workers = server.workers()
+    os.kill(server.process.pid, signal.SIGKILL)
+    for worker in workers:
+        wait_until_gone(worker)
+
+
+def test_killed_worker_of_several_is_replaced(tmp_path: Path, servers: list[Server]) -> None:
+    server = Server(tmp_path, workers=2)
+    servers.append(server)
+    url = server.url()
+    gone, left = sorted(server.workers())
+    os.kill(gone, signal.SIGKILL)
+    started = time.monotonic()
+    while not server.workers() - {gone, left}:
+        assert time.monotonic() - started < 10
+        time.sleep(0.02)
+    assert Fetcher(loopback=True).get(f"{url}/healthz").status == 200
+    assert left in server.workers()
+    assert server.process.poll() is None
+
+
+def test_one_of_several_workers_that_cannot_start_ends_the_server(tmp_path: Path, servers: list[Server]) -> None:
+    (tmp_path / "refuse-one").touch()
+    server = Server(tmp_path, workers=3)
+    servers.append(server)
+    code, error = server.result()
+    assert (code, error.splitlines()[-1]) == (1, "refused: this home has no key (no_key)")
+    assert not server.workers()
 
 
 def test_taken_port_is_refused_at_once(tmp_path: Path, servers: list[Server]) -> None:
