@@ -23,23 +23,25 @@ from protocol.trust_list import TrustList
 
 @dataclass(frozen=True)
 class GrantEvidence:
-    """A grant as the agency holds it: `terms` is JCS text, `opening_key` b64u."""
+    """A grant as the agency holds it: `terms` is JCS text, `opening_key` b64u, `proof` the log's tlog-proof."""
 
     slot: int
     grant_index: int
     terms: str
     opening_key: str
+    proof: str | None = None
 
 
 @dataclass(frozen=True)
 class ReadEvidence:
-    """A READ as the agency made it; without an answer the last three are None."""
+    """A READ as the agency made it; without an answer the last four are None."""
 
     slot: int
     token: str
     n: int | None
     leaf_index: int | None
     opening_key: str | None
+    proof: str | None = None
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ def _read(connection: sqlite3.Connection) -> EvidenceFile:
     meta = dict(connection.execute("SELECT name, value FROM meta LIMIT 100").fetchall())
     if meta.get("format") != FORMAT:
         raise Rejected("bad_evidence", f"the evidence is not in the format {FORMAT}")
-    grants = connection.execute("SELECT slot, grant_index, terms, opening_key FROM grants")
-    reads = connection.execute("SELECT slot, token, n, leaf_index, opening_key FROM reads")
+    grants = connection.execute(f"SELECT slot, grant_index, terms, opening_key, {_proof(connection, 'grants')}")
+    reads = connection.execute(f"SELECT slot, token, n, leaf_index, opening_key, {_proof(connection, 'reads')}")
     log = _text(meta.get("log"))
     notes = connection.execute(
         "SELECT note FROM checkpoints WHERE origin = ?1"
@@ -45,19 +45,33 @@ def _read(connection: sqlite3.Connection) -> EvidenceFile:
     return EvidenceFile(
         oin=_text(meta.get("oin")),
         log=log,
-        grants=[GrantEvidence(_number(a), _number(b), _text(c), _text(d)) for a, b, c, d in grants],
+        grants=[
+            GrantEvidence(_number(slot), _number(index), _text(terms), _text(key), _text_or_none(proof))
+            for slot, index, terms, key, proof in grants
+        ],
         reads=[
             ReadEvidence(
                 _number(slot),
                 _text(token),
                 None if n is None else _number(n),
                 None if index is None else _number(index),
-                None if key is None else _text(key),
+                _text_or_none(key),
+                _text_or_none(proof),
             )
-            for slot, token, n, index, key in reads
+            for slot, token, n, index, key, proof in reads
         ],
         checkpoints=[_text(note) for (note,) in notes],
     )
+
+
+def _proof(connection: sqlite3.Connection, table: str) -> str:
+    """The rest of a query: an older export has no receipts."""
+    columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+    return f"{'proof' if 'proof' in columns else 'NULL'} FROM {table}"
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else _text(value)
 
 
 def _text(value: Any) -> str:

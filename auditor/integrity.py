@@ -31,7 +31,13 @@ def check_history(
     leaves have the root that was signed; 4. the last one is a head; 5. every tree seen before is a beginning of
     this one.
     """
-    findings = [*_check_quorum(checkpoint, policy, now)]  # 1.
+    findings = [*_check_quorum(checkpoint, policy, now), *check_leaves(checkpoint, leaves, seen)]  # 1.
+    return Verdict(checkpoint.size, checkpoint.root, frozenset({"integrity"}), tuple(findings))
+
+
+def check_leaves(checkpoint: VerifiedCheckpoint, leaves: Sequence[bytes], seen: Sequence[Seen]) -> list[Finding]:
+    """Steps 2 to 5 of `check_history`."""
+    findings = []
     replay = Replay()
     roots = {old.size: old.root for old in seen}
     for index, leaf in enumerate(leaves):
@@ -49,7 +55,7 @@ def check_history(
         if size > checkpoint.size:
             text = f"a checkpoint of {size} entries was seen before, this one has {checkpoint.size}"
             findings.append(Finding("integrity", "shrunk", text))
-    return Verdict(checkpoint.size, checkpoint.root, frozenset({"integrity"}), tuple(findings))
+    return findings
 
 
 def readable(leaves: Sequence[bytes]) -> list[Leaf | None]:

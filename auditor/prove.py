@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from auditor.findings import Finding
 from auditor.guess import hidden_chunk
+from auditor.proving_tree import ProvingTree
 from protocol.canonical import b64u_encode
 from protocol.checkpoint import LeafProof, VerifiedCheckpoint, encode_hashes
 from protocol.consent_api import Opening, StatusChunkAnswer
@@ -38,43 +39,11 @@ from protocol.fraud_form import (
 )
 from protocol.fraud_reads import refused_read
 from protocol.leaf import Grant, Head, Leaf, Message, Read, Refusal, Revocation, parse_leaf
-from protocol.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash, node_hash, root
+from protocol.merkle import NodeReader, consistency_proof, inclusion_proof, root
 from protocol.reading import parse_read
 
-_BLOCK_LEVEL = 8
-_BLOCK = 1 << _BLOCK_LEVEL
 ChunkSource = Callable[[int], StatusChunkAnswer | None]
 """`chunks(number)`: what the log itself answers about a chunk of its status array, if it does."""
-
-
-class ProvingTree:
-    """Nodes of the tree over `leaves`: kept from level 8 up, made anew below. Hashes every leaf once at first."""
-
-    def __init__(self, leaves: Sequence[bytes]) -> None:
-        self.leaves = leaves
-        self._levels = [[self._hash_block(n) for n in range(len(leaves) // _BLOCK)]]
-        while len(below := self._levels[-1]) > 1:
-            pairs = range(0, len(below) - 1, 2)
-            self._levels.append([node_hash(below[i], below[i + 1]) for i in pairs])
-
-    def _hash_block(self, n: int) -> bytes:
-        frontier = Frontier()
-        for index in range(n * _BLOCK, (n + 1) * _BLOCK):
-            frontier.append(leaf_hash(self.leaves[index]))
-        return frontier.root()
-
-    def node(self, level: int, index: int) -> bytes:
-        """A `protocol.merkle.NodeReader`."""
-        if level >= _BLOCK_LEVEL:
-            return self._levels[level - _BLOCK_LEVEL][index]
-        frontier = Frontier()
-        for place in range(index << level, (index + 1) << level):
-            frontier.append(leaf_hash(self.leaves[place]))
-        return frontier.root()
-
-    def root(self, size: int) -> bytes:
-        """Root of the first `size` leaves."""
-        return root(size, self.node)
 
 
 @dataclass(frozen=True)
@@ -164,13 +133,18 @@ def prove_two(older: VerifiedCheckpoint, newer: VerifiedCheckpoint, tree: Provin
     small, large = (older, newer) if older.size <= newer.size else (newer, older)
     if small.size == large.size:
         return None if small.root == large.root else Fork(small.note, large.note)
-    if len(tree.leaves) < large.size or tree.root(large.size) != large.root:
+    return prove_ahead(small, large, tree.node) if len(tree.leaves) >= large.size else None
+
+
+def prove_ahead(older: VerifiedCheckpoint, newer: VerifiedCheckpoint, nodes: NodeReader) -> FraudEvidence | None:
+    """The same from nodes of the larger tree, as the log serves them: `newer` does not begin with `older`."""
+    if older.size >= newer.size or root(newer.size, nodes) != newer.root:
         return None
-    begins_with = tree.root(small.size)
-    if begins_with == small.root:
+    begins_with = root(older.size, nodes)
+    if begins_with == older.root:
         return None
-    hashes = encode_hashes(consistency_proof(small.size, large.size, tree.node))
-    return Inconsistent(small.note, large.note, b64u_encode(begins_with), hashes)
+    hashes = encode_hashes(consistency_proof(older.size, newer.size, nodes))
+    return Inconsistent(older.note, newer.note, b64u_encode(begins_with), hashes)
 
 
 def _replay(case: Case, code: str, index: int) -> FraudEvidence | None:

@@ -9,7 +9,8 @@ from typing import Any
 from auditor.findings import Finding
 from auditor.integrity import check_history
 from auditor.openings import check_openings
-from auditor.prove import Case, ProvingTree, prove, prove_two
+from auditor.prove import Case, prove, prove_two
+from auditor.proving_tree import ProvingTree
 from protocol.canonical import b64u_encode, sha256
 from protocol.checkpoint import Checkpoint, VerifiedCheckpoint, sign_checkpoint, verify_checkpoint
 from protocol.fraud import Accused, VerifiedFraud, verify_fraud_proof

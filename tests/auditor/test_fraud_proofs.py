@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from auditor.book import Book
 from auditor.findings import Finding
 from auditor.openings import OpeningsAudit
-from auditor.prove import Case, ProvingTree, prove, prove_two
+from auditor.prove import Case, prove, prove_two
+from auditor.proving_tree import ProvingTree
 from protocol.canonical import b64u_encode, to_builtins
 from protocol.checkpoint import ChunkProof, LeafProof, VerifiedCheckpoint, encode_hashes, verify_checkpoint
 from protocol.errors import Rejected

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from auditor.prove import Case, ProvingTree, prove, prove_two
+from auditor.prove import Case, prove, prove_two
+from auditor.proving_tree import ProvingTree
 from protocol.checkpoint import ChunkProof
 from protocol.consent_api import StatusChunkAnswer
 from protocol.errors import Rejected

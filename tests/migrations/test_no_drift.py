@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, MetaData, inspect
 
+import auditor.follow_store
 import auditor.store
 import consentlog.lock
 import consentlog.tables
@@ -29,6 +30,7 @@ TABLES: dict[Schema, MetaData] = {
     service.witness.SCHEMA: service.witness._metadata,
     service.replica.SCHEMA: service.replica._metadata,
     auditor.store.SCHEMA: auditor.store._metadata,
+    auditor.follow_store.SCHEMA: auditor.follow_store._metadata,
     issuer.tables.SCHEMA: issuer.tables.metadata,
 }
 """What `tables.py` of each role says. The agency's is SQLite's own SQL and stands in its revisions only."""
