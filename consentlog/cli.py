@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import click
 
 from consentlog import config
+from consentlog.cli_rotate import rotate, rotate_witness, witnessed_logs
 from consentlog.config import LogConfig
 from protocol.canonical import b64u_encode, parse_object, to_builtins
 from protocol.errors import Rejected
@@ -82,6 +83,9 @@ def auditor_token(ctx: click.Context, home: Home) -> None:
     emit(ctx, token, {"token": token})
 
 
+group.add_command(rotate)
+
+
 @group.group("witness")
 @home_option
 def witness() -> None:
@@ -91,10 +95,13 @@ def witness() -> None:
 @witness.command("init")
 @click.option("--url", required=True, help="Where logs reach this witness.")
 @click.option("--name", required=True, help="Name of its key: witness.example.nl.")
+@click.option("--post-quantum", is_flag=True, help="Cosign with a key of ML-DSA-44 besides.")
 @_TRUST_LIST
 @_REGISTRAR
 @command
-def witness_init(ctx: click.Context, home: Home, url: str, name: str, trust_list: str, registrar: str) -> None:
+def witness_init(
+    ctx: click.Context, home: Home, url: str, name: str, post_quantum: bool, trust_list: str, registrar: str
+) -> None:
     """Make this home and its cosigning key."""
     entry = config.make_witness(
         home,
@@ -103,8 +110,13 @@ def witness_init(ctx: click.Context, home: Home, url: str, name: str, trust_list
         trust_list=_location(trust_list),
         registrar=_registrar(registrar),
         random=os.urandom,
+        post_quantum=post_quantum,
     )
     emit(ctx, "Initialised. Give entry.json to the registrar.", {"entry": to_builtins(entry)})
+
+
+witness.add_command(rotate_witness)
+witness.add_command(witnessed_logs)
 
 
 @witness.command("serve")

@@ -49,20 +49,14 @@ class LogKeyring:
         return self.log.all() + self.post_quantum.all()
 
     def deposit_keys(self, now: int) -> Sequence[KemPrivate]:
-        """Open deposits; the old one of a rotation until its day is over."""
-        old = tuple(key for key, until in self._old_deposits.all() if now < until)
-        return self.deposits.all() + old
+        """Open deposits; the old one of a rotation until its day is over, when it is destroyed."""
+        if any(until <= now for _, until in self._old_deposits.all()):
+            self._home.remove(OLD_DEPOSIT_KEY)
+        return self.deposits.all() + tuple(key for key, _ in self._old_deposits.all())
 
     def keep_old_deposit_key(self, until: int) -> None:
         """Before the key in use is replaced: it opens deposits until then."""
         self._home.write_secret(OLD_DEPOSIT_KEY, self._home.read_secret(DEPOSIT_KEY) + until.to_bytes(8, "big"))
-
-    def drop_old_deposit_key(self, now: int) -> bool:
-        """Destroy the old deposit key when its day is over. Whether it did."""
-        if not any(until <= now for _, until in self._old_deposits.all()):
-            return False
-        self._home.remove(OLD_DEPOSIT_KEY)
-        return True
 
     def status_certificate(self, now: int) -> tuple[Es256Private, list[str]] | None:
         """What signs Token Status Lists: key and `x5c`; None for a home from before there were any.

@@ -19,10 +19,9 @@ from service.trust import TrustSource
 from service.witness import Witness, witness_blueprint
 
 
-def create(home: Path) -> Flask:
-    """The app of a witness that was initialised in `home`; it witnesses every log on its trust list."""
-    place, clock = Home(home), SystemClock()
-    settings = config.witness_config(place)
+def open_witness(place: Home) -> Witness:
+    """The witness that was initialised in this home, of every log on its trust list."""
+    clock, settings = SystemClock(), config.witness_config(place)
     source = TrustSource(place, settings.trust_list, settings.registrar)
 
     def log_of(origin: str) -> LogKey | None:
@@ -32,7 +31,11 @@ def create(home: Path) -> Flask:
             return None  # a log that is not listed is not witnessed: 404
 
     keys = config.witness_keys(place, settings.name)
-    witness = Witness(engine_for(settings.database_url(place)), keys.signers, clock, log_of)
+    return Witness(engine_for(settings.database_url(place)), keys.signers, clock, log_of)
+
+
+def create(home: Path) -> Flask:
+    """The app of a witness that was initialised in `home`."""
     app = make_app("consentlog")
-    app.register_blueprint(witness_blueprint(witness))
+    app.register_blueprint(witness_blueprint(open_witness(Home(home))))
     return app

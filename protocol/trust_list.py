@@ -22,6 +22,7 @@ MAX_TRUST_LIST_BYTES = 4 * 1024 * 1024
 MAX_CLOCK_SKEW = 60
 """Seconds that a peer's clock may run ahead of ours."""
 MAX_ROOTS = 8
+MAX_RETIRED_KEYS = 64
 MAX_FORMER_POLICIES = 32
 """Of one log: a change of witnesses or keys a quarter for eight years."""
 _DURATION = (
@@ -155,7 +156,7 @@ class TrustedLog(_Entry, frozen=True):
     policy: Annotated[str, msgspec.Meta(max_length=65536)] = ""
     pq_vkey: VerifierKey | None = None
     also: Annotated[list[VerifierKey], msgspec.Meta(max_length=4)] = []
-    retired: Annotated[list[RetiredKey], msgspec.Meta(max_length=64)] = []
+    retired: Annotated[list[RetiredKey], msgspec.Meta(max_length=MAX_RETIRED_KEYS)] = []
     former: Annotated[list[FormerPolicy], msgspec.Meta(max_length=MAX_FORMER_POLICIES)] = []
     status_roots: Annotated[list[Root], msgspec.Meta(max_length=MAX_ROOTS)] = []
     until: Seconds | None = None

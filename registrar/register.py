@@ -13,10 +13,11 @@ import msgspec
 from protocol.attributes import credential_type
 from protocol.canonical import b64u_decode
 from protocol.errors import Rejected
-from protocol.note import SignatureType, VerifierKey, parse_vkey
 from protocol.seal import KEM_PUBLIC_BYTES, parse_kem_public
 from protocol.terms import BSN_ATTRIBUTE
 from protocol.trust_list import Agency, Service, TrustedIssuer, TrustedLog, TrustedWitness, TrustList
+from protocol.x509 import parse_der_base64, subject_name
+from registrar.keys import check_log_keys, check_witness_keys, with_history
 from registrar.operators import check_operators, operators_of, with_operators
 from registrar.policy import check_policy, default_policy
 from registrar.roots import check_root
@@ -115,20 +116,18 @@ def add_service(draft: Draft, agency_id: str, service: Service) -> Draft:
 
 
 def add_log(draft: Draft, log: TrustedLog) -> Draft:
-    """1. URL; 2. note keys: the log's is named by its origin, the receipt key is another; 3. deposit key.
+    """1. URL; 2. note keys (`check_log_keys`); 3. deposit key; roots of its status lists in the form we read.
 
     4. its policy, when it comes with one, is for this log. Without one it gets `default_policy` at signing. A log
     that is listed keeps its operators (`set_operators`), whatever its entry says.
-    Raises `Rejected`: `bad_url`, `bad_vkey`, `wrong_origin`, `same_key`, `bad_key`, `bad_policy`.
+    Raises `Rejected`: `bad_url`, `bad_vkey`, `wrong_origin`, `same_key`, `bad_key`, `bad_certificate`,
+    `bad_policy`.
     """
     _check_url(log.url)
-    key = _key(log.vkey, SignatureType.ED25519)
-    receipt = _key(log.receipt_vkey, SignatureType.ED25519)
-    if key.name != log.origin:
-        raise Rejected("wrong_origin", "the log's key does not carry its origin as name")
-    if key.public == receipt.public:
-        raise Rejected("same_key", "receipts are signed by a key of their own")
+    check_log_keys(log)
     parse_kem_public(b64u_decode(log.deposit_key, max_bytes=KEM_PUBLIC_BYTES))
+    for root in log.status_roots:
+        subject_name(parse_der_base64(root))
     if log.policy:
         check_policy(log, log.policy)
     listed = [entry for entry in draft.logs if entry.origin == log.origin]
@@ -147,23 +146,12 @@ def set_operators(draft: Draft, origin: str, needed: int | None, names: Sequence
 
 
 def add_witness(draft: Draft, witness: TrustedWitness) -> Draft:
-    """1. URL; 2. a cosignature key under the witness's name; 3. an auditing one has a receipt key; 4. key unused.
+    """1. URL; 2. `check_witness_keys`.
 
-    Raises `Rejected`: `bad_url`, `bad_vkey`, `wrong_name`, `receipt_key_missing`, `same_key`.
+    Raises `Rejected`: `bad_url`, `bad_vkey`, `wrong_name`, `reserved_name`, `receipt_key_missing`, `same_key`.
     """
     _check_url(witness.url)
-    key = parse_vkey(witness.vkey)
-    if key.type is SignatureType.ED25519:
-        raise Rejected("bad_vkey", "a witness needs a key of a cosignature type")
-    if key.name != witness.name:
-        raise Rejected("wrong_name", "the witness's key does not carry its name")
-    if witness.auditing and witness.receipt_vkey is None:
-        raise Rejected("receipt_key_missing", "an auditing cosigner signs receipts for revocations")
-    if witness.receipt_vkey is not None:
-        _key(witness.receipt_vkey, SignatureType.ED25519)
-    others = [parse_vkey(entry.vkey).public for entry in draft.witnesses if entry.name != witness.name]
-    if key.public in others:
-        raise Rejected("same_key", "another witness has this key: each counts once")
+    check_witness_keys(witness, [entry for entry in draft.witnesses if entry.name != witness.name])
     return msgspec.structs.replace(draft, witnesses=_put(draft.witnesses, witness, lambda entry: entry.name))
 
 
@@ -185,17 +173,19 @@ def remove(draft: Draft, kind: str, entry_id: str) -> Draft:
     return msgspec.structs.replace(draft, **{field: kept})
 
 
-def next_list(draft: Draft, *, version: int, now: int, days: int) -> TrustList:
-    """The list to sign: each log without a policy of its own gets the one that its witnesses make.
+def next_list(draft: Draft, *, version: int, now: int, days: int, before: TrustList | None = None) -> TrustList:
+    """The list to sign: each log without a policy of its own gets the one that its witnesses make; what `before`,
+    the list signed last, had and this one has not goes to `retired` and `former`.
 
     Raises `Rejected`: `bad_days`, those of `default_policy`, and of `check_operators` for an operator that left.
     """
     if not 1 <= days <= MAX_LIST_DAYS:
         raise Rejected("bad_days", f"a list is in force for 1 to {MAX_LIST_DAYS} days")
-    logs = [
-        msgspec.structs.replace(log, policy=log.policy or default_policy(log, draft.witnesses))
-        for log in draft.logs
-    ]
+    listed = {log.origin: log for log in before.logs} if before else {}
+    logs = []
+    for log in draft.logs:
+        full = msgspec.structs.replace(log, policy=log.policy or default_policy(log, draft.witnesses))
+        logs.append(with_history(full, listed.get(log.origin), now))
     for log in logs:
         check_operators(log, draft.witnesses)
     return TrustList(
@@ -248,13 +238,6 @@ def _check_text(text: str, what: str) -> None:
 def _check_url(url: str) -> None:
     # Loopback is right on a developer's machine; whoever fetches it decides again.
     parse_url(url, loopback=True)
-
-
-def _key(vkey: str, signature_type: SignatureType) -> VerifierKey:
-    key = parse_vkey(vkey)
-    if key.type is not signature_type:
-        raise Rejected("bad_vkey", f"this key must be of signature type {signature_type:#04x}")
-    return key
 
 
 def _check_roots(draft: Draft, owner: str, roots: list[str], now: int) -> None:

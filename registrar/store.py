@@ -74,7 +74,7 @@ class RegistrarStore:
             draft = self.draft()
             published = self.published()
             version = max(draft.version, published.version if published else 0) + 1
-            trust = next_list(draft, version=version, now=now, days=days)
+            trust = next_list(draft, version=version, now=now, days=days, before=published)
             key = self._key()
             token = sign_trust_list(trust, key)
             verify_trust_list(token, key.public, now)

@@ -206,6 +206,11 @@ def former_policies(count: int) -> object:
     return listed(logs=[{**to_builtins(b.TRUST.logs[0]), "former": former}])
 
 
+def retired_keys(count: int) -> object:
+    retired = [{"vkey": "k", "until": NOW}] * count
+    return listed(logs=[{**to_builtins(b.TRUST.logs[0]), "retired": retired}])
+
+
 def roots(count: int) -> object:
     return listed(issuers=[{**to_builtins(b.issuer()), "roots": b.ISSUER.roots * count}])
 

@@ -202,6 +202,7 @@ LIMITS = {
     "tiles.MAX_TILE_INDEX": Limit(lambda n: p.tile(n=n), "bad_tile_path", is_open=True),
     "trust_list.MAX_CLOCK_SKEW": Limit(lambda n: p.listed(iat=NOW + n), "expired_trust_list"),
     "trust_list.MAX_FORMER_POLICIES": Limit(p.former_policies, "bad_form"),
+    "trust_list.MAX_RETIRED_KEYS": Limit(p.retired_keys, "bad_form"),
     "trust_list.MAX_ROOTS": Limit(p.roots, "bad_form"),
     "trust_list.MAX_TRUST_LIST_BYTES": Limit(
         lambda n: trust_list.verify_trust_list("a" * n, b.REGISTRAR.public, NOW), "too_large", "bad_jws"
