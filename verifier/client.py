@@ -10,6 +10,8 @@ from protocol.consent_api import (
     MessageRequest,
     ReadAnswer,
     ReadRequest,
+    ReleaseAnswer,
+    ReleaseRequest,
     StatusChunkAnswer,
 )
 from protocol.errors import Rejected
@@ -22,6 +24,8 @@ from service.fetch import Fetcher
 
 LOG_SECONDS = 20.0
 """A READ is answered after its checkpoint is witnessed: the log waits for its witnesses."""
+OPERATOR_SECONDS = 8.0
+"""An operator that was away first fetches the leaves up to the entry."""
 MAX_STATUS_LIST_BYTES = 2 * 1024 * 1024
 MAX_NOTE_BYTES = 64 * 1024
 
@@ -79,6 +83,21 @@ class LogClient:
             f"{self._url}/{tile_path(level, n, width)}", accept=None, max_bytes=TILE_WIDTH * HASH_BYTES
         )
         return answer.body
+
+
+class OperatorClient:
+    """One operator of a log. Raises what `Fetcher` raises."""
+
+    def __init__(self, fetcher: Fetcher, url: str) -> None:
+        self._fetcher = fetcher
+        self._url = url.rstrip("/")
+
+    def release(self, request: ReleaseRequest) -> ReleaseAnswer:
+        """`POST /v1/releases`."""
+        answer = self._fetcher.post_json(
+            f"{self._url}/v1/releases", request, max_bytes=MAX_ANSWER_BYTES, total_seconds=OPERATOR_SECONDS
+        )
+        return answer.json(ReleaseAnswer)
 
 
 class StatusClient:

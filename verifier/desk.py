@@ -24,7 +24,7 @@ from service.fetch import Fetcher
 from service.home import Home
 from service.trust import TrustSource
 from verifier.ask import Office, Request, Wish, make_request
-from verifier.client import LogClient, StatusClient
+from verifier.client import LogClient, OperatorClient, StatusClient
 from verifier.config import DATABASE, VerifierConfig
 from verifier.signing import Signer, load_copies_key, load_signer
 from verifier.store import Store
@@ -83,6 +83,10 @@ class Desk:
     def log(self, log: LogTrust) -> LogClient:
         """The agency's log over HTTP."""
         return LogClient(self.parts.fetcher, log.url)
+
+    def operator(self, trust: TrustList, name: str) -> OperatorClient:
+        """One operator over HTTP. Raises `Rejected`: `not_listed` when it has left the trust list."""
+        return OperatorClient(self.parts.fetcher, trust.witness(name).url)
 
     def accepts_undetermined(self, service: str) -> bool:
         """Whether the service goes on when an issuer cannot tell a credential's status."""

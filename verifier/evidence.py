@@ -8,6 +8,7 @@ key, no sealed disclosure, and no salt, so that case numbers and names of office
                     object), opening_key, grant_index, proof (tlog-proof text)
     reads           id, slot, created, state, code, token (the READ), n, leaf_index, opening_key, proof, evidence
                     (JSON: checkpoint, head, grant, status), statuses (JSON)
+    releases        read, operator, outcome: `agreed`, `lied`, `odd`, `gave`, or why it gave nothing
     messages        jti, slot, kind, token, received
     checkpoints     origin, size, note: the largest one verified
     contradictions  origin, kept, seen, found: notes that one honest log cannot have signed both
@@ -46,6 +47,7 @@ def export_evidence(store: Store, config: VerifierConfig, path: Path, *, now: in
         ],
         "grants": _grants(store),
         "reads": [{name: row[name] for name in _READ_COLUMNS} for row in store.reads.all()],
+        "releases": [dict(row) for row in store.reads.releases()],
         "messages": [dict(row) for row in store.seen.messages()],
         "checkpoints": [dict(row) for row in store.seen.checkpoints()],
         "contradictions": [dict(row) for row in store.seen.contradictions()],
@@ -95,6 +97,7 @@ _COLUMNS: dict[str, dict[str, type]] = {
         "id": str, "slot": int, "created": int, "state": str, "code": str, "token": str, "n": int,
         "leaf_index": int, "opening_key": str, "proof": str, "evidence": str, "statuses": str,
     },
+    "releases": {"read": str, "operator": str, "outcome": str},
     "messages": {"jti": str, "slot": int, "kind": str, "token": str, "received": int},
     "checkpoints": {"origin": str, "size": int, "note": str},
     "contradictions": {"origin": str, "kept": str, "seen": str, "found": int},

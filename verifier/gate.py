@@ -17,7 +17,7 @@ from protocol.keys import Es256Private
 from protocol.light_check import KeptCheckpoint, verify_light_check
 from protocol.reading import Channel, Read, sign_read
 from protocol.seal import KemPrivate
-from protocol.standing import VerifiedReading, open_reading
+from protocol.standing import VerifiedReading, open_reading, verify_entry
 from protocol.terms import Terms, Zone, places_of, salted_hash, with_flag_digests
 from protocol.trust_list import TrustList
 from verifier.verify import LogTrust, grant_opening_of, label_values
@@ -146,9 +146,11 @@ def open_answer(
     used: Container[int],
     statuses: Mapping[str, CredentialStatus],
     accept_undetermined: bool,
+    pieces: Mapping[str, str] | None = None,
 ) -> VerifiedReading:
     """Section 8.4: light check under the pinned policy and against the checkpoint kept, then `open_reading`.
 
+    `pieces`: what each operator that released has sealed, by name, when T names operators.
     `used`: numbers n of other READs under the grant's tag_key. The caller MUST keep n and the checkpoint before it
     hands any value on. Raises `Rejected` as the two parts do.
     """
@@ -166,9 +168,28 @@ def open_answer(
         reply=KemPrivate(pending.reply_seed),
         now=now,
         used=used,
+        pieces=pieces,
         statuses=statuses,
         accept_undetermined=accept_undetermined,
     )
+
+
+def check_entry(
+    answer: StandingAnswer,
+    pending: PendingRead,
+    released: ReadAnswer,
+    *,
+    log: LogTrust,
+    kept: KeptCheckpoint | None,
+    now: int,
+    used: Container[int],
+) -> None:
+    """The log's part of `open_answer`, before operators are asked. Raises `Rejected` as that does."""
+    standing = verify_light_check(
+        released.evidence, grant_opening_of(answer), log_key=log.key, policy=log.policy, now=now, kept=kept
+    )
+    public = KemPrivate(pending.reply_seed).public_bytes()
+    verify_entry(answer.terms, pending.token, released, standing, public, used)
 
 
 def reading_values(reading: VerifiedReading) -> dict[str, JsonValue]:

@@ -1,23 +1,28 @@
 """Reading at the desk: intent before effect, and values only when all else is on disk (protocol section 8)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from protocol.canonical import JsonValue, parse_object
 from protocol.consent import Asked, CredentialStatus, verify_consent
-from protocol.consent_api import ReadAnswer
+from protocol.consent_api import ReadAnswer, ReleaseAnswer, ReleaseRequest
 from protocol.errors import Rejected
 from protocol.policy import satisfied
 from protocol.reading import missing_numbers
 from protocol.seal import NONCE_BYTES, aead_open
 from protocol.standing import VerifiedReading
+from protocol.terms import Operators
 from protocol.trust_list import TrustList
+from service.journal import log_event
 from verifier.accept import COPY_FORMAT
 from verifier.desk import Desk
 from verifier.gate import (
     ENDED,
+    REFUSALS,
+    Outcome,
     PendingRead,
     Purpose,
+    check_entry,
     choose_digests,
     is_same,
     make_read,
@@ -25,6 +30,7 @@ from verifier.gate import (
     outcome_of,
     reading_values,
 )
+from verifier.gather import Open, gather
 from verifier.grants import StoredGrant
 from verifier.verify import LogTrust, check_statuses
 
@@ -63,21 +69,26 @@ def read_grant(desk: Desk, grant_id: str, only: Sequence[str], purpose: Purpose)
 
     1. the grant stands as far as we know, consent and credential status are in order: a READ that could not be
     used is not made; 2. the same READ that is still under way, or a new one, kept before it is sent; 3. send;
-    4. open (section 8.4); 5. keep n, proofs and checkpoint; then the values.
+    4. open (section 8.4), with what operators release where the terms name some; 5. keep n, proofs and checkpoint;
+    then the values.
     Raises `Rejected` with the log's refusal or the rule that failed; `Unavailable`, after which the same call goes
     on with the same READ.
     """
     context = _prepare(desk, grant_id)  # 1.
     digests = choose_digests(context.grant.answer.terms, only)
-    pending = _pending(desk, context, digests, purpose)  # 2.
     try:
-        released = _send(desk, context, pending)  # 3.
+        return _attempt(desk, context, digests, purpose)
     except Rejected as error:
         if error.code != "stale":
             raise
         # It never reached the log in time: made again, since an old READ is not admitted any more.
-        pending = _pending(desk, context, digests, purpose)
-        released = _send(desk, context, pending)
+        return _attempt(desk, context, digests, purpose)
+
+
+def _attempt(desk: Desk, context: _Context, digests: Sequence[str], purpose: Purpose) -> Opened:
+    """Steps 2 to 5."""
+    pending = _pending(desk, context, digests, purpose)  # 2.
+    released = _send(desk, context, pending)  # 3.
     used = desk.store.reads.used_numbers(context.grant.answer.terms.tag_key, but=pending.read_id)
     reading = _open(desk, context, pending, released, used)  # 4.
     desk.store.reads.finish(pending, reading, released)  # 5.
@@ -128,12 +139,16 @@ def _send(desk: Desk, context: _Context, pending: PendingRead) -> ReadAnswer:
     try:
         return desk.log(context.log).read(pending.request)
     except Rejected as error:
-        outcome = outcome_of(error)
-        if outcome != "pending":
-            desk.store.reads.refuse(pending.read_id, outcome, error.code)
-        if error.code in ENDED:
-            desk.store.grants.end(context.grant.slot)
+        _give_up(desk, context, pending, error, outcome_of(error))
         raise
+
+
+def _give_up(desk: Desk, context: _Context, pending: PendingRead, error: Rejected, outcome: Outcome) -> None:
+    """After a refusal that stands; one that may pass leaves the READ as it is."""
+    if outcome != "pending":
+        desk.store.reads.refuse(pending.read_id, outcome, error.code)
+    if error.code in ENDED:
+        desk.store.grants.end(context.grant.slot)
 
 
 def _open(
@@ -143,28 +158,65 @@ def _open(
     now, log, kem = desk.now(), context.log, context.grant.request.kem
     if kem is None:
         raise Rejected("unknown_grant", "the key of this grant is gone", status=404)
+    answer = context.grant.answer
     try:
         checkpoint = satisfied(log.policy, released.evidence.checkpoint, now, log_keys=(log.key,)).checkpoint
-        return open_answer(
-            context.grant.answer,
-            context.asked,
-            pending,
-            released,
-            trust=context.trust,
-            log=log,
-            kept=desk.kept(log, checkpoint, now),
-            kem=kem,
-            now=now,
-            used=used,
-            statuses=context.statuses,
-            accept_undetermined=context.accept_undetermined,
-        )
+        kept = desk.kept(log, checkpoint, now)
+
+        def open_with(pieces: Mapping[str, str] | None) -> VerifiedReading:
+            return open_answer(
+                answer,
+                context.asked,
+                pending,
+                released,
+                trust=context.trust,
+                log=log,
+                kept=kept,
+                kem=kem,
+                now=now,
+                used=used,
+                statuses=context.statuses,
+                accept_undetermined=context.accept_undetermined,
+                pieces=pieces,
+            )
+
+        if answer.terms.operators is None:
+            return open_with(None)
+        check_entry(answer, pending, released, log=log, kept=kept, now=now, used=used)
+        desk.store.reads.note_entry(pending, released)
+        return _from_operators(desk, context, pending, released, answer.terms.operators, open_with)
     except Rejected as error:
         if error.code not in TRANSIENT:
-            desk.store.reads.refuse(pending.read_id, "void", error.code)
-        if error.code == "revoked":
-            desk.store.grants.end(context.grant.slot)
+            _give_up(desk, context, pending, error, "refused" if error.code in REFUSALS else "void")
         raise
+
+
+def _from_operators(
+    desk: Desk,
+    context: _Context,
+    pending: PendingRead,
+    released: ReadAnswer,
+    operators: Operators,
+    open_with: Open,
+) -> VerifiedReading:
+    """Each operator of the grant is asked to release; what came of each is kept, and said in the journal.
+
+    Raises `Rejected` with the refusal of too many of them; `Unavailable`: `no_operators`.
+    """
+    request = ReleaseRequest(pending.token, pending.request.reply_key, released)
+
+    def ask(name: str) -> ReleaseAnswer:
+        return desk.operator(context.trust, name).release(request)
+
+    reading, gathered = gather(operators.members, operators.needed, ask, open_with)
+    outcomes = gathered.outcomes(reading)
+    desk.store.reads.note_releases(pending.read_id, outcomes)
+    for name, outcome in outcomes.items():
+        if outcome != "agreed":
+            log_event("verifier", "operator", operator=name, outcome=outcome)
+    if reading is None:
+        raise gathered.failure(len(operators.members), operators.needed)
+    return reading
 
 
 def take_copy(desk: Desk, request_id: str) -> dict[str, JsonValue]:

@@ -1,6 +1,7 @@
 """READs: kept before they are sent, with the one-use reply key that goes when the answer has been opened."""
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Literal
 
 from protocol.canonical import canonical_bytes
@@ -59,6 +60,43 @@ class Reads:
                 "UPDATE reads SET state = ?, code = ?, reply_seed = NULL WHERE id = ? AND state = 'pending'",
                 (state, code, read_id),
             )
+
+    def note_entry(self, pending: PendingRead, released: ReadAnswer) -> None:
+        """The verified entry of a READ that operators are about to be asked for: it is spent, whatever they say.
+
+        Raises `Rejected`: `read_number`; `read_ended` when another process gave the READ up meanwhile.
+        """
+        values = {
+            "id": pending.read_id,
+            "n": released.n,
+            "leaf_index": released.index,
+            "opening_key": released.opening_key,
+            "proof": released.proof,
+        }
+        try:
+            with self._file.writing() as db:
+                changed = db.execute(
+                    "UPDATE reads SET n = :n, leaf_index = :leaf_index, opening_key = :opening_key, proof = :proof"
+                    " WHERE id = :id AND state = 'pending' AND (n IS NULL OR n = :n)",
+                    values,
+                )
+                if changed.rowcount != 1:
+                    raise Rejected("read_ended", "this READ was given up, or has another number; read again")
+        except sqlite3.IntegrityError as error:
+            raise Rejected("read_number", "the log counts a number twice") from error
+
+    def note_releases(self, read_id: str, outcomes: Mapping[str, str]) -> None:
+        """What came of each operator for a READ: the last word of each counts."""
+        with self._file.writing() as db:
+            db.executemany(
+                "INSERT INTO releases (read, operator, outcome) VALUES (?, ?, ?)"
+                " ON CONFLICT (read, operator) DO UPDATE SET outcome = excluded.outcome",
+                [(read_id, operator, outcome) for operator, outcome in outcomes.items()],
+            )
+
+    def releases(self) -> list[sqlite3.Row]:
+        """Of all READs, what came of each operator."""
+        return self._file.rows("SELECT read, operator, outcome FROM releases ORDER BY read, operator")
 
     def finish(self, pending: PendingRead, reading: VerifiedReading, released: ReadAnswer) -> None:
         """Spend n, keep proofs and checkpoint, forget the reply key: the last write before values are used.

@@ -11,6 +11,8 @@ from protocol.consent_api import (
     MAX_PAGE_BYTES,
     CosignerRevocationAnswer,
     CosignerRevocationRequest,
+    DepositAnswer,
+    DepositRequest,
     EventsAnswer,
     GrantAnswer,
     GrantRequest,
@@ -53,6 +55,8 @@ from service.fetch import Answer, Fetcher
 LOG_SECONDS = 20.0
 """The log answers a grant once its witnesses have cosigned; longer than that it is kept and sent again."""
 STOP_SECONDS = 5.0
+DEPOSIT_SECONDS = 10.0
+"""An operator that was away first fetches the leaves up to the grant."""
 ISSUE_SECONDS = 15.0
 """A batch of twenty copies takes the issuer about a second on a slow machine."""
 _FORM = "application/x-www-form-urlencoded"
@@ -144,6 +148,11 @@ class Peers:
     def grant(self, log_url: str, body: GrantRequest) -> GrantAnswer:
         """Section 7.3: the same body gets the same answer."""
         return self._fetch.post_json(f"{log_url}/v1/grants", body, total_seconds=LOG_SECONDS).json(GrantAnswer)
+
+    def deposit(self, operator_url: str, body: DepositRequest) -> DepositAnswer:
+        """Section 7.4: an operator's pieces of a share; the same body gets the same answer."""
+        answer = self._fetch.post_json(f"{operator_url}/v1/deposits", body, total_seconds=DEPOSIT_SECONDS)
+        return answer.json(DepositAnswer)
 
     def revoke(self, log_url: str, r: bytes) -> RevocationAnswer:
         """Section 9."""

@@ -1,7 +1,8 @@
 """The errand of granting (protocol section 7), in steps that each are kept before the next begins.
 
     intended     the whole grant is in the vault                        -> POST /v1/grants, always the same bytes
-    logged       the log's receipt is verified                          -> about to answer the agency
+    logged       the log's receipt is verified                          -> POST /v1/deposits to each operator;
+                                                                           then about to answer the agency
     delivering   the answer may have left                               -> direct_post.jwt with fresh KB-JWTs
     active       the agency confirmed
 
@@ -18,6 +19,7 @@ from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.openid4vp import VerifiedRequest, verify_request_object
 from protocol.presentation import RegieSealed
 from wallet.choose import Chosen, choose_copies
+from wallet.errand_deposit import deliver_deposits
 from wallet.errand_request import Approve, approved, read_request, spend
 from wallet.errand_revoke import stop_grant
 from wallet.grant import (
@@ -25,6 +27,7 @@ from wallet.grant import (
     Draft,
     decide_grant,
     draft_grant,
+    has_enough_deposits,
     presented_query,
     sign_answer,
     verify_receipt,
@@ -97,9 +100,13 @@ def _draft(
     wallet: OpenWallet, request: VerifiedRequest, choice: Choice, chosen: dict[str, Chosen], number: int
 ) -> Draft:
     decision = decide_grant(request, choice)
-    log = wallet.trust_list().log(decision.element.log.origin)
+    trust = wallet.trust_list()
+    log = trust.log(decision.element.log.origin)
+    operators = [trust.witness(name) for name in log.operators.members] if log.operators is not None else []
     code = grant_code(wallet.secrets(), number)
-    return draft_grant(request, decision, chosen, log, code=code, now=wallet.now(), random=wallet.random)
+    return draft_grant(
+        request, decision, chosen, log, operators=operators, code=code, now=wallet.now(), random=wallet.random
+    )
 
 
 def _intend(wallet: OpenWallet, request: VerifiedRequest, choice: Choice, chosen: dict[str, Chosen]) -> str:
@@ -120,6 +127,7 @@ def _intend(wallet: OpenWallet, request: VerifiedRequest, choice: Choice, chosen
         sealed=draft.sealed,
         share_a=draft.share_a,
         ticket_exp=draft.ticket_exp,
+        deposits=draft.deposits,
     )
     known = wallet.known_log(draft.body.terms.log)
     grant_id = wallet.new_grant_id()
@@ -145,6 +153,7 @@ def carry_on(wallet: OpenWallet, grant_id: str) -> Granted:
         raise Rejected("lock_used", f"the log has no place for grant {grant_id}; stop it and tell the auditor")
     if not is_presentable(record):
         return Granted(grant_id, record)
+    record = _to_operators(wallet, grant_id, record)
     return _to_agency(wallet, grant_id, record)
 
 
@@ -157,7 +166,7 @@ def _to_log(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> GrantReco
         if error.code == "lock_used":
             return _next_code(wallet, grant_id, record)
         if error.code in FINAL_REFUSALS:
-            wallet.update_grant(grant_id, state="failed", problem=error.code, sealed=[], share_a="")
+            wallet.update_grant(grant_id, state="failed", problem=error.code, sealed=[], share_a="", deposits=[])
             raise Rejected(error.code, f"the log refused this grant; nothing was given: {error.detail}") from error
         raise
     except Unavailable as error:
@@ -186,8 +195,28 @@ def _next_code(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> GrantR
     with wallet.vault.transaction():
         wallet.keep_secrets(replace(wallet.secrets(), next_code=number + 1))
         return wallet.update_grant(
-            grant_id, code_number=number, body=draft.body, sealed=draft.sealed, share_a=draft.share_a
+            grant_id,
+            code_number=number,
+            body=draft.body,
+            sealed=draft.sealed,
+            share_a=draft.share_a,
+            deposits=draft.deposits,
         )
+
+
+def _to_operators(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> GrantRecord:
+    """Enough of them hold their pieces before the agency hears of the grant; the rest get theirs by `sync`.
+
+    Raises `Unavailable`: `no_operators`.
+    """
+    if record.deposits:
+        record = deliver_deposits(wallet, grant_id)
+    if not has_enough_deposits(record):
+        raise Unavailable(
+            "no_operators",
+            f"grant {grant_id} is in the log, but too few of those who guard its key answer: `regie wallet sync`",
+        )
+    return record
 
 
 def _chosen_again(wallet: OpenWallet, record: GrantRecord) -> dict[str, Chosen]:

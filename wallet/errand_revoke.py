@@ -48,7 +48,8 @@ def stop_grant(wallet: OpenWallet, grant_id: str) -> GrantRecord:
     if record.state == "failed" and record.stop is None:
         raise Rejected("no_grant", "the log refused this grant, so there is nothing to stop", status=409)
     if record.stop is None:
-        record = wallet.update_grant(grant_id, stop=begin_stop(record, wallet.now()), sealed=[], share_a="")
+        stop = begin_stop(record, wallet.now())
+        record = wallet.update_grant(grant_id, stop=stop, sealed=[], share_a="", deposits=[])
     return deliver_stop(wallet, grant_id)
 
 

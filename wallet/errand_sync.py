@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from protocol.errors import RegieError, Unavailable
+from wallet.errand_deposit import deliver_deposits
 from wallet.errand_grant import carry_on
 from wallet.errand_history import look_back
 from wallet.errand_message import deliver_messages
@@ -40,8 +41,9 @@ class SyncReport:
 def synchronise(wallet: OpenWallet) -> SyncReport:
     """In this order, so that a stop comes first and nothing is begun that was stopped:
 
-    1. paper codes that wait; 2. stops; 3. grants that were begun; 4. messages; 5. after a restore: grants that the
-    backup does not know; 6. each running grant, held against the log: a stop by paper shows here.
+    1. paper codes that wait; 2. stops; 3. grants that were begun, and pieces for operators that were away;
+    4. messages; 5. after a restore: grants that the backup does not know; 6. each running grant, held against the
+    log: a stop by paper shows here.
     Never raises for a peer: one that is down or lies is noted, and the rest goes on.
     """
     report = SyncReport()
@@ -52,6 +54,9 @@ def synchronise(wallet: OpenWallet) -> SyncReport:
     for grant_id, record in wallet.grants().items():  # 3.
         if record.stop is None and record.state in UNFINISHED:
             _try(report, grant_id, partial(_finish, wallet, grant_id, report))
+    for grant_id, record in wallet.grants().items():
+        if record.deposits and record.stop is None and record.slot is not None:
+            _try(report, grant_id, partial(_deposit, wallet, grant_id, report))
     left = deliver_messages(wallet)  # 4.
     report.waiting += ["message"] * left
     _try(report, "logs", partial(recover_grants, wallet, report.found, report.note))  # 5.
@@ -107,6 +112,11 @@ def _finish(wallet: OpenWallet, grant_id: str, report: SyncReport) -> None:
             report.finished.append(grant_id)
         elif state in UNFINISHED and wallet.grant(grant_id).stop is None:
             report.waiting.append(f"grant {grant_id}")
+
+
+def _deposit(wallet: OpenWallet, grant_id: str, report: SyncReport) -> None:
+    if deliver_deposits(wallet, grant_id).deposits:
+        report.waiting.append(f"share of grant {grant_id}")
 
 
 def _look(wallet: OpenWallet, grant_id: str, report: SyncReport) -> None:

@@ -3,7 +3,7 @@
 Pure: nothing here sends or keeps. `errand_grant` keeps what `draft_grant` made before a byte of it leaves.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from protocol.key_binding import sign_key_binding
 from protocol.keys import Es256Private
 from protocol.log_keys import log_keys
 from protocol.openid4vp import VerifiedRequest
+from protocol.operators import Dealing, deal, seal_pieces
 from protocol.policy import parse_policy, satisfied
 from protocol.presentation import (
     RegieSealed,
@@ -42,10 +43,10 @@ from protocol.terms import (
     parse_terms,
     terms_hash,
 )
-from protocol.trust_list import Service, TrustedLog
+from protocol.trust_list import Service, TrustedLog, TrustedWitness
 from wallet.choose import Chosen, disclosures_of
 from wallet.consent import decide_end, decide_places, decide_reads
-from wallet.records import Choice
+from wallet.records import Choice, Deposit, GrantRecord
 
 CLOCK_MARGIN = 60
 """Seconds that a grant begins before our own now: the log's clock may be behind ours, and it refuses what has not
@@ -67,12 +68,13 @@ class Decision:
 
 @dataclass(frozen=True)
 class Draft:
-    """All of a grant that is made once and then kept: the log's part, the agency's part."""
+    """All of a grant that is made once and then kept: the log's part, the agency's part, the operators'."""
 
     body: GrantRequest
     sealed: list[SealedDisclosure]
     share_a: str
     ticket_exp: int
+    deposits: list[Deposit]
 
 
 def decide_grant(request: VerifiedRequest, choice: Choice) -> Decision:
@@ -95,19 +97,25 @@ def draft_grant(
     chosen: Mapping[str, Chosen],
     log: TrustedLog,
     *,
+    operators: Sequence[TrustedWitness] = (),
     code: bytes,
     now: int,
     random: Callable[[int], bytes],
 ) -> Draft:
-    """Terms, sealed disclosures and deposit, with fresh secrets throughout; `chosen`: what `presented_query` asks.
+    """Terms, sealed disclosures and deposits, with fresh secrets throughout. `chosen`: what `presented_query`
+    asks; `operators`: the entries of the log's, if it has some.
 
     1. T from the decision, never wider (`check_within` has the last word); 2. the ticket is for exactly T and
-    still good; 3. disclosures sealed to agency and log together.
+    still good; 3. disclosures sealed to agency and log together, or to agency and operators.
     Raises `Rejected`: `bad_date`, `too_long`, `too_many_reads`, `bad_ticket`, `widened`, `over_asking`,
     `needed_missing`, `bad_key`.
     """
-    a, b, opening_key = random(32), random(32), random(32)
+    a, opening_key = random(32), random(32)
+    dealing = deal(log.operators.needed, log.operators.members, random) if log.operators is not None else None
+    b = random(32) if dealing is None else dealing.b
     terms = _make_terms(request, decision, chosen, code=code, tag_key=random(32), b=b, now=now)  # 1.
+    if dealing is not None:
+        terms = replace(terms, operators=dealing.operators)
     parse_terms(to_builtins(terms))  # a record that is kept must be readable again, or the wallet opens no more
     check_within(terms, decision.element, decision.service)
     ticket = verify_ticket(decision.element.ticket, request.agency, terms, now).ticket  # 2.
@@ -119,11 +127,31 @@ def draft_grant(
     body = GrantRequest(
         terms=terms,
         opening_key=b64u_encode(opening_key),
-        deposit=b64u_encode(seal_deposit(b64u_decode(log.deposit_key), terms, b)),
+        deposit=b64u_encode(seal_deposit(b64u_decode(log.deposit_key), terms, b)) if dealing is None else None,
         view_hash=b64u_encode(view_hash(code)),
         ticket=decision.element.ticket,
     )
-    return Draft(body, sealed, b64u_encode(share_a), ticket.exp)
+    deposits = [] if dealing is None else _seal_deposits(terms, dealing, operators)
+    return Draft(body, sealed, b64u_encode(share_a), ticket.exp, deposits)
+
+
+def _seal_deposits(terms: Terms, dealing: Dealing, operators: Sequence[TrustedWitness]) -> list[Deposit]:
+    """Each operator's pieces under its own key. Raises `Rejected`: `no_deposit_key`, `bad_key`."""
+    listed = {operator.name: operator.deposit_key for operator in operators}
+    deposits = []
+    for name in dealing.operators.members:
+        key = listed.get(name)
+        if key is None:
+            raise Rejected("no_deposit_key", "the trust list names no deposit key of an operator of this log")
+        sealed = seal_pieces(b64u_decode(key), terms, name, dealing.pieces_of(name))
+        deposits.append(Deposit(name, b64u_encode(sealed)))
+    return deposits
+
+
+def has_enough_deposits(record: GrantRecord) -> bool:
+    """Whether as many operators hold their pieces as a read needs; always so when the log holds the share."""
+    operators = record.body.terms.operators
+    return operators is None or len(operators.members) - len(record.deposits) >= operators.needed
 
 
 def _make_terms(

@@ -89,14 +89,21 @@ class Seen(msgspec.Struct, frozen=True):
     messages: int = 0
 
 
+class Deposit(msgspec.Struct, frozen=True):
+    """The pieces of a grant's share for one operator (name in the trust list), sealed to its key."""
+
+    operator: str
+    sealed: str
+
+
 class GrantRecord(msgspec.Struct, frozen=True):
     """A grant from the moment it is intended.
 
     `code_number` leads to its code; `agency` as listed when it was made, without services (its roots must verify
     reads even after it has left the list); `request` is the agency's signed request, kept as evidence of what was
     asked; `copies`: DCQL id to the name of the copy; `body` is what the log gets, byte for byte the same each
-    time; `sealed` and `share_a` are the agency's part, dropped once it has them. A grant that was found again in
-    the log after a restore has neither request nor copies.
+    time; `sealed` and `share_a` are the agency's part, dropped once it has them; `deposits`: of operators that do
+    not have theirs yet. A grant that was found again in the log after a restore has neither request nor copies.
     """
 
     state: GrantState
@@ -118,6 +125,7 @@ class GrantRecord(msgspec.Struct, frozen=True):
     problem: str | None = None
     stop: Stop | None = None
     seen: Seen = Seen()
+    deposits: list[Deposit] = []
 
 
 class OutgoingMessage(msgspec.Struct, frozen=True):

@@ -38,7 +38,7 @@ def exported(agency: Agency, wallet: Wallet, tmp_path: Path) -> tuple[Granted, P
         read_grant(agency.desk, rid, [], purpose)
     path = tmp_path / "evidence.db"
     counts = export_evidence(agency.desk.store, agency.desk.config, path, now=agency.clock.time)
-    assert counts == {"grants": 1, "reads": 2, "messages": 0, "checkpoints": 1, "contradictions": 0}
+    assert counts == {"grants": 1, "reads": 2, "releases": 0, "messages": 0, "checkpoints": 1, "contradictions": 0}
     return made, path
 
 
