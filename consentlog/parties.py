@@ -126,7 +126,7 @@ class Parties:
             opening_key=b64u_encode(admitted.opening_key),
             proof=tlog_proof(node.tree, admitted.index, view.note, view.size),
             evidence=prove_grant(node.tree, view, grant.row.index, grant.leaf),
-            sealed=b64u_encode(outcome.sealed),
+            sealed=None if outcome.sealed is None else b64u_encode(outcome.sealed),
         )
 
     def revoke(self, request: RevocationRequest) -> RevocationAnswer:
