@@ -26,12 +26,14 @@ from tests.service.postgresql import PostgreSQL
 KILLS = int(os.environ.get("REGIE_HA_KILLS", "1"))
 FREEZES = int(os.environ.get("REGIE_HA_FREEZES", "1"))
 RESTARTS = int(os.environ.get("REGIE_HA_RESTARTS", "1"))
-WORKERS = int(os.environ.get("REGIE_HA_WORKERS", "1"))
+IN_CAMPAIGN = pytest.mark.campaign
 WARM_SECONDS = 2.0
 ENOUGH = 20
 """Acknowledgements after a blow that tell that the log is back."""
 LONGEST_OUTAGE = 120.0
 """A bound for any machine. What is aimed at, p95 under 30 s, the campaign shows."""
+Blow = Callable[[Cluster, int], Callable[[], None]]
+"""Strikes the leader of a cluster until another leads; what it returns mends the node."""
 pytestmark = [
     pytest.mark.skipif(bool(programs.missing()), reason=f"not installed: {', '.join(programs.missing())}"),
     pytest.mark.timeout(600),
@@ -78,9 +80,7 @@ def restarted(cluster: Cluster, leader: int) -> Callable[[], None]:
     return lambda: cluster.start(leader)
 
 
-def strike(
-    cluster: Cluster, town: ClusterTown, crowd: Crowd, blow: Callable[[Cluster, int], Callable[[], None]]
-) -> float:
+def strike(cluster: Cluster, town: ClusterTown, crowd: Crowd, blow: Blow) -> float:
     """One blow under load until everything is whole again; the outage in seconds."""
     cluster.wait_healthy()
     wait_for_more(crowd, town)
@@ -107,11 +107,9 @@ def wait_for_more(crowd: Crowd, town: ClusterTown) -> None:
         time.sleep(0.1)
 
 
-def strike_often(
-    cluster: Cluster, town: ClusterTown, times: int, name: str, blow: Callable[..., Callable[[], None]]
-) -> None:
+def strike_often(cluster: Cluster, town: ClusterTown, times: int, workers: int, blow: Blow) -> None:
     """The whole story of one kind of blow, and its figures."""
-    town.serve_log(workers=WORKERS)
+    town.serve_log(workers=workers)
     process = town.servers["log"].process
     crowd = Crowd(town)
     with crowd.at_work():
@@ -122,11 +120,10 @@ def strike_often(
     assert max(outages) < LONGEST_OUTAGE
     accounts = crowd.accounts
     record(
-        name,
+        f"{blow.__name__}, {workers} workers",
         {
             "blows": times,
-            "workers": WORKERS,
-            "outage_seconds": spread(outages),
+            "outage_seconds": {**spread(outages), "all": [round(outage, 1) for outage in outages]},
             "grants": sum(len(account.grants) for account in accounts),
             "reads": sum(len(account.reads) for account in accounts),
             "revocations": sum(len(account.revocations) for account in accounts),
@@ -137,17 +134,29 @@ def strike_often(
     )
 
 
-def test_log_goes_on_by_itself_after_its_database_leader_was_killed(cluster: Cluster, town: ClusterTown) -> None:
-    strike_often(cluster, town, KILLS, "kills", lost)
+@pytest.mark.parametrize("workers", [2, pytest.param(1, marks=IN_CAMPAIGN)])
+def test_log_goes_on_by_itself_after_its_database_leader_was_killed(
+    cluster: Cluster, town: ClusterTown, workers: int
+) -> None:
+    strike_often(cluster, town, half(KILLS), workers, lost)
 
 
-def test_log_believes_no_leader_that_slept_through_its_lease(cluster: Cluster, town: ClusterTown) -> None:
-    strike_often(cluster, town, FREEZES, "freezes", hanging)
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=IN_CAMPAIGN)])
+def test_log_believes_no_leader_that_slept_through_its_lease(
+    cluster: Cluster, town: ClusterTown, workers: int
+) -> None:
+    strike_often(cluster, town, half(FREEZES), workers, hanging)
 
 
-@pytest.mark.campaign
-def test_log_goes_on_while_its_database_leader_restarts(cluster: Cluster, town: ClusterTown) -> None:
-    strike_often(cluster, town, RESTARTS, "restarts", restarted)
+@IN_CAMPAIGN
+@pytest.mark.parametrize("workers", [1, 2])
+def test_log_goes_on_while_its_database_leader_restarts(cluster: Cluster, town: ClusterTown, workers: int) -> None:
+    strike_often(cluster, town, half(RESTARTS), workers, restarted)
+
+
+def half(blows: int) -> int:
+    """Of the campaign's blows; the other half is for the other number of workers."""
+    return max(1, blows // 2)
 
 
 def work(town: ClusterTown) -> Crowd:
@@ -163,7 +172,7 @@ def test_restored_backup_signs_nothing(
 ) -> None:
     lock, old_lock, new_lock = town.at("log") / "lock.db", tmp_path / "old-lock.db", tmp_path / "new-lock.db"
     cluster.wait_healthy()
-    town.serve_log(workers=WORKERS)
+    town.serve_log()
     crowds = [work(town)]
     copy_sqlite(lock, old_lock)
     copy = dump(town.database)
