@@ -11,6 +11,8 @@ import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from threading import Lock
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
@@ -200,8 +202,28 @@ def parse_object(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES) -> dict[
     return value
 
 
+_known_kinds: set[type[Any]] = set()
+_learning = Lock()
+
+
+def _learn(kind: type[Any]) -> None:
+    """Have one thread alone use `kind` first.
+
+    msgspec 0.22 puts what it finds out about a Struct where every thread sees it before it is complete: two
+    threads that meet a type at the same time, as the first requests after a start do, crash the process (it
+    follows a null pointer).
+    """
+    with _learning:
+        if kind not in _known_kinds:
+            with suppress(msgspec.ValidationError):
+                msgspec.convert(None, kind)
+            _known_kinds.add(kind)
+
+
 def convert(value: Any, kind: type[T]) -> T:
     """A parsed JSON value as a msgspec Struct `kind`. Raises `Rejected`: `bad_form`."""
+    if kind not in _known_kinds:
+        _learn(kind)
     try:
         return msgspec.convert(value, kind, strict=True)
     except (msgspec.ValidationError, UnicodeError, OverflowError) as error:
