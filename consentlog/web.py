@@ -95,6 +95,7 @@ def _health(node: Node) -> dict[str, Any]:
         "clock": node.writer.log_time.state,
         "origin": node.config.origin,
         "published": node.published.size,
+        "publishes": node.turn.is_mine,
         "reads": node.publisher.is_ready,
         "room": "consentlog",
     }

@@ -82,7 +82,8 @@ def test_witness_that_hangs_is_left_out_until_it_answers(tmp_path: Any) -> None:
         assert [town.read(given)[1].n for _ in range(3)] == [0, 1, 2]
         released.set()
         app.view_functions["witness.add_checkpoint"] = original
-        wait_until(lambda: not any(client.is_busy for _, client in town.node.publisher.witnesses._clients.values()))
+        clients = town.node.publisher.witnesses._clients
+        wait_until(lambda: not any(client.is_busy for _, client in clients.values()))
 
 
 def test_share_that_is_lost_is_refused_with_a_leaf(town: SmallTown) -> None:

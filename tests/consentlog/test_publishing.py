@@ -151,6 +151,7 @@ def test_health_tells_what_is_published_and_whether_reads_are_taken(town: SmallT
         "clock": "ok",
         "origin": LOG_ORIGIN,
         "published": town.node.published.size,
+        "publishes": True,
         "reads": True,
     }
 

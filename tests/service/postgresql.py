@@ -37,17 +37,23 @@ def _user() -> pwd.struct_passwd | None:
 
 
 class PostgreSQL:
-    """Started at once; `stop` it. `fsync`: whether commits reach the disk, as measurements need it."""
+    """Started at once; `stop` it. `fsync`: whether commits reach the disk, as measurements need it.
 
-    def __init__(self, *, fsync: bool = False) -> None:
+    `disk`: an empty folder, on a file system of its own, for everything but the write-ahead log.
+    """
+
+    def __init__(self, *, fsync: bool = False, disk: Path | None = None) -> None:
         # Not below pytest's folders: they are closed to the other user whom root has to run the server as.
         self.folder = Path(tempfile.mkdtemp(prefix="regie-postgresql-"))
-        self.data = self.folder / "data"
+        self.data = (disk or self.folder) / "data"
         user = _user() if os.geteuid() == 0 else None
         self._as = {"user": user.pw_uid, "group": user.pw_gid} if user else {}
         if user:
-            os.chown(self.folder, user.pw_uid, user.pw_gid)
-        self._run("initdb", "-D", str(self.data), "-U", "regie", "-A", "trust", "-N", "--locale=C", "-E", "UTF8")
+            for folder in (self.folder, *([disk] if disk else [])):
+                os.chown(folder, user.pw_uid, user.pw_gid)
+        settings = ("-U", "regie", "-A", "trust", "-N", "--locale=C", "-E", "UTF8")
+        elsewhere = ("-X", str(self.folder / "wal")) if disk else ()
+        self._run("initdb", "-D", str(self.data), *settings, *elsewhere)
         options = f"-c listen_addresses='' -c unix_socket_directories={self.folder}"
         options += f" -c fsync={'on' if fsync else 'off'}"
         self._run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", options, "start")
@@ -62,6 +68,11 @@ class PostgreSQL:
         if done.returncode:
             texts = [path.read_text() for path in (Path(out.name), self.folder / "log") if path.exists()]
             raise RuntimeError(f"{name} failed\n" + "\n".join(text[-2000:] for text in texts))
+
+    def database(self, name: str, like: str = "template0") -> str:
+        """The URL of a new database, empty or a copy of one that nobody uses now."""
+        self._run("createdb", "-h", str(self.folder), "-U", "regie", "-T", like, name)
+        return f"postgresql://regie@/{name}?host={self.folder}"
 
     def _set(self, setting: str) -> None:
         (self.data / "postgresql.auto.conf").write_text(setting)
