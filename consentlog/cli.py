@@ -8,6 +8,7 @@ import click
 
 from consentlog import config
 from consentlog.cli_rotate import rotate, rotate_witness, witnessed_logs
+from consentlog.cli_store import backup, fsck, restore
 from consentlog.config import LogConfig
 from protocol.canonical import b64u_encode, parse_object, to_builtins
 from protocol.errors import Rejected
@@ -129,6 +130,10 @@ def witness_serve(ctx: click.Context, home: Home, host: str, port: int | None) -
 
     settings = config.witness_config(home)
     run("consentlog.witness:create", home.path, host, _port(port, settings.url))
+
+
+for _command in (fsck, backup, restore):
+    group.add_command(_command)
 
 
 def _location(trust_list: str) -> str:

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from sqlalchemy import Engine, event, text
 
 from auditor.store import SCHEMA as AUDITOR
 from auditor.store import Store as AuditorStore
-from consentlog.config import log_config
 from consentlog.lock import SCHEMA as LOCK
 from consentlog.tables import SCHEMA as LOG
 from consentlog.tables import create_tables
@@ -35,6 +33,7 @@ from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import SmallTown
 from tests.issuer.desk import KARIM, NOOR
 from tests.migrations import samples
+from tests.migrations.released import load_log
 from tests.migrations.samples import SAMPLES, load_home, load_postgresql, load_sqlite
 from tests.protocol import granting
 from tests.protocol.builders import WITNESS_NAME
@@ -64,21 +63,6 @@ def revision(engine: Engine, schema: Schema) -> str | None:
 
 
 # Every released version.
-
-
-def load_log(release: str, folder: Path, database: str | None = None) -> SmallTown:
-    """The town whose log was made by a release, as its disk was then."""
-    sample = SAMPLES / release / ("log" if database is None else "log-postgresql")
-    load_home(sample, folder)
-    load_sqlite((sample / "lock.sqlite.sql").read_text(), folder / "log" / "lock.db")
-    load_sqlite((sample / "witness.sqlite.sql").read_text(), folder / f"{WITNESS_NAME}.db")
-    if database is None:
-        load_sqlite((sample / "log.sqlite.sql").read_text(), folder / "log" / "log.db")
-    else:
-        load_postgresql((sample / "log.postgresql.sql").read_text(), database)
-        home = Home(folder / "log")
-        home.write_config(replace(log_config(home), database=database))
-    return SmallTown(folder)
 
 
 def check_log(town: SmallTown) -> None:
