@@ -90,8 +90,11 @@ class Follower:
         return self._replica.size
 
     def step(self, log: Followed, now: int) -> Step:
-        """1. fetch and verify the checkpoint; 2. hold it against what was seen; 3. its quorum is fresh; 4. replay
-        what is new; 5. openings of what is new; 6. the same with what witnesses saw. Never raises `Rejected`.
+        """1. fetch and verify the checkpoint; 2. hold it against what was seen; 3. replay what is new; 4. its
+        quorum is fresh; 5. openings of what is new; 6. the same with what witnesses saw. Never raises `Rejected`.
+
+        A tree without a quorum is taken in too: the log signed it, so it is bound by it, and a lie that witnesses
+        refused is still a lie.
         """
         before, remarks = self.size, list[str]()
         try:
@@ -100,7 +103,8 @@ class Follower:
                 alarms = self._open(log, now, remarks) + self._compare_seen(log, now)  # 5.
             found = Step("ok", self.size, self.size - before)
         except RegieError as error:
-            alarms, found = [], Step("waiting", self.size, code=error.code, text=error.detail or error.code)
+            alarms, text = [], error.detail or error.code
+            found = Step("waiting", self.size, self.size - before, code=error.code, text=text)
         alarms += self._ask_witnesses(log, now, remarks, is_fresh=found.state == "ok")  # 6.
         self.store.add_alarms([(now, alarm.finding, alarm.proof) for alarm in alarms])
         state: State = "alarm" if alarms else found.state
@@ -112,12 +116,12 @@ class Follower:
         alarms = [*self._differs(log, checkpoint, "the log", now)]  # 2.
         if alarms:
             return alarms
-        time = satisfied(log.policy, checkpoint.note, now, log_keys=(log.keys,)).time or now  # 3.
-        if checkpoint.size < self.size:
-            return self._smaller(checkpoint, time)
-        leaves = list(log.reader.leaves(self.size, checkpoint.size))
-        alarms = self._advance(log, checkpoint, leaves, now)  # 4.
+        if checkpoint.size >= self.size:
+            alarms = self._advance(log, checkpoint, list(log.reader.leaves(self.size, checkpoint.size)), now)  # 3.
         if not alarms:
+            time = satisfied(log.policy, checkpoint.note, now, log_keys=(log.keys,)).time or now  # 4.
+            if checkpoint.size < self.size:
+                return self._smaller(checkpoint, time)
             self.store.keep_note(LAST, checkpoint.note, time)
         return alarms
 

@@ -80,7 +80,8 @@ class FollowStore:
 
     def keep_step(self, connection: Connection, step: Advance) -> None:
         """With the step of the replica: its note, and bundles of 256, the last of which is partial and grows."""
-        _put_note(connection, LAST, step.checkpoint.note, 0)
+        put = upsert(_notes).values(name=LAST, note=step.checkpoint.note, since=0)
+        connection.execute(put.on_conflict_do_update(index_elements=["name"], set_={"note": put.excluded.note}))
         first, width = divmod(step.start, TILE_WIDTH)
         leaves = list(step.leaves)
         if width:
