@@ -23,7 +23,7 @@ from consentlog.meters import Meters
 from consentlog.operations import Operation, Outcome
 from consentlog.publish import Published
 from consentlog.publisher import Publisher
-from consentlog.reserve import Reserve
+from consentlog.reserve import reserve_for
 from consentlog.rows import StoredGrant
 from consentlog.tables import create_tables
 from consentlog.tree import CorruptTree, Tree
@@ -83,7 +83,7 @@ class Node:
         self.turn, self._news = self._turns(random)
         self.metrics = Metrics("consentlog")
         meters = Meters(self.metrics)
-        reserve = Reserve(home)
+        reserve = reserve_for(self.engine, home)
         reserve.fill()
         self.epochs = Epochs(Home(home.path / config.EPOCHS))
         self.writer = Writer(

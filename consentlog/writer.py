@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from threading import Thread
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from consentlog import crash, upkeep
@@ -151,6 +151,7 @@ class Writer(Thread):
         now = self.time()
         with immediate(self._engine) as connection:
             tree, status = self.memory.begin(connection)
+            self._heed_reserve(connection)
             rows = load_rows(connection, keys_of(operations), since=now - HOUR)
             draft = Draft(tree)
             group = Group(rows, draft, status.slots, now=now, random=self._random, wrap=self._wrap)
@@ -181,6 +182,8 @@ class Writer(Thread):
         return [outcomes[number] for number in range(len(operations))]
 
     def _one(self, group: Group, operation: Operation, now: int) -> Outcome | RegieError:
+        if self.room.only_revocations and not isinstance(operation, RevocationOperation):
+            return Unavailable("busy", "the log takes only revocations now", retry_after=5)
         try:
             if isinstance(operation, ReleaseOperation):
                 return self._release(group, operation, now)
@@ -212,14 +215,22 @@ class Writer(Thread):
         epoch = self._epochs.current
         return epoch, wrap_share(self._epochs.key(epoch), slot, lock, b, self._random(NONCE_BYTES))
 
-    # When a transaction fails.
+    # When a transaction fails, or there is no room.
+
+    def _heed_reserve(self, connection: Connection) -> None:
+        """Room that another worker has given back is for revocations, and not for what this one writes."""
+        if not self.room.only_revocations and not self._reserve.is_held(connection):
+            self._take_only_revocations()
+
+    def _take_only_revocations(self) -> None:
+        self.room.only_revocations = True
+        self._next_fill = time.monotonic() + RESERVE_SECONDS
 
     def _fail(self, group: list[Waiting], error: Unavailable | IntegrityError) -> None:
         """Nobody is told that it is done. On a full disk revocations get the reserve and another try."""
         log_event("consentlog", "group_failed", operations=len(group), error=type(error).__name__)
         if isinstance(error, Unavailable) and is_disk_full(error) and not self.room.only_revocations:
-            self.room.only_revocations = True
-            self._next_fill = time.monotonic() + RESERVE_SECONDS
+            self._take_only_revocations()
             self._reserve.give_back()
             urgent = [waiting for waiting in group if isinstance(waiting.operation, RevocationOperation)]
             group = [waiting for waiting in group if not isinstance(waiting.operation, RevocationOperation)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from consentlog.reserve import BALLAST_BYTES, Reserve, is_disk_full
+from consentlog.reserve import BALLAST_BYTES, FileReserve, is_disk_full
 from protocol.errors import Unavailable
 from service.database import engine_for, immediate, sqlite_url
 from service.home import Home
@@ -20,7 +20,8 @@ _SYS_ADMIN = 21
 """Bit of the capability that mounts file systems."""
 
 
-def _may_mount() -> bool:
+def may_mount() -> bool:
+    """Whether a test can have a file system of its own."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return any(line.startswith("CapEff:") and int(line.split()[1], 16) >> _SYS_ADMIN & 1 for line in lines)
@@ -70,7 +71,7 @@ def test_stop_is_taken_and_the_log_recovers(tmp_path: Path) -> None:
         assert town.replayed().slots == 2
 
 
-if _may_mount():
+if may_mount():
 
     @pytest.fixture
     def small_disk(tmp_path: Path) -> Iterator[Path]:
@@ -101,7 +102,7 @@ if _may_mount():
 
 
 def test_ballast_takes_its_room_once_and_gives_it_back(tmp_path: Path) -> None:
-    reserve = Reserve(Home(tmp_path))
+    reserve = FileReserve(Home(tmp_path))
     assert reserve.fill()
     assert reserve.fill()
     ballast = tmp_path / "ballast"
@@ -112,7 +113,7 @@ def test_ballast_takes_its_room_once_and_gives_it_back(tmp_path: Path) -> None:
 
 
 def test_ballast_that_does_not_fit_takes_nothing(tmp_path: Path) -> None:
-    reserve = Reserve(Home(tmp_path), 2**60)
+    reserve = FileReserve(Home(tmp_path), 2**60)
     assert not reserve.fill()
     assert (tmp_path / "ballast").stat().st_size == 0
 
