@@ -14,7 +14,9 @@ from protocol.consent_api import MAX_PENDING
 from protocol.errors import Rejected, Unavailable
 from protocol.leaf import lock_of
 from protocol.witness import WitnessState
+from service.ballast import is_disk_full
 from service.database import immediate
+from service.journal import log_event
 from service.replica import Advance, LeafSource, Replica
 
 OnRevoked: TypeAlias = Callable[[Connection, Sequence[bytes]], None]
@@ -31,6 +33,7 @@ class Cosigner:
         self._store = store
         self.on_revoked: OnRevoked | None = None
         self.replica = Replica(store.engine, leaves, in_save=self._in_save)
+        store.ballast.fill()
 
     def _in_save(self, connection: Connection, step: Advance) -> None:
         self._store.drop_taken(connection, step)
@@ -41,8 +44,11 @@ class Cosigner:
         """Replay up to `checkpoint`; the witness goes on only when nothing is raised.
 
         Raises `Rejected` with the code of the broken rule (403: it will not be cosigned, ever), `Unavailable`:
-        `busy` when another request was faster, and the errors of fetching.
+        `busy` when another request was faster, or while the disk is full, and the errors of fetching.
         """
+        if not self._store.ballast.fill():
+            # What is left belongs to residents who stop something. The log reads nothing out meanwhile.
+            raise Unavailable("busy", "the disk of this cosigner is full", retry_after=5)
         try:
             self.replica.advance(checkpoint)
         except Rejected as error:
@@ -57,10 +63,20 @@ class Cosigner:
             raise Unavailable("pending_revocations", "take in the revocations that were handed to this cosigner")
 
     def keep(self, r: bytes) -> bytes:
-        """Keep a revocation for the log, durably; its lock.
+        """Keep a revocation for the log, durably; its lock. On a full disk it finds room in the reserve.
 
         Raises `Rejected`: `unknown_lock` 404 unless r fits a live grant.
         """
+        try:
+            return self._keep(r)
+        except Unavailable as error:
+            if not is_disk_full(error):
+                raise
+            log_event("auditor", "disk_full")
+            self._store.ballast.give_back()
+            return self._keep(r)
+
+    def _keep(self, r: bytes) -> bytes:
         lock = lock_of(r)
         state = self.replica.lock(lock)
         with immediate(self._store.engine) as connection:

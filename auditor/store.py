@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from auditor.integrity import Seen
+from service.ballast import Ballast
 from service.database import engine_for, immediate, snapshot, sqlite_url
 from service.home import Home
 from service.migrations import prepare
@@ -59,6 +60,7 @@ class Store:
 
     def __init__(self, home: Home) -> None:
         self.engine = engine_for(sqlite_url(home.file(DATABASE)))
+        self.ballast = Ballast(home)
         prepare(self.engine, SCHEMA)
 
     def seen(self) -> list[Seen]:

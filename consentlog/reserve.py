@@ -8,21 +8,16 @@ takes its room on every server of a cluster. Its write-ahead log must lie on a d
 cannot write that stops, whatever else has room.
 """
 
-import os
-import sqlite3
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import Unavailable
+from service.ballast import BALLAST_BYTES, Ballast, is_disk_full
 from service.database import immediate
 from service.home import Home
 from service.journal import log_event
 
-BALLAST_BYTES = 8 * 1024 * 1024
-"""Room for tens of thousands of revocations, each with its pages in the write-ahead log."""
-_FILE = "ballast"
 _PAGE_BYTES, _ROW_CHARACTERS = 8192, 7900
 """Of PostgreSQL: one such row fills a page."""
 
@@ -45,30 +40,8 @@ def reserve_for(engine: Engine, home: Home) -> Reserve:
     return TableReserve(engine) if engine.dialect.name == "postgresql" else FileReserve(home)
 
 
-class FileReserve:
+class FileReserve(Ballast):
     """The ballast file in the log's home, on the disk of its database."""
-
-    def __init__(self, home: Home, size: int = BALLAST_BYTES) -> None:
-        self._path = home.file(_FILE)
-        self._size = size
-
-    def fill(self) -> bool:
-        """Take the room, if it is not held already. False when the disk has not enough."""
-        if self._path.exists() and self._path.stat().st_blocks * 512 >= self._size:
-            return True
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.posix_fallocate(handle, 0, self._size)
-        except OSError:
-            os.ftruncate(handle, 0)
-            return False
-        finally:
-            os.close(handle)
-        return True
-
-    def give_back(self) -> None:
-        """Free the room for what must not fail."""
-        self._path.unlink(missing_ok=True)
 
     def is_held(self, connection: Connection) -> bool:
         """SQLite has one worker, which knows what it did."""
@@ -115,15 +88,3 @@ class TableReserve:
         """By the size of the table's file."""
         size = connection.exec_driver_sql("SELECT pg_relation_size(to_regclass('ballast'))").scalar()
         return size is not None and int(size) >= self._pages * _PAGE_BYTES
-
-
-def is_disk_full(error: Unavailable) -> bool:
-    """Whether the database could not write for want of room."""
-    cause = error.__cause__
-    if not isinstance(cause, DBAPIError):
-        return False
-    code = getattr(cause.orig, "sqlite_errorcode", None)
-    if code is not None:
-        # A write into the shared-memory index or the log itself reports "I/O error" on some systems.
-        return code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-    return getattr(cause.orig, "sqlstate", None) == "53100"

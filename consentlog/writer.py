@@ -28,7 +28,7 @@ from consentlog.operations import (
 )
 from consentlog.publish import Published
 from consentlog.release import seal_claim_shares
-from consentlog.reserve import Reserve, is_disk_full
+from consentlog.reserve import Reserve
 from consentlog.rows import Changes
 from consentlog.sequence import Group, keys_of
 from consentlog.store import beat, load_rows, save_changes
@@ -39,6 +39,7 @@ from protocol.checkpoint import VerifiedCheckpoint
 from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.seal import NONCE_BYTES
 from protocol.share_at_rest import unwrap_share, wrap_share
+from service.ballast import is_disk_full
 from service.database import immediate
 from service.epochs import Epochs
 from service.journal import log_event

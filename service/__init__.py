@@ -7,6 +7,7 @@ address      where a request may go: the form of a URL, the addresses behind a n
 connection   TCP and TLS to a checked address, with a deadline on every read
 fetch        the one way out: every HTTP request that any role makes
 sqlite_file  SQLite files with durable settings; sqlite_tables: the same through sqlite-utils
+ballast      room for revocations on a full disk
 epochs       keys that wrap shares at rest, made daily and destroyed; for several processes
 database     SQLAlchemy engines whose commits are durable, on SQLite or PostgreSQL
 trust        the trust list: read, verified, never rolled back

@@ -12,6 +12,7 @@ has found no share of that epoch left.
 import contextlib
 import os
 import re
+from collections.abc import Iterator
 from threading import Lock
 
 from protocol.errors import Rejected, Unavailable
@@ -26,7 +27,8 @@ _CONDEMNED = re.compile(r"destroyed-([0-9]{1,12})\.key")
 class Epochs:
     """The keys in a directory (0700, one file each, 0600): 32 bytes of key || u64 time of making.
 
-    Raises `Unavailable`: `epoch_key` for a key that is destroyed or was never here; `Rejected`: `open_secret`.
+    Raises `Unavailable`: `io`, `epoch_key` for a key that is destroyed or was never here; `Rejected`:
+    `open_secret`.
     """
 
     def __init__(self, home: Home) -> None:
@@ -84,9 +86,10 @@ class Epochs:
             raise ValueError("the current epoch's key is in use")
         condemned = f"destroyed-{epoch}.key"
         # Renamed first: no other process takes half-overwritten bytes for a key. Missing if another was faster.
-        with contextlib.suppress(FileNotFoundError):
-            self._home.file(_name(epoch)).rename(self._home.file(condemned))
-        self._erase(condemned)
+        with _on_disk():
+            with contextlib.suppress(FileNotFoundError):
+                self._home.file(_name(epoch)).rename(self._home.file(condemned))
+            self._erase(condemned)
         self._look()
 
     def _erase(self, name: str) -> None:
@@ -101,8 +104,9 @@ class Epochs:
 
     def _look(self) -> dict[int, tuple[bytes, int]]:
         """The keys whose files are here now; one that was destroyed is forgotten at the next look."""
-        here = {int(found[1]) for name in os.listdir(self._home.path) if (found := _FILE.fullmatch(name))}
-        with self._guard:
+        with _on_disk():
+            here = {int(found[1]) for name in os.listdir(self._home.path) if (found := _FILE.fullmatch(name))}
+        with self._guard, _on_disk():
             if here != self._keys.keys():
                 read = {epoch: self._keys.get(epoch) or self._read(epoch) for epoch in here}
                 self._keys = {epoch: entry for epoch, entry in read.items() if entry is not None}
@@ -118,6 +122,14 @@ class Epochs:
         if not self._home.has(_name(epoch)):  # it may have been overwritten while we read
             return None
         return data[:_KEY_BYTES], int.from_bytes(data[_KEY_BYTES:], "big")
+
+
+@contextlib.contextmanager
+def _on_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable("io", f"the epoch keys cannot be reached: {error.strerror}") from error
 
 
 def _name(epoch: int) -> str:

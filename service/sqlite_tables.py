@@ -1,4 +1,4 @@
-"""SQLite files through sqlite-utils, for an agency's evidence. Apart from `sqlite_file`: it takes long to import."""
+"""SQLite files through sqlite-utils, for an agency's evidence. Not in `sqlite_file`: it takes long to import."""
 
 from pathlib import Path
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from consentlog.reserve import BALLAST_BYTES, FileReserve, is_disk_full
+from consentlog.reserve import FileReserve
 from protocol.errors import Unavailable
+from service.ballast import BALLAST_BYTES, is_disk_full
 from service.database import engine_for, immediate, sqlite_url
 from service.home import Home
 from tests.consentlog.peers import code_of, wait_until

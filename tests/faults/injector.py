@@ -31,12 +31,23 @@ _BY_HANDLE = ("fsync", "fchmod", "ftruncate", "posix_fallocate")
 
 
 class Faults:
-    """`at` None only counts. `seen` says what was done, `hit` which operation failed, as (place, what)."""
+    """`at` None only counts. `seen` says what was done, `hit` which operation failed, as (place, what).
 
-    def __init__(self, folder: Path, at: int | None = None, *, persisted: bool = False) -> None:
+    `only`: operations of another place or kind are neither counted nor failed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        at: int | None = None,
+        *,
+        persisted: bool = False,
+        only: tuple[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.at = at
         self.persisted = persisted
+        self.only = only
         self.active = False
         self.count = 0
         self.seen: Counter[tuple[str, str]] = Counter()
@@ -68,7 +79,7 @@ class Faults:
     def step(self, place: str, what: str, do: Callable[[], T], error: Callable[[int], Exception]) -> T:
         """One operation; `error` gets its number."""
         with self._guard:
-            if not self.active:
+            if not self.active or self.only not in (None, (place, what)):
                 is_it = False
             else:
                 is_it = self.count == self.at

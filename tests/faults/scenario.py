@@ -224,7 +224,7 @@ class Story:
 def check(story: Story) -> None:
     """From outside, after a start without faults."""
     town = story.town
-    assert town.watch.violations == []
+    assert town.watch.violations == [], town.watch.violations
     with town.running():
         town.settle()
         leaves = town.leaves()
@@ -234,7 +234,7 @@ def check(story: Story) -> None:
         _check_retries(story)
         assert all(replay.locks[b64u_decode(given.terms.lock)].revoked for given, _ in story.revoked)
         assert rows(town.database, "SELECT 1 FROM shares") == []
-    assert town.watch.violations == []
+    assert town.watch.violations == [], town.watch.violations
 
 
 def _check_nothing_lost(story: Story, leaves: list[bytes]) -> None:
@@ -270,7 +270,7 @@ def _check_one_history(story: Story, leaves: list[bytes]) -> None:
         roots[tree.size] = tree.root()
     known = [town.note_size_and_root(note) for note in story.notes]
     known += rows(town.home.path / "lock.db", "SELECT size, root FROM global_lock")
-    for path in (town.folder / "witness.db", *Path(town.folder / "auditor").glob("*.db")):
+    for path in (town.folder / "witness" / "witness.db", *Path(town.folder / "auditor").glob("*.db")):
         known += rows(path, "SELECT size, root FROM witness_states")
     for size, root in known:
         assert roots[size] == root, "a fork"

@@ -7,17 +7,26 @@ a sample.
 
 import os
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Timer
 
 import pytest
+from sqlalchemy import Connection, Engine
 
+from consentlog import writer
+from consentlog.lock import GlobalLock, Locked
+from protocol.errors import Rejected, Unavailable
 from tests.faults.injector import Faults
 from tests.faults.scenario import Story, check
 from tests.faults.watched_town import WatchedTown
 
-SLICES = 8
+SLICES = 4
 IS_COMPLETE = os.environ.get("REGIE_FAULTS") == "all"
 SEED = int(os.environ.get("REGIE_SEED") or random.SystemRandom().randrange(10**6))
+CONTROL_OPERATIONS, CONTROL_TRIES = 30, 10
+"""Of a story; those among them of which one, failing unnoticed, must be found to lose something."""
 MARGIN = 20
 """Two threads take turns as they like: a story may need a few operations more than the one that was counted."""
 
@@ -31,7 +40,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(folder: Path, at: int | None = None, *, persisted: bool = False) -> Faults:
     """The story with a fault, and after it the checks without. Raises when something is lost."""
-    faults = Faults(folder, at, persisted=persisted)
+    return tell(Faults(folder, at, persisted=persisted))
+
+
+def tell(faults: Faults) -> Faults:
+    """The same with a fault of one's own choice."""
+    folder = faults.folder
     with faults.installed():
         story = Story(WatchedTown(folder), faults)
         faults.active = True
@@ -65,3 +79,47 @@ def test_error_beside_every_operation_loses_nothing(
         folder = tmp_path / str(number)
         folder.mkdir()
         told(folder, number, persisted=persisted)
+
+
+# Negative controls: a log that is made wrong is found out.
+
+
+def is_found_out(folder: Path, only: tuple[str, str]) -> bool:
+    """Whether a story goes wrong with one of the operations `only` (place, what) failing."""
+    dice = random.Random(SEED)
+    for number in dice.sample(range(CONTROL_OPERATIONS), CONTROL_TRIES):
+        place = folder / str(number)
+        place.mkdir()
+        try:
+            tell(Faults(place, number, only=only))
+        except (AssertionError, Rejected, ValueError):
+            return True
+    return False
+
+
+def test_control_publishing_before_the_lock_has_moved_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = GlobalLock.advance
+
+    def afterwards(lock: GlobalLock, old: Locked, size: int, root: bytes, time: int, note: str) -> Locked:
+        Timer(0.05, really, (lock, old, size, root, time, note)).start()
+        return Locked(size, root, time, note)
+
+    monkeypatch.setattr(GlobalLock, "advance", afterwards)
+    with pytest.raises(AssertionError, match="before the lock stood at it"):
+        told(tmp_path)
+
+
+def test_control_answering_whatever_the_commit_says_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = writer.immediate
+
+    @contextmanager
+    def hopeful(engine: Engine) -> Iterator[Connection]:
+        with suppress(Unavailable), really(engine) as connection:
+            yield connection
+
+    monkeypatch.setattr(writer, "immediate", hopeful)
+    assert is_found_out(tmp_path, ("log.db", "INSERT"))

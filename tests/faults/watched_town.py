@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from flask import Response, request
 
 from auditor.client import LogReader
 from auditor.cosigner import Cosigner
 from auditor.store import Store
+from consentlog.config import log_config
 from protocol.canonical import b64u_decode, b64u_encode
 from protocol.checkpoint import parse_checkpoint_body
 from protocol.consent_api import CosignerRevocationRequest, PendingRevocations
@@ -43,7 +45,7 @@ class WatchingWires(Wires):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.folder = folder
+        self.lock_path = folder / "log" / "lock.db"
         self.violations: list[str] = []
 
     def request(self, method: str, url: str, **options: Any) -> Answer:
@@ -53,7 +55,7 @@ class WatchingWires(Wires):
 
     def _check_lock(self, body: bytes) -> None:
         claimed = parse_add_checkpoint(body).claimed
-        ((size, root),) = rows(self.folder / "log" / "lock.db", "SELECT size, root FROM global_lock")
+        ((size, root),) = rows(self.lock_path, "SELECT size, root FROM global_lock")
         if claimed.size > size or (claimed.size == size and claimed.root != root):
             self.violations.append("a checkpoint was shown before the lock stood at it")
 
@@ -79,7 +81,7 @@ class WatchedTown(SmallTown):
             return key if origin == LOG_ORIGIN else None
 
         signer = NoteSigner(WITNESS_NAME, builders.WITNESS_KEY, SignatureType.COSIGNATURE)
-        store = engine_for(sqlite_url(self.folder / "witness.db"))
+        store = engine_for(sqlite_url(Home(self.folder / "witness").create().file("witness.db")))
         plain = make_app("consentlog")
         plain.register_blueprint(witness_blueprint(Witness(store, signer, self.witness_clock, key_of)))
         self.wires.hosts[WITNESS_NAME] = plain
@@ -110,6 +112,11 @@ class WatchedTown(SmallTown):
 
     def _leaves(self, start: int, size: int) -> Iterator[bytes]:
         return LogReader(LOG_URL, self.wires).leaves(start, size)
+
+    def use_lock(self, path: Path) -> None:
+        """Have the log keep its global lock on another disk."""
+        self.watch.lock_path = path
+        self.home.write_config(msgspec.structs.replace(log_config(self.home), lock=sqlite_url(path)))
 
     @property
     def database(self) -> Path:
