@@ -43,18 +43,19 @@ PARKING = {
 
 
 class Town:
-    """Homes and servers of one town below `home`. `found()` makes and starts them; `close()` stops them."""
+    """Homes and servers of one town below `home`. `found()` makes and starts them; `close()` stops them.
 
-    def __init__(self, home: Path) -> None:
+    `operators`: (needed, count) of those that hold the shares instead of the log; None for none.
+    """
+
+    def __init__(self, home: Path, operators: tuple[int, int] | None = None) -> None:
         self.home = home
-        ports = free_ports(5)
-        self.urls = dict(
-            zip(
-                ("issuer", "log", "witness", "cosigner", "agency"),
-                (f"http://localhost:{port}" for port in ports),
-                strict=True,
-            )
-        )
+        self.needed, count = operators or (0, 0)
+        self.operators = [f"operator{number}" for number in range(count)]
+        names = ["issuer", "log", "witness", "cosigner", "agency", *self.operators]
+        self.urls = {
+            name: f"http://localhost:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)
+        }
         self.servers: dict[str, Server] = {}
         self.passphrase = home / "passphrase"
         self.trust: tuple[str, ...] = ()
@@ -112,15 +113,37 @@ class Town:
         for name, entry in entries.items():
             kind = "witness" if name == "cosigner" else name
             self.regie("registrar", "registrar", f"add-{kind}", str(entry))
+        self._list_operators(entries)
         for service in services or [PARKING]:
             path = self._write(f"service-{service['id']}.json", service)
             self.regie("registrar", "registrar", "add-service", "--agency", OIN, str(path))
         self.regie("registrar", "registrar", "sign")
         self.regie("issuer", "issuer", "import", str(PERSONS))
         self._serve("witness", "log", "witness", "serve")
-        self._serve("cosigner", "auditor", "cosign")
+        for name in ("cosigner", *self.operators):
+            self._serve(name, "auditor", "cosign")
         for name, command in (("log", "log"), ("issuer", "issuer"), ("agency", "verifier")):
             self._serve(name, command, "serve")
+
+    def _list_operators(self, entries: dict[str, Path]) -> None:
+        """Operators follow the log by themselves: the quorum does not need them, so that some may be down."""
+        if not self.operators:
+            return
+        log, *cosigners = (json.loads(entries[name].read_text()) for name in ("log", "witness", "cosigner"))
+        policy = self.home / "policy.txt"
+        keys = [log["vkey"], *([log["pq_vkey"]] if "pq_vkey" in log else []), *log.get("also", [])]
+        lines = [f"log {key} {log['url']}" for key in keys]
+        lines += [f"witness {entry['name']} {entry['vkey']} {entry['url']}" for entry in cosigners]
+        lines += ["group both all " + " ".join(entry["name"] for entry in cosigners), "quorum both"]
+        policy.write_text("\n".join(lines) + "\n")
+        self.regie("registrar", "registrar", "add-log", str(entries["log"]), "--policy", str(policy))
+        for name in self.operators:
+            url = ("--url", self.urls[name], "--name", f"{name}.example")
+            entry = self._init(name, "auditor", "init", *url, "--log", ORIGIN, "--shares")
+            self.regie("registrar", "registrar", "add-witness", str(entry))
+        names = [f"{name}.example" for name in self.operators]
+        needed = ("--log", ORIGIN, "--needed", str(self.needed))
+        self.regie("registrar", "registrar", "set-operators", *needed, *names)
 
     def _init(self, who: str, *arguments: str) -> Path:
         entry = self.regie(who, *arguments, *self.trust).answer["entry"]
@@ -154,7 +177,7 @@ class Town:
 
     def close(self) -> None:
         """Stop every server, the log before its witnesses."""
-        for name in ("agency", "issuer", "log", "cosigner", "witness"):
+        for name in ("agency", "issuer", "log", *self.operators, "cosigner", "witness"):
             if name in self.servers:
                 self.servers[name].stop()
 
@@ -177,9 +200,14 @@ def verdict_words(verdict: dict[str, Any]) -> str:
     return ", ".join(f"{kind} {verdict[kind]}" for kind in ("integrity", "completeness", "policy"))
 
 
-def found_town(home: Path, tell: Teller, services: list[dict[str, Any]] | None = None) -> Town:
-    """A running town with an auditor of its own, or nothing left running."""
-    town = Town(home)
+def found_town(
+    home: Path,
+    tell: Teller,
+    services: list[dict[str, Any]] | None = None,
+    operators: tuple[int, int] | None = None,
+) -> Town:
+    """A running town with an auditor of its own, or nothing left running. `operators`: see `Town`."""
+    town = Town(home, operators)
     try:
         town.found(services)
         town.regie("auditor", "auditor", "init", *town.trust, "--log", ORIGIN)

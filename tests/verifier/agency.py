@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,17 @@ from werkzeug.test import TestResponse
 
 from protocol.attributes import CREDENTIAL_TYPES, credential_type
 from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, parse_object, parse_struct, sha256
-from protocol.consent_api import MessageAnswer, MessageRequest, ReadAnswer, ReadRequest, StatusChunkAnswer
+from protocol.consent_api import (
+    MAX_RELEASE_BYTES,
+    MessageAnswer,
+    MessageRequest,
+    ReadAnswer,
+    ReadRequest,
+    ReleaseAnswer,
+    ReleaseRequest,
+    StatusChunkAnswer,
+    parse_body,
+)
 from protocol.credential import split_sd_jwt
 from protocol.dcql import Card, match
 from protocol.direct_post import encrypt_response
@@ -24,6 +35,7 @@ from protocol.errors import Rejected, Unavailable
 from protocol.key_binding import sign_key_binding
 from protocol.leaf import Revocation, lock_of
 from protocol.openid4vp import VerifiedRequest, check_registration, parse_authorization_url, verify_request_object
+from protocol.operators import Pieces, deal, seal_pieces_release
 from protocol.presentation import RegieSealed, claim_shares, make_claim, seal_presentation
 from protocol.reading import GrantState, Refusal, decide_read, seal_release, verify_read
 from protocol.receipt import make_tlog_proof
@@ -35,7 +47,7 @@ from service.certificates import ROOT, SIGNING, SIGNING_KEY
 from service.clock import Clock
 from service.fetch import Answer, Fetcher
 from service.home import Home
-from tests.protocol import builders, granting
+from tests.protocol import builders, dealing, granting
 from tests.protocol.builders import ADRES, AGENCY, AGENCY_ID, DAY, GEZIN, LOG_ORIGIN, LOG_URL, NOW, PERSOON
 from verifier.ask import Wish
 from verifier.config import VerifierConfig
@@ -158,17 +170,59 @@ class Log(granting.MiniLog):
         note = self.publish(self.clock.time - self.age)
         body_hash = sha256(note.partition("\n\n")[0].encode() + b"\n")
         claims = {claim.digest: claim for claim in grant.terms.claims}
-        sealed = seal_release(
-            b64u_decode(request.reply_key),
-            claim_shares([claims[digest] for digest in read["claims"]], grant.b),
-            lock=b64u_decode(read["lock"]),
-            read_id=b64u_decode(read["read_id"]),
-            index=index,
-            body_hash=body_hash,
-        )
+        sealed = None
+        if grant.terms.operators is None:
+            sealed = b64u_encode(
+                seal_release(
+                    b64u_decode(request.reply_key),
+                    claim_shares([claims[digest] for digest in read["claims"]], grant.b),
+                    lock=b64u_decode(read["lock"]),
+                    read_id=b64u_decode(read["read_id"]),
+                    index=index,
+                    body_hash=body_hash,
+                )
+            )
         evidence = self.evidence(note, grant.index, read["slot"])
         proof = make_tlog_proof(index, self.proof(index), note)
-        return ReadAnswer(n, index, b64u_encode(granting.OPENING_KEY), proof, evidence, b64u_encode(sealed))
+        return ReadAnswer(n, index, b64u_encode(granting.OPENING_KEY), proof, evidence, sealed)
+
+
+class Operator:
+    """One operator: releases for whatever it is asked, unless it is down, refuses, lies or takes its time."""
+
+    def __init__(self, name: str, log: Log) -> None:
+        self.name, self.log = name, log
+        self.pieces: dict[str, Pieces] = {}
+        """By lock."""
+        self.down = False
+        self.refuse: Rejected | None = None
+        self.lie: Callable[[Pieces], Pieces] = lambda pieces: pieces
+        self.waits_for: Event | None = None
+        self.asked: list[ReleaseRequest] = []
+
+    def answer(self, body: bytes) -> bytes:
+        if self.waits_for is not None:
+            self.waits_for.wait(10)
+        if self.down:
+            raise Unavailable("unreachable", "the operator is down")
+        if self.refuse is not None:
+            raise self.refuse
+        request = parse_body(body, ReleaseRequest, max_bytes=MAX_RELEASE_BYTES)
+        self.asked.append(request)
+        read = parse_object(b64u_decode(request.read.split(".")[1]))
+        claims = {claim.digest: claim for claim in self.log.grants[read["slot"]].terms.claims}
+        note = request.logged.evidence.checkpoint
+        sealed = seal_pieces_release(
+            b64u_decode(request.reply_key),
+            [claims[digest] for digest in read["claims"]],
+            self.lie(self.pieces[read["lock"]]),
+            self.name,
+            lock=b64u_decode(read["lock"]),
+            read_id=b64u_decode(read["read_id"]),
+            index=request.logged.index,
+            body_hash=sha256(note.partition("\n\n")[0].encode() + b"\n"),
+        )
+        return canonical_bytes(ReleaseAnswer(b64u_encode(sealed)))
 
 
 class Net(Fetcher):
@@ -178,6 +232,7 @@ class Net(Fetcher):
         super().__init__(loopback=False)
         self.log = log
         self.clock = clock
+        self.operators = {name: Operator(name, log) for name in dealing.NAMES}
         self.statuses = [0] * 8000
         self.issuer_down = False
         self.fetched: list[str] = []
@@ -186,6 +241,8 @@ class Net(Fetcher):
         self.fetched.append(url)
         if url.startswith(LOG_URL):
             return Answer(200, {"content-type": "application/json"}, self.log.answer(urlsplit(url).path, body))
+        if (operator := self.operators.get(str(urlsplit(url).hostname))) is not None:
+            return Answer(200, {"content-type": "application/json"}, operator.answer(body or b""))
         if url == builders.STATUS_URI and not self.issuer_down:
             return Answer(200, {"content-type": "application/statuslist+jwt"}, self._status_token().encode())
         raise Unavailable("unreachable", "no such host")
@@ -353,6 +410,11 @@ class Wallet:
         """Make T, enter it into the log, seal: everything but sending. `changes` are members of T."""
         self.code += 1
         a, b = self.random(32), self.random(32)
+        listed = self.trust.log(LOG_ORIGIN).operators
+        if listed is not None:
+            self.dealing = deal(listed.needed, listed.members, self.random)
+            b = self.dealing.b
+            changes = {"operators": self.dealing.operators, **changes}
         places = changes.pop("places", None) or self.places(request, without)
         terms = self.terms(request, places, b, **changes)
         index, slot, proof = self.log.enter(terms, b)

@@ -15,8 +15,11 @@ from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, sha256
 from protocol.checkpoint import ChunkProof
 from protocol.consent import Asked, StandingAnswer
 from protocol.consent_api import (
+    MAX_RELEASE_BYTES,
     CosignerRevocationAnswer,
     CosignerRevocationRequest,
+    DepositAnswer,
+    DepositRequest,
     Event,
     EventsAnswer,
     GrantAnswer,
@@ -47,8 +50,9 @@ from protocol.openid4vci import (
     parse_token_request,
 )
 from protocol.openid4vp import build_authorization_url
+from protocol.operators import Pieces, open_pieces
 from protocol.policy import parse_policy, satisfied
-from protocol.presentation import check_deposit, grant_opening, open_deposit
+from protocol.presentation import check_deposit, grant_leaf, grant_opening, open_deposit
 from protocol.reading import (
     Read,
     ResidentMessage,
@@ -60,7 +64,7 @@ from protocol.reading import (
     sign_ticket,
     verify_ticket,
 )
-from protocol.receipt import make_revocation_receipt, make_tlog_proof, parse_tlog_proof
+from protocol.receipt import make_revocation_receipt, make_tlog_proof, parse_tlog_proof, verify_tlog_proof
 from protocol.request_object import REQUEST_MEDIA_TYPE, parse_wallet_nonce, request_payload, sign_request_object
 from protocol.standing import VerifiedStandingGrant, verify_standing
 from protocol.status_list import StatusReference
@@ -69,13 +73,14 @@ from protocol.terms import (
     ElementClaim,
     LogReference,
     Terms,
+    check_listed_operators,
     parse_element,
     salted_hash,
     with_flag_digests,
 )
 from protocol.tiles import TILE_WIDTH, encode_entries, parse_tile_path
 from service.fetch import Answer, Fetcher
-from tests.protocol import builders
+from tests.protocol import builders, dealing
 from tests.protocol.builders import ADRES, AGENCY, AGENCY_HOST, AGENCY_ID, DAY, ISSUER_ID, LOG_ORIGIN, NOW, PERSOON
 from tests.protocol.granting import MiniLog
 
@@ -289,8 +294,11 @@ class Log:
             raise Rejected("bad_ticket", "ticket was spent", status=403)
         if not terms.not_before <= self.clock.time < terms.not_after:
             raise Rejected("bad_terms", "not begun or over")
-        b = open_deposit(builders.LOG_DEPOSIT_KEY, terms, b64u_decode(request.deposit))
-        check_deposit(terms, b)
+        check_listed_operators(terms, self.trust().log(LOG_ORIGIN).operators)
+        b = b""
+        if request.deposit is not None:
+            b = open_deposit(builders.LOG_DEPOSIT_KEY, terms, b64u_decode(request.deposit))
+            check_deposit(terms, b)
         self.spent.add(ticket.ticket.jti)
         opening_key = b64u_decode(request.opening_key)
         index, slot = self.log.grant(terms, opening_key)
@@ -581,6 +589,31 @@ class Cosigner:
         return json_answer(CosignerRevocationAnswer(receipt))
 
 
+class Operator(Cosigner):
+    """One operator: checks a deposit as the rules say, and keeps revocations as every auditing cosigner."""
+
+    def __init__(self, clock: MovableClock, log: Log, name: str) -> None:
+        super().__init__(clock, log)
+        self.name = name
+        self.deposits: dict[str, Pieces] = {}
+        self.refuse: Rejected | None = None
+        self.lie = False
+
+    def handle(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        if path != "/v1/deposits":
+            return super().handle(method, path, body, headers)
+        if self.refuse:
+            raise self.refuse
+        wanted = parse_body(body, DepositRequest, max_bytes=MAX_RELEASE_BYTES)
+        leaf = grant_leaf(wanted.terms, wanted.slot, b64u_decode(wanted.opening_key))
+        proof = parse_tlog_proof(wanted.proof)
+        quorum = satisfied(POLICY, proof.checkpoint, self.clock.time, None)
+        verify_tlog_proof(proof, leaf.to_bytes(), quorum.checkpoint)
+        pieces = open_pieces(dealing.KEYS[self.name], wanted.terms, self.name, b64u_decode(wanted.deposit))
+        self.deposits[wanted.terms.lock] = pieces
+        return json_answer(DepositAnswer(b64u_encode(bytes(32)) if self.lie else wanted.terms.lock))
+
+
 class Neighbours(Fetcher):
     """The transport: dispatches by host. `down`: hosts that cannot be reached; `on_call` hears of each request."""
 
@@ -592,6 +625,7 @@ class Neighbours(Fetcher):
         self.agency = Agency(self.clock, self.trust, AGENCY, AGENCY_ID, AGENCY_HOST)
         self.second = Agency(self.clock, self.trust, SECOND, SECOND_ID, SECOND_HOST)
         self.cosigner = Cosigner(self.clock, self.log)
+        self.operators = {name: Operator(self.clock, self.log, name) for name in dealing.NAMES}
         self.down: set[str] = set()
         self.lost: set[str] = set()
         """Hosts whose answers get lost on the way back: the request has had its effect."""
@@ -617,6 +651,7 @@ class Neighbours(Fetcher):
             AGENCY_HOST: self.agency,
             SECOND_HOST: self.second,
             COSIGNER_HOST: self.cosigner,
+            **self.operators,
         }
         headers = dict(options.get("headers") or {})
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
