@@ -38,8 +38,9 @@ $(VENV)/.runtime: $(VENV)/bin/python requirements/runtime.txt setup.cfg pyprojec
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.runtime requirements/test.txt
+$(VENV)/.test: $(VENV)/.runtime requirements/test.txt requirements/peers.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/test.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --ignore-requires-python --require-hashes -r requirements/peers.txt
 	@touch $@
 
 LOCK := $(BIN)/pip-compile -q --allow-unsafe --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header
@@ -48,6 +49,7 @@ lock: $(VENV)/.test
 	$(LOCK) -o requirements/runtime.txt setup.cfg requirements/build.in
 	$(LOCK) --extra test --extra bench -c requirements/runtime.txt -o requirements/test.txt setup.cfg requirements/build.in
 	$(LOCK) -o requirements/ha.txt requirements/ha.in
+	$(BIN)/python -m pip install -q --dry-run --ignore-installed --no-deps --ignore-requires-python --report - -r requirements/peers.in | $(BIN)/python -m tests.interop.pins > requirements/peers.txt
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
