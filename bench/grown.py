@@ -149,6 +149,9 @@ class Filler:
         self._connection.executemany("UPDATE grants SET revoked_idx = ?, revoked_at = ? WHERE slot = ?", ended)
         self._connection.executemany("DELETE FROM shares WHERE slot = ?", [(slot,) for _, _, slot in ended])
         self._connection.commit()
+        size = self._tree.size
+        self._connection.execute("UPDATE tail SET size = ?, root = ?", (size, self._tree.root(size)))
+        self._connection.commit()
         self._connection.execute("PRAGMA journal_mode=WAL").fetchall()
         self._connection.close()
 

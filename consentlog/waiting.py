@@ -27,6 +27,9 @@ from protocol.errors import RegieError, Unavailable
 
 MAX_GROUP = 256
 """Revocations of one transaction, and as many of all else: a flood of one does not keep out the other."""
+GATHER_SECONDS = 0.004
+"""How long a group waits for company while what was written before it still waits for its checkpoint: until that
+is published nothing written now can be, and a group costs as much for one operation as for twenty."""
 MAX_WAITING = 2048
 """Operations that wait; beyond that `busy`."""
 
@@ -163,6 +166,8 @@ class WaitingRoom:
         """The next group, revocations first; empty after `timeout` seconds, None once the room is closed."""
         with self._wake:
             self._wake.wait_for(lambda: self._urgent or self._queue or not self._is_open, timeout)
+            if self._queue:
+                self._wake.wait_for(self._is_pressing, GATHER_SECONDS)
             if not self._is_open:
                 return None
             group: list[Waiting] = []
@@ -174,6 +179,12 @@ class WaitingRoom:
     def counts(self) -> tuple[int, int, int]:
         """How many wait: revocations, other operations, those that were written and wait for their checkpoint."""
         return len(self._urgent), len(self._queue), len(self._uncovered)
+
+    def _is_pressing(self) -> bool:
+        """Whether the next group should be taken at once: a stop, a release, a full group, nothing to wait for."""
+        if not self._is_open or self._urgent or not self._uncovered or len(self._queue) >= MAX_GROUP:
+            return True
+        return isinstance(self._queue[0].operation, ReleaseOperation)
 
     def close(self) -> None:
         """Let nobody in any more and answer `busy` to all who wait."""
