@@ -154,7 +154,10 @@ def listening(engine: Engine, channel: str) -> Iterator[Callable[[float], list[s
     Nothing is lost but by a broken session; silence is told from a dead server by a ping.
     Raises `Unavailable`: `database`.
     """
-    raw = engine.raw_connection()
+    try:
+        raw = engine.raw_connection()  # SQLAlchemy translates no error of this one
+    except psycopg.Error as error:
+        raise Unavailable("database", "the database cannot be reached now") from error
     session = raw.driver_connection
     raw.detach()
     if not isinstance(session, Session):
@@ -174,4 +177,4 @@ def listening(engine: Engine, channel: str) -> Iterator[Callable[[float], list[s
     except psycopg.Error as error:
         raise Unavailable("database", "the database cannot be listened to now") from error
     finally:
-        raw.close()
+        session.close()  # and not by the pool, which would ask a dead server to roll back

@@ -6,6 +6,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from protocol.errors import Unavailable
+from service.database import engine_for, listening
 from service.hosts import Hosts
 
 PARAMETERS = {"host": "a,b,c", "port": "1,2,3", "user": "regie"}
@@ -98,3 +100,9 @@ def test_lists_are_read_as_libpq_reads_them(given: dict[str, str], expected: set
 def test_lists_that_do_not_fit_are_refused(given: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="other numbers"):
         Hosts(given)
+
+
+def test_listener_that_reaches_no_host_says_so() -> None:
+    engine = engine_for("postgresql://nobody@127.0.0.1:1/nowhere")
+    with pytest.raises(Unavailable, match="database"), listening(engine, "news"):
+        pytest.fail("nobody can be heard")
