@@ -10,7 +10,6 @@ take 2.5 GB), and a row of about 60 bytes each on disk: who knows every lock has
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,12 +31,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from protocol.checkpoint import VerifiedCheckpoint
 from protocol.errors import Unavailable
-from protocol.leaf import Grant, Head, Revocation, lock_of
+from protocol.leaf import LeafType
 from protocol.replay import GrantRow, LockState, Replay
 from service.database import immediate, snapshot
 from service.migrations import prepare
 from service.schema import schema_of
 
+_HEAD = bytes([LeafType.HEAD])
 KEPT_ROOTS = 4096
 """Heads whose roots stay known: an hour of a log that publishes every second. A checkpoint that is older than
 that, or that ends in no head, is not recognised."""
@@ -229,15 +229,12 @@ def _put_grants(connection: Connection, changed: Mapping[int, GrantRow]) -> None
 
 def _apply(replay: Replay, leaves: Sequence[bytes]) -> tuple[dict[int, GrantRow], Sequence[tuple[int, bytes]]]:
     """Replay `leaves`; the grants that they change, by slot, and the roots at their last heads."""
+    heads = [place for place, data in enumerate(leaves) if data[:1] == _HEAD]
     changed: dict[int, GrantRow] = {}
-    roots: deque[tuple[int, bytes]] = deque(maxlen=KEPT_ROOTS)
-    for data in leaves:
-        index = replay.size
-        leaf = replay.apply(data)
-        if isinstance(leaf, Grant):
-            changed[leaf.slot] = GrantRow(leaf.lock, index, revoked=False)
-        elif isinstance(leaf, Revocation):
-            changed[leaf.slot] = GrantRow(lock_of(leaf.r), leaf.grant_index, revoked=True)
-        elif isinstance(leaf, Head):
-            roots.append((replay.size, replay.root()))
-    return changed, list(roots)
+    roots: list[tuple[int, bytes]] = []
+    start = 0
+    for head in heads[-KEPT_ROOTS:]:
+        changed |= replay.apply_all(leaves[start : head + 1])
+        roots.append((replay.size, replay.root()))
+        start = head + 1
+    return changed | replay.apply_all(leaves[start:]), roots
