@@ -79,6 +79,10 @@ class Book:
         for kind in EVENTS:
             self.set_next(tag_key, kind, known.next[kind])
 
+    def is_open(self, tag_key: bytes) -> bool:
+        """Whether a grant with this tag key was opened."""
+        return _digest(tag_key) in self._keys
+
     def numbers(self, tag_key: bytes) -> TagKey:
         """Of a tag key that was opened."""
         return self._keys[_digest(tag_key)]

@@ -7,7 +7,7 @@ import click
 
 from auditor.client import LogReader
 from auditor.config import log_keys, read_config, trust_of
-from auditor.convict import convict_history, convict_log, kept_checkpoint
+from auditor.convict import convict_history, convict_log, fraud_file, kept_checkpoint
 from auditor.evidence import check_evidence
 from auditor.evidence_file import read_evidence
 from auditor.findings import KINDS, Verdict
@@ -21,7 +21,7 @@ from protocol.checkpoint import VerifiedCheckpoint, verify_checkpoint
 from protocol.consent_api import Opening
 from protocol.errors import Rejected
 from protocol.fraud import Accused, VerifiedFraud, verify_fraud_proof
-from protocol.fraud_form import FraudEvidence, encode_fraud_proof, make_fraud_proof
+from protocol.fraud_form import FraudEvidence
 from protocol.note import parse_vkey
 from protocol.trust_list import TrustList
 from service.clock import SystemClock
@@ -132,8 +132,9 @@ def check(ctx: click.Context, home: Home, evidence: Path, proofs: Path | None) -
 
 
 def _write(folder: Path, audit: _Audit, found: Sequence[FraudEvidence]) -> list[Path]:
-    origin = audit.keys.name
-    return [write_proof(folder, encode_fraud_proof(make_fraud_proof(origin, evidence))) for evidence in found]
+    accused = Accused(audit.keys, audit.policy)
+    files = [fraud_file(evidence, accused, audit.now) for evidence in found]
+    return [write_proof(folder, data) for data in files if data is not None]
 
 
 def _verify_proof(ctx: click.Context, path: Path, vkey: str | None) -> None:

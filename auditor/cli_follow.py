@@ -49,7 +49,7 @@ def follow(
     """Keep up with the log at URL (else where the trust list says); stop at the first divergence."""
     config = read_config(home)
     secret = None if token is None else read_input(token, max_bytes=1024).decode("ascii", "replace").strip()
-    source = _Source(trust_of(home, config), config.log, url, secret)
+    source = LogSource(trust_of(home, config), config.log, url, secret)
     with home.lock(LOCK):
         follower = Follower(FollowStore(home), Store(home).seen_notes())
         teller = _Teller(ctx, proofs or home.path)
@@ -63,7 +63,7 @@ def follow(
         raise Unavailable(teller.code, teller.text)
 
 
-class _Source:
+class LogSource:
     """The log as the trust list has it at each step."""
 
     def __init__(self, trust: TrustSource, origin: str, url: str | None, token: str | None) -> None:
@@ -142,7 +142,7 @@ def _clock(now: int) -> str:
     return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _run(follower: Follower, source: _Source, teller: _Teller, every: float | None) -> str:
+def _run(follower: Follower, source: LogSource, teller: _Teller, every: float | None) -> str:
     """Step after step until an alarm, a signal, or after one step (None); the last state."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

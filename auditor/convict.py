@@ -13,12 +13,25 @@ from auditor.proving_tree import ProvingTree
 from protocol.canonical import b64u_fixed, parse_object
 from protocol.checkpoint import LeafProof, VerifiedCheckpoint
 from protocol.errors import Rejected
-from protocol.fraud_form import EntryChanged, FraudEvidence
+from protocol.fraud import Accused, verify_fraud_proof
+from protocol.fraud_form import EntryChanged, FraudEvidence, encode_fraud_proof, make_fraud_proof
 from protocol.leaf import Grant, LeafType, Read, commitment, event_tag
-from protocol.log_keys import LogKeys
+from protocol.log_keys import LogKeys, keys_of
 from protocol.policy import Policy, verify_kept_checkpoint
 from protocol.receipt import parse_tlog_proof, verify_tlog_proof
 from protocol.terms import Terms, parse_terms
+
+
+def fraud_file(evidence: FraudEvidence | None, accused: Accused, now: int) -> bytes | None:
+    """The file for `evidence`, once it is found to convict before whoever has the same keys; else None."""
+    if evidence is None:
+        return None
+    proof = make_fraud_proof(keys_of(accused.log).name, evidence)
+    try:
+        verify_fraud_proof(proof, accused, now)
+    except Rejected:
+        return None
+    return encode_fraud_proof(proof)
 
 
 def convict_history(
@@ -28,7 +41,7 @@ def convict_history(
     if case is None:
         return []
     found = [prove(case, finding) for finding in verdict.findings]
-    if any(finding.code in ("forked", "shrunk") for finding in verdict.findings):
+    if any(finding.code in ("forked", "shrunk", "bad_root") for finding in verdict.findings):
         found += [prove_two(before, case.checkpoint, case.tree) for before in seen]
     return _distinct(found)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from auditor.client import LogReader
+from auditor.convict import fraud_file
 from auditor.findings import Finding
 from auditor.follow_store import LAST, Archive, FollowStore
 from auditor.integrity import check_leaves
@@ -21,7 +22,8 @@ from auditor.proving_tree import ProvingTree
 from protocol.checkpoint import VerifiedCheckpoint, verify_checkpoint
 from protocol.consent_api import Opening
 from protocol.errors import RegieError, Rejected, Unavailable
-from protocol.fraud_form import FraudEvidence, encode_fraud_proof, make_fraud_proof
+from protocol.fraud import Accused
+from protocol.fraud_form import FraudEvidence
 from protocol.log_keys import LogKeys
 from protocol.policy import Policy, satisfied, verify_kept_checkpoint
 from protocol.trust_list import TrustList
@@ -137,7 +139,7 @@ class Follower:
         code = "forked" if who == "the log" else "split_view"
         text = f"{who} shows a signed tree of {theirs.size} entries that is not a beginning of what was seen here"
         mine = self._kept(log, LAST, now)
-        yield _alarm(log, code, text, None if mine is None else prove_two(theirs, mine, self._tree()))
+        yield _alarm(log, code, text, None if mine is None else prove_two(theirs, mine, self._tree()), now)
 
     def _root(self, size: int) -> bytes:
         known = self._replica.root_at(size)
@@ -193,12 +195,12 @@ class Follower:
             forked = self._forked_ahead(log, checkpoint, now)
             code = "bad_root" if forked is None else "forked"
             text = "the signed tree is not what follows from the entries that were seen"
-            yield _alarm(log, code, text, forked)
+            yield _alarm(log, code, text, forked, now)
             return
         for finding in check_leaves(checkpoint, everything, []) or [
             Finding("integrity", error.code, error.detail)
         ]:
-            yield Alarm(finding, _file(log, prove(case, finding)))
+            yield Alarm(finding, _file(log, prove(case, finding), now))
 
     def _forked_ahead(self, log: Followed, theirs: VerifiedCheckpoint, now: int) -> FraudEvidence | None:
         """The log's own tiles, where they have the root that it signed, show that its tree begins otherwise."""
@@ -217,12 +219,12 @@ class Follower:
             return []
         token, leaves = log.token, Archive(self.store.engine, size)
 
-        def opening_of(index: int) -> Opening | None:
-            return log.reader.openings(index + 1, token, start=index).get(index)
+        def grant_of(index: int) -> tuple[bytes, Opening | None]:
+            return leaves[index], log.reader.openings(index + 1, token, start=index).get(index)
 
         try:
             openings = log.reader.openings(size, token, start=start)
-            findings = [*OpeningsAudit(self._book, log.trust, opening_of).check(leaves[start:], openings)]
+            findings = [*OpeningsAudit(self._book, log.trust, grant_of).check(leaves[start:], openings)]
         except RegieError as error:
             self._book = self.store.book()  # what was half taken in
             remarks.append(f"openings: {error.code}")
@@ -244,7 +246,7 @@ class Follower:
             openings = {**log.reader.openings(len(leaves), log.token or ""), **openings}
         tree = self._kept(log, LAST, now)
         case = Case.of(tree, leaves, openings) if tree is not None else None
-        return [Alarm(finding, _file(log, prove(case, finding)) if case else None) for finding in findings]
+        return [Alarm(finding, _file(log, prove(case, finding), now) if case else None) for finding in findings]
 
     # -- what witnesses saw ------------------------------------------------------------------------------------
 
@@ -275,15 +277,15 @@ class Follower:
             self.store.keep_note(name, theirs.note, now)
         elif is_fresh and now - kept[1] > WITHHELD_SECONDS:
             text = f"{name} saw a tree of {before.size} entries, and only {self.size} are shown here"
-            yield _alarm(log, "withheld", text, None)
+            yield _alarm(log, "withheld", text, None, now)
 
 
-def _alarm(log: Followed, code: str, text: str, evidence: FraudEvidence | None) -> Alarm:
-    return Alarm(Finding("integrity", code, text), _file(log, evidence))
+def _alarm(log: Followed, code: str, text: str, evidence: FraudEvidence | None, now: int) -> Alarm:
+    return Alarm(Finding("integrity", code, text), _file(log, evidence, now))
 
 
-def _file(log: Followed, evidence: FraudEvidence | None) -> bytes | None:
-    return None if evidence is None else encode_fraud_proof(make_fraud_proof(log.keys.name, evidence))
+def _file(log: Followed, evidence: FraudEvidence | None, now: int) -> bytes | None:
+    return fraud_file(evidence, Accused(log.keys, log.policy), now)
 
 
 def _verified(log: Followed, note: str, now: int) -> VerifiedCheckpoint | None:

@@ -14,19 +14,30 @@ from protocol.canonical import b64u_fixed, parse_object
 from protocol.consent_api import Opening
 from protocol.errors import Rejected
 from protocol.fraud_reads import excess_of, is_untrue, refused_read
-from protocol.leaf import Grant, Leaf, LeafType, Message, Read, Refusal, Revocation, commitment, event_tag
+from protocol.leaf import (
+    Grant,
+    Leaf,
+    LeafType,
+    Message,
+    Read,
+    Refusal,
+    Revocation,
+    commitment,
+    event_tag,
+    parse_leaf,
+)
 from protocol.reading import UnverifiedRead, verify_read
 from protocol.terms import Terms, parse_terms
 from protocol.trust_list import TrustList
 
 Event = Read | Refusal | Message
-OpeningSource = Callable[[int], Opening | None]
-"""`opening(index)`: what the log opens of a grant, asked again; None when it was erased."""
+GrantSource = Callable[[int], tuple[bytes, Opening | None]]
+"""`grant(index)`: a grant leaf, and what the log opens of it, asked again; None when it was erased."""
 
 
 def check_openings(leaves: Sequence[bytes], openings: Mapping[int, Opening], trust: TrustList) -> list[Finding]:
     """Findings on completeness and policy for `leaves` that `integrity.check_history` has looked at."""
-    audit = OpeningsAudit(Book(), trust, openings.get)
+    audit = OpeningsAudit(Book(), trust, lambda index: (leaves[index], openings.get(index)))
     return [*audit.check(leaves, openings)]
 
 
@@ -39,10 +50,10 @@ class OpeningsAudit:
     8. a READ has one entry; 9. the reason of a refusal is true as far as terms and leaves tell.
     """
 
-    def __init__(self, book: Book, trust: TrustList, opening_of: OpeningSource) -> None:
+    def __init__(self, book: Book, trust: TrustList, grant_of: GrantSource) -> None:
         self._book = book
         self._trust = trust
-        self._opening_of = opening_of
+        self._grant_of = grant_of
         self._terms: dict[int, Terms] = {}
 
     def check(self, leaves: Sequence[bytes], openings: Mapping[int, Opening]) -> Iterator[Finding]:
@@ -101,14 +112,21 @@ class OpeningsAudit:
         self._book.open_version(b64u_fixed(terms.tag_key, 32), terms.version, leaf.slot, index)
 
     def _terms_of(self, slot: int | None) -> Terms | None:
-        """T of a grant that was opened, from the log again where this run has not seen it."""
+        """T of a grant that was opened, from the log again where this run has not seen it; it must still fit."""
         if slot is None or slot not in self._book.grants:
             return None
         if slot not in self._terms:
-            opening = self._opening_of(self._book.grants[slot])
-            if opening is None:
+            data, opening = self._grant_of(self._book.grants[slot])
+            leaf = parse_leaf(data)
+            if opening is None or not isinstance(leaf, Grant):
                 return None
-            self._terms[slot] = parse_terms(parse_object(opening.opening))
+            try:
+                terms = _terms(leaf, _opened(leaf, opening))
+            except Rejected:
+                return None
+            if not self._book.is_open(b64u_fixed(terms.tag_key, 32)):
+                return None  # the log opened it only when an event of it was to be judged
+            self._terms[slot] = terms
         return self._terms[slot]
 
     def _event(self, index: int, leaf: Event, opening: Opening, text: str) -> Iterator[Finding]:

@@ -12,7 +12,6 @@ import json
 from examples.founding import ORIGIN, Teller, Town, town_for_a_story
 from examples.lying_log import LyingLog
 from examples.parking import main_story
-from protocol.keys import Ed25519Private
 
 
 def three_lies(town: Town, tell: Teller) -> None:
@@ -23,7 +22,7 @@ def three_lies(town: Town, tell: Teller) -> None:
     witnesses = [town.urls["witness"], town.urls["cosigner"]]
     villain.serve(town.urls["log"])
     try:
-        tell.say("Now the log lies. Somebody stole its key and serves a history of their own at its address.")
+        tell.say("Now the log lies. Somebody stole its keys and serves a history of their own at its address.")
         fork(town, villain, witnesses, tell)
         late_read(town, villain, witnesses, tell)
         hidden_revocation(town, villain, witnesses, tell)
@@ -32,11 +31,10 @@ def three_lies(town: Town, tell: Teller) -> None:
 
 
 def steal(town: Town) -> LyingLog:
-    """The honest log ends; its key and openings are in the wrong hands."""
+    """The honest log ends; its keys and openings are in the wrong hands."""
     town.audit()
     token = town.regie("log", "log", "auditor-token").answer["token"]
-    key = Ed25519Private((town.at("log") / "log-key").read_bytes())
-    villain = LyingLog(ORIGIN, key, town.urls["log"], token)
+    villain = LyingLog.steal(ORIGIN, town.at("log"), town.urls["log"], token)
     town.servers["log"].stop()
     return villain
 

@@ -1,4 +1,4 @@
-"""The villain: somebody who stole a log's signing key and its openings, and serves a history of their own.
+"""The villain: somebody who stole a log's signing keys and its openings, and serves a history of their own.
 
 Takes over what the honest log published, goes on from there (or changes it), signs with the stolen key, asks the
 witnesses for cosignatures as the honest log does, and serves the public files and the openings.
@@ -8,15 +8,18 @@ import json
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from protocol.canonical import b64u_decode, b64u_encode
 from protocol.checkpoint import Checkpoint, sign_checkpoint
-from protocol.keys import Ed25519Private
+from protocol.keys import Ed25519Private, MlDsa44Private
 from protocol.leaf import Grant, Head, LeafType, Read, Revocation, commitment, event_tag, parse_leaf
 from protocol.merkle import Frontier, consistency_proof, leaf_hash
-from protocol.note import NoteSigner
+from protocol.note import NoteSigner, SignatureType
 from protocol.status_tree import StatusTree
 from protocol.tiles import encode_entries, encode_tile, node_from_tiles, parse_entries, parse_tile_path, tile_width
 from protocol.witness import encode_add_checkpoint
@@ -33,22 +36,29 @@ def fetch(url: str, *, token: str = "", body: bytes | None = None) -> bytes:
 
 
 class LyingLog:
-    """A history that can be bent. `leaves` and `openings` start as the honest log's."""
+    """A history that can be bent. `leaves` and `openings` start as the honest log's; `signers`: all its keys."""
 
-    def __init__(self, origin: str, key: Ed25519Private, url: str, token: str) -> None:
-        self._signer = NoteSigner(origin, key)
+    def __init__(
+        self, origin: str, signers: Sequence[NoteSigner], leaves: list[bytes], openings: list[dict[str, Any]]
+    ) -> None:
+        self._signers = signers
         self.origin = origin
-        self.note = fetch(f"{url}/checkpoint").decode()
-        self.honest_size = int(self.note.split("\n")[1])
-        self.leaves = [leaf for n in range(-(-self.honest_size // 256)) for leaf in self._bundle(url, n)]
-        page = fetch(f"{url}/v1/openings?from=0&to={self.honest_size}", token=token)
-        self.openings: list[dict[str, Any]] = json.loads(page)["openings"]
+        self.note = ""
+        self.honest_size = len(leaves)
+        self.leaves, self.openings = leaves, openings
         self._server: ThreadingHTTPServer | None = None
 
-    def _bundle(self, url: str, n: int) -> list[bytes]:
-        width = tile_width(0, n, self.honest_size)
-        name = f"{n:03d}" if width == 256 else f"{n:03d}.p/{width}"
-        return parse_entries(fetch(f"{url}/tile/entries/{name}"), width)
+    @classmethod
+    def steal(cls, origin: str, home: Path, url: str, token: str) -> "LyingLog":
+        """With the keys in the honest log's `home`, what it published at `url` and its openings."""
+        signers = [
+            NoteSigner(origin, Ed25519Private((home / "log-key").read_bytes())),
+            NoteSigner(origin, MlDsa44Private((home / "pq-key").read_bytes()), SignatureType.MLDSA44_COSIGNATURE),
+        ]
+        size = int(fetch(f"{url}/checkpoint").decode().split("\n")[1])
+        leaves = [leaf for n in range(-(-size // 256)) for leaf in _bundle(url, n, size)]
+        page = fetch(f"{url}/v1/openings?from=0&to={size}", token=token)
+        return cls(origin, signers, leaves, json.loads(page)["openings"])
 
     # -- bending -----------------------------------------------------------------------------------------------
 
@@ -94,7 +104,7 @@ class LyingLog:
         tree = Frontier()
         for leaf in self.leaves:
             tree.append(leaf_hash(leaf))
-        self.note = sign_checkpoint(Checkpoint(self.origin, tree.size, tree.root()), [self._signer])
+        self.note = sign_checkpoint(Checkpoint(self.origin, tree.size, tree.root()), self._signers)
         return self.note
 
     def ask_cosignature(self, witness: str, old_size: int) -> str:
@@ -113,7 +123,8 @@ class LyingLog:
     def sign_line(self) -> str:
         """The note without cosignatures, as witnesses take it."""
         head, _, signatures = self.note.partition("\n\n")
-        return f"{head}\n\n{signatures.splitlines()[0]}\n"
+        own = signatures.splitlines(keepends=True)[: len(self._signers)]
+        return f"{head}\n\n{''.join(own)}"
 
     def _tile(self, level: int, n: int, width: int) -> bytes:
         if level == 0:
@@ -136,7 +147,9 @@ class LyingLog:
                 return encode_entries(self.leaves[name.n * 256 : name.n * 256 + name.width])
             return self._tile(name.level, name.n, name.width)
         if path.startswith("/v1/openings"):
-            return json.dumps({"openings": self.openings, "size": len(self.leaves)}).encode()
+            asked = {name: int(value) for name, value in parse_qsl(urlsplit(path).query)}
+            found = [o for o in self.openings if asked["from"] <= o["index"] < asked["to"]]
+            return json.dumps({"openings": found, "size": len(self.leaves)}).encode()
         return None
 
     # -- serving -----------------------------------------------------------------------------------------------
@@ -151,6 +164,12 @@ class LyingLog:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
+
+
+def _bundle(url: str, n: int, size: int) -> list[bytes]:
+    width = tile_width(0, n, size)
+    name = f"{n:03d}" if width == 256 else f"{n:03d}.p/{width}"
+    return parse_entries(fetch(f"{url}/tile/entries/{name}"), width)
 
 
 def _handler(log: LyingLog) -> type[BaseHTTPRequestHandler]:

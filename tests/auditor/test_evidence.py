@@ -8,14 +8,20 @@ from typing import Any
 
 import pytest
 
+from auditor.convict import convict_log, fraud_file
 from auditor.evidence import EvidenceFile, GrantEvidence, ReadEvidence, check_evidence
 from auditor.evidence_file import read_evidence
+from auditor.prove import Case
 from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
+from protocol.fraud import Accused
+from protocol.log_keys import keys_of
 from protocol.presentation import grant_opening
+from protocol.receipt import make_tlog_proof
 from tests.auditor.history import History
-from tests.protocol.builders import AGENCY_ID, LOG_ORIGIN, TRUST
-from tests.protocol.granting import OPENING_KEY
+from tests.protocol import granting
+from tests.protocol.builders import AGENCY_ID, LOG_ORIGIN, NOW, TRUST
+from tests.protocol.granting import OPENING_KEY, POLICY
 
 KEY = b64u_encode(OPENING_KEY)
 
@@ -198,3 +204,68 @@ def test_attack_evidence_with_a_number_below_nothing(tmp_path: Path) -> None:
     below = replace(evidence, reads=[replace(evidence.reads[0], n=-1)])
     with pytest.raises(Rejected, match="bad_evidence"):
         read_evidence(written(tmp_path / "evidence.db", below, []))
+
+
+def convicted(evidence: EvidenceFile, history: History) -> list[str]:
+    """Of what the file convicts a log with this history."""
+    checkpoint = history.checkpoint()
+    case = Case.of(checkpoint, history.log.leaves)
+    found = convict_log(case, evidence, POLICY, keys_of(granting.LOG_KEY), NOW)
+    accused = Accused(granting.LOG_KEY, POLICY)
+    assert all(fraud_file(proof, accused, NOW) for proof in found)
+    return [str(proof.__struct_config__.tag) for proof in found]
+
+
+def with_receipts(history: History) -> EvidenceFile:
+    """What an agency exports that kept every receipt."""
+    evidence = shown(history)
+    note, log = evidence.checkpoints[0], history.log
+
+    def receipt(index: int | None) -> str:
+        assert index is not None
+        return make_tlog_proof(index, log.proof(index), note)
+
+    return replace(
+        evidence,
+        grants=[replace(grant, proof=receipt(grant.grant_index)) for grant in evidence.grants],
+        reads=[replace(read, proof=receipt(read.leaf_index)) for read in evidence.reads],
+    )
+
+
+def test_receipts_of_an_honest_log_convict_nobody() -> None:
+    history = History()
+    evidence = with_receipts(history)
+    history.read(2)
+    assert convicted(evidence, history) == []
+
+
+def test_attack_log_replaces_an_entry_that_it_gave_a_receipt_for() -> None:
+    history = History()
+    evidence = with_receipts(history)
+    index = evidence.reads[1].leaf_index
+    assert index is not None
+    history.log.leaves[index] = history.log.leaves[index][:-1] + b"\x00"
+    assert set(convicted(evidence, history)) == {"inconsistent", "entry_changed"}
+    assert convicted(replace(evidence, checkpoints=[]), history) == ["entry_changed"]
+
+
+def test_attack_agency_frames_the_log_by_a_receipt_that_it_wrote_itself() -> None:
+    history = History()
+    evidence = with_receipts(history)
+    read = evidence.reads[1]
+    assert read.proof is not None
+    forged = [swapped_root(read.proof), read.proof.replace("index ", "index 1"), "nonsense", ""]
+    reads = [replace(read, proof=proof) for proof in forged]
+    other = [replace(read, n=7), replace(read, opening_key=b64u_encode(bytes(32))), replace(read, slot=9)]
+    assert convicted(replace(evidence, checkpoints=[], reads=[*reads, *other]), history) == []
+
+
+def test_receipts_are_read_from_the_file_where_it_has_them(tmp_path: Path) -> None:
+    evidence = with_receipts(History())
+    path = written(tmp_path / "evidence.db", evidence, [])
+    assert read_evidence(path).reads[0].proof is None  # of an export from before there were any
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE reads ADD COLUMN proof")
+        connection.execute("UPDATE reads SET proof = ?", (evidence.reads[0].proof,))
+    connection.close()
+    assert read_evidence(path).reads[0].proof == evidence.reads[0].proof

@@ -241,7 +241,7 @@ def test_openings_checked_in_two_steps_give_what_one_step_gives(cut: int) -> Non
     cut = min(cut, len(leaves))
 
     def audit(book: Book) -> OpeningsAudit:
-        return OpeningsAudit(book, TRUST, openings.get)
+        return OpeningsAudit(book, TRUST, lambda index: (leaves[index], openings.get(index)))
 
     whole = [*audit(Book()).check(leaves, openings)]
     first = Book()

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from auditor.openings import check_openings
+from auditor.book import Book
+from auditor.openings import OpeningsAudit, check_openings
 from protocol.canonical import b64u_encode
 from protocol.consent_api import Kind
 from protocol.presentation import grant_opening
@@ -198,3 +199,27 @@ def test_auditor_never_repeats_what_an_opening_holds() -> None:
     findings = check_openings(history.log.leaves, history.openings, TRUST)
     assert findings
     assert "999990019" not in repr(findings)
+
+
+def test_attack_grant_that_opens_to_nothing_and_then_is_read() -> None:
+    history = History()
+    history.openings[1] = change(history.openings[1], opening_key=b64u_encode(bytes(32)))
+    index = history.read(0)
+    assert found(history) == [("completeness", "bad_opening", 1), ("completeness", "unknown_grant", index)]
+
+
+def test_attack_grant_is_opened_only_to_judge_its_event_or_to_something_else() -> None:
+    """What is asked for again must fit the leaf, and have been there the first time."""
+    history = History()
+    history.read(0)
+    history.log.publish()
+    leaves, openings = history.log.leaves, dict(history.openings)
+    other = change(openings[1], opening=openings[0].opening)
+    for first, again in ((None, openings[1]), (openings[1], other), (openings[1], None)):
+        book = Book()
+        begun = OpeningsAudit(book, TRUST, lambda index: (leaves[index], None))
+        shown = {index: opening for index, opening in openings.items() if index == 0 or first is not None}
+        list(begun.check(leaves[:2], shown))
+        later = OpeningsAudit(Book(book.changed_rows()), TRUST, lambda index, again=again: (leaves[index], again))
+        codes = [finding.code for finding in later.check(leaves[2:], openings)]
+        assert "unknown_grant" in codes
