@@ -12,10 +12,12 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     Table,
+    UniqueConstraint,
     bindparam,
     delete,
     select,
@@ -54,6 +56,8 @@ _shares = Table(
     Column("not_after", _number, nullable=False),
     Column("epoch", _number, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
+    Index("operator_shares_of_epoch", "epoch"),
+    Index("operator_shares_until", "not_after"),
 )
 _releases = Table(
     "operator_releases",
@@ -62,6 +66,8 @@ _releases = Table(
     Column("tag_hash", LargeBinary, nullable=False),
     Column("n", _number, nullable=False),
     Column("not_after", _number, nullable=False),
+    UniqueConstraint("tag_hash", "n"),
+    Index("operator_releases_until", "not_after"),
 )
 SCHEMA = schema_of(__file__, "operator", ("operator_releases", "operator_shares"))
 _OLD = select(_shares).where(_shares.c.epoch.in_(bindparam("past", expanding=True))).limit(SHARES_PER_STEP)

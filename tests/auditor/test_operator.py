@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from auditor.config import epochs_of
+from auditor import cli
+from auditor.config import epochs_of, holds_shares
 from auditor.web import add_custody
-from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, sha256, to_builtins
+from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, parse_struct, sha256, to_builtins
 from protocol.errors import Rejected, Unavailable
 from protocol.leaf import LeafType, commitment, event_tag, lock_of
 from protocol.leaf import Read as ReadLeaf
@@ -18,9 +20,12 @@ from protocol.presentation import claim_share
 from protocol.reading import sign_read
 from protocol.receipt import make_tlog_proof
 from protocol.revocation_code import revocation_secret
+from protocol.seal import parse_kem_public
 from protocol.terms import Context
+from protocol.trust_list import TrustedWitness
 from service.app import make_app
 from service.epochs import EPOCH_SECONDS
+from service.home import Home
 from tests.auditor.custody import NAME, Operator
 from tests.protocol import builders, dealing, granting
 from tests.protocol.builders import AGENCY, DAY, NOW
@@ -473,3 +478,40 @@ def test_operator_answers_over_http(operator: Operator) -> None:
     refused = post("/v1/releases", change(request, reply_key=b64u_encode(bytes(1216))))
     assert (refused.status_code, refused.json["code"]) == (400, "wrong_read")
     assert client.post("/v1/releases", data=b"{}", content_type="text/plain").status_code == 415
+
+
+# At the command line.
+
+
+def run_init(home: Path, *arguments: str) -> Any:
+    """`regie auditor init` in `home`."""
+    registrar = home.parent / "registrar.json"
+    registrar.write_text(json.dumps(builders.REGISTRAR.public.jwk()))
+    trust = ["--trust-list", str(home.parent / "trust-list.jwt"), "--registrar", str(registrar)]
+    options = ["init", *trust, "--log", builders.LOG_ORIGIN, *arguments]
+    return CliRunner().invoke(cli.group, options, env={"REGIE_HOME": str(home)})
+
+
+def test_cosigner_made_with_shares_has_a_deposit_key_and_an_epoch(tmp_path: Path) -> None:
+    home = tmp_path / "operator"
+    made = run_init(home, "--url", "https://operator.example", "--name", "operator.example", "--shares")
+    assert made.exit_code == 0, made.output
+    entry = parse_struct(Home(home).read("entry.json"), TrustedWitness)
+    assert entry.deposit_key is not None
+    parse_kem_public(b64u_decode(entry.deposit_key))
+    assert entry.auditing
+    assert epochs_of(Home(home)).current == 1
+    assert holds_shares(Home(home))
+
+
+def test_cosigner_made_without_shares_holds_none(tmp_path: Path) -> None:
+    home = tmp_path / "cosigner"
+    assert run_init(home, "--url", "https://cosigner.example", "--name", "cosigner.example").exit_code == 0
+    assert parse_struct(Home(home).read("entry.json"), TrustedWitness).deposit_key is None
+    assert not holds_shares(Home(home))
+
+
+def test_auditor_that_does_not_cosign_cannot_hold_shares(tmp_path: Path) -> None:
+    made = run_init(tmp_path / "auditor", "--shares")
+    assert made.exit_code == 2
+    assert not (tmp_path / "auditor" / "config.json").exists()
