@@ -127,6 +127,20 @@ class Published:
                 chunk_proof=tuple(status.proof(number)),
             )
 
+    def status_slice(self, first: int, count: int) -> tuple[str, int, bytes]:
+        """The note, the time of its quorum, and the status chunks `first` to `first + count` as far as there are.
+
+        Raises `Rejected`: `not_found` 404 when there is none; `Unavailable`: `no_quorum`.
+        """
+        with self._guard:
+            checkpoint, status = self._checkpoint, self._status
+            if checkpoint is None:
+                raise _no_checkpoint()
+            last = min(first + count, chunk_count(status.slots))
+            if not 0 <= first < last:
+                raise Rejected("not_found", "the status array is not so long", status=404)
+            return checkpoint.note, self._time, b"".join(status.chunk(number) for number in range(first, last))
+
 
 def _no_checkpoint() -> Unavailable:
     return Unavailable("no_quorum", "no checkpoint has been cosigned since the start", retry_after=2)

@@ -4,6 +4,7 @@ Public paths are cacheable; tiles for ever. A wait for witnesses holds a thread,
 free of it: the auditing cosigner fetches the new leaves from here before those who wait can be answered.
 """
 
+import gzip
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from consentlog.hot import hot_paths
 from consentlog.node import Node
 from consentlog.parties import Parties
 from consentlog.public import Public
+from consentlog.status_lists import StatusLists
 from protocol.consent_api import (
     MAX_REQUEST_BYTES,
     MessageRequest,
@@ -29,6 +31,7 @@ from protocol.consent_api import (
 )
 from protocol.errors import Rejected, Unavailable
 from protocol.leaf import MAX_SLOTS, MAX_TREE_SIZE
+from protocol.status_list import STATUS_LIST_MEDIA_TYPE
 from service.app import bearer_token, json_response, make_app, read_body, read_json, require_bearer
 from service.clock import SystemClock
 from service.edge import HOT_PATHS
@@ -81,7 +84,7 @@ def make_web(node: Node) -> Flask:
     register_gauges(node)
     parties = Parties(node)
     _see_others(app, node)
-    _add_public(app, Public(node))
+    _add_public(app, Public(node), StatusLists(node))
     _add_parties(app, parties, BoundedSemaphore(MAX_PARTIES))
     _add_openings(app, parties, node.auditor_token)
     app.extensions[HOT_PATHS] = hot_paths(node, parties)
@@ -110,16 +113,17 @@ def _see_others(app: Flask, node: Node) -> None:
             node.see_published()
 
 
-def _add_public(app: Flask, public: Public) -> None:
+def _add_public(app: Flask, public: Public, lists: StatusLists) -> None:
     @app.get("/checkpoint")
     def checkpoint() -> Response:
         return _text(public.checkpoint(), max_age=1)
 
     @app.get("/tile/<path:path>")
     def tile(path: str) -> Response:
-        data = public.tile(f"tile/{path}")
-        response = Response(data, content_type="application/octet-stream")
+        response = Response(public.tile(f"tile/{path}"), content_type="application/octet-stream")
         response.headers["Cache-Control"] = f"public, max-age={FOR_EVER}, immutable"
+        if path.startswith("entries/"):  # tlog-tiles: compressed at the HTTP layer; hashes are not worth it
+            _compress(response)
         return response
 
     @app.get("/v1/policy")
@@ -133,6 +137,20 @@ def _add_public(app: Flask, public: Public) -> None:
     @app.get("/v1/status-chunks/<int:number>")
     def status_chunk(number: int) -> Response:
         return json_response(public.status_chunk(_below(number, MAX_SLOTS)), max_age=1)
+
+    @app.get("/v1/status-lists/<int:number>")
+    def status_list(number: int) -> Response:
+        response = _text(lists.token(_below(number, MAX_SLOTS)), max_age=1)
+        response.content_type = STATUS_LIST_MEDIA_TYPE
+        return response
+
+
+def _compress(response: Response) -> None:
+    """gzip for who asks for it, the bytes as they are for everybody else."""
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings.quality("gzip") > 0:
+        response.set_data(gzip.compress(response.get_data(), mtime=0))
+        response.content_encoding = "gzip"
 
 
 def _add_parties(app: Flask, parties: Parties, places: BoundedSemaphore) -> None:
