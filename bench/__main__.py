@@ -11,13 +11,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import append, light_check, reads, replay, serving, start, verify
+from bench import append, light_check, reads, replay, revocation, serving, start, verify
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results" / "bench.json"
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "verify": verify.measure,
     "light_check": light_check.measure,
     "reads": reads.measure,
+    "revocation": revocation.measure,
     "append": append.measure,
     "replay": replay.measure,
     "serving": serving.measure,
