@@ -9,6 +9,7 @@ fetch        the one way out: every HTTP request that any role makes
 sqlite_file  SQLite files with durable settings; sqlite_tables: the same through sqlite-utils
 ballast      room for revocations on a full disk
 epochs       keys that wrap shares at rest, made daily and destroyed; for several processes
+wal          what SQLite keeps of destroyed rows, emptied
 database     SQLAlchemy engines whose commits are durable, on SQLite or PostgreSQL
 trust        the trust list: read, verified, never rolled back
 journal      structured log lines without personal data
