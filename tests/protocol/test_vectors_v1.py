@@ -6,6 +6,7 @@ worked out here a second time, with other libraries, so that a vector is more th
 
 import hashlib
 import hmac
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from protocol.keys import parse_jwk
 from protocol.leaf import LeafType, commitment, event_tag
 from protocol.light_check import GrantOpening, verify_light_check
 from protocol.note import parse_vkey
+from protocol.operators import combine, open_pieces, open_pieces_release, subsets
 from protocol.policy import parse_policy, satisfied
 from protocol.presentation import (
     SealedDisclosure,
@@ -64,6 +66,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "vectors" / "v1"
 DIGESTS = {
     "codes.json": "174d4273e975e0bdb3df1cc687709976a45f950dd0c19f56582d95b8bf865266",
     "leaves.json": "13b1e73996f11d430e73f00cbcc02f205386574a1cd65dc40330647a67978fc5",
+    "operators.json": "149577bdbd11885878409a6b0f8fbf02eb7ce3d11a1eccdf7da97e5172825154",
     "sealing.json": "05135fcd83674699c2b0ccbb3c7f8798f04e3bcbe25828467d4dc8761d2dea56",
     "standing.json": "9403fb619c557485231495946e41746b72e2dc2596a401e945635568c32f3ecc",
     "terms.json": "0976e524222d271c182aaf97ee581cb3f3106c99b55465f360d0e7cc87a8f014",
@@ -250,3 +253,45 @@ def test_standing_access_from_answer_to_value(standing: Any) -> None:
     ]
     assert found == standing["values"]
     assert found[0] == {"credential": "adres", "name": "postcode", "value": "1234AB"}
+
+
+def xor(parts: list[bytes]) -> bytes:
+    """Of 32-byte strings, by whole numbers."""
+    total = 0
+    for part in parts:
+        total ^= int.from_bytes(part, "big")
+    return total.to_bytes(32, "big")
+
+
+@pytest.mark.parametrize("number", range(3), ids=["1 of 1", "2 of 3", "3 of 5"])
+def test_shares_over_operators(number: int) -> None:
+    data = vector("operators")
+    case, reply = data["cases"][number], KemPrivate(D(data["reply_seed"]))
+    needed, members, pieces = case["needed"], case["members"], [D(piece) for piece in case["pieces"]]
+    kept_from = [list(s) for s in itertools.combinations(range(len(members)), needed - 1)]
+    assert case["kept_from"] == kept_from == [list(s) for s in subsets(len(members), needed)]
+    terms = parse_terms(case["terms"])
+    assert terms.operators is not None
+    assert terms_hash(terms) == D(case["terms_hash"])
+    named = [hashlib.sha256(b"regie/piece/v1" + piece).digest() for piece in pieces]
+    assert [D(digest) for digest in terms.operators.pieces] == named
+    for claim in case["claims"]:
+        share = xor([mac(piece, b"regie/claim/v1" + D(claim["digest"])) for piece in pieces])
+        assert share == D(claim["share"]) == claim_share(b"".join(pieces), D(claim["digest"]))
+        assert D(claim["share_digest"]) == share_digest(share)
+    given = {}
+    bound = {name: D(data["release"][name]) for name in ("read_id", "body_hash")}
+    place = {"lock": D(terms.lock), "index": data["release"]["index"], **bound}
+    for position, operator in enumerate(case["operators"]):
+        name = operator["name"]
+        held = [n for n, without in enumerate(kept_from) if position not in without]
+        assert operator["held"] == held
+        own = open_pieces(KemPrivate(D(operator["deposit_seed"])), terms, name, D(operator["deposit"]))
+        assert list(own) == [pieces[n] for n in held]
+        sealed, count = D(operator["release"]), len(case["claims"])
+        given[name] = open_pieces_release(reply, sealed, terms.operators, name, count, **place)
+        for row, claim in zip(given[name], case["claims"], strict=True):
+            assert list(row) == [mac(pieces[n], b"regie/claim/v1" + D(claim["digest"])) for n in held]
+    combined = combine(terms.operators, terms.claims[: len(case["claims"])], given)
+    assert combined is not None
+    assert list(combined.shares) == [D(claim["share"]) for claim in case["claims"]]
