@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from consentlog.reserve import TableReserve
+from protocol.consent_api import ReadAnswer
+from protocol.leaf import Read, parse_leaf
 from service.database import engine_for, immediate
 from tests.consentlog.peers import code_of, wait_until
 from tests.consentlog.small_town import SmallTown
@@ -17,6 +19,7 @@ from tests.consentlog.test_full_disk import may_mount
 from tests.service import postgresql
 
 SIZE = 1 << 20
+WAL_DISK = "24m"
 DISK = "80m"
 """A new PostgreSQL takes some 25 MB of it, the ballast 8."""
 
@@ -81,16 +84,23 @@ if postgresql.is_installed():
 
 if postgresql.is_installed() and may_mount():
 
-    @pytest.fixture
-    def small_disk() -> Iterator[Path]:
+    @contextlib.contextmanager
+    def mounted(size: str) -> Iterator[Path]:
         """A file system of its own with little room, where PostgreSQL's user can get to."""
         with tempfile.TemporaryDirectory(prefix="regie-disk-") as folder:
             Path(folder).chmod(0o755)
             disk = Path(folder) / "disk"
             disk.mkdir()
-            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(disk)], check=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], check=True)
+            try:
+                yield disk
+            finally:
+                subprocess.run(["umount", "-l", str(disk)], check=True)
+
+    @pytest.fixture
+    def small_disk() -> Iterator[Path]:
+        with mounted(DISK) as disk:
             yield disk
-            subprocess.run(["umount", "-l", str(disk)], check=True)
 
     @pytest.fixture
     def cramped(small_disk: Path) -> Iterator[str]:
@@ -123,6 +133,33 @@ if postgresql.is_installed() and may_mount():
             town.replayed()
         with town.running():
             town.replayed()
+
+    def test_log_waits_for_a_postgresql_that_cannot_write_ahead(tmp_path: Path) -> None:
+        with mounted(WAL_DISK) as disk, contextlib.closing(Closable(wal=disk)) as server:
+            town = SmallTown(tmp_path, database=server.url)
+            with town.running():
+                given, other = town.grant(), town.grant()
+                acknowledged = [town.read(other)[1].index]
+                filler = fill(disk)
+                while (answer := town.post_read(town.make_read(other))).status_code == 200:
+                    acknowledged.append(town.parsed(answer, ReadAnswer).index)
+                assert code_of(answer) in ((503, "busy"), (503, "database"), (503, "no_quorum"))
+                assert town.post_revocation(given.r).status_code in (200, 503)
+                filler.unlink()
+                if not server.is_running():
+                    server.start()
+                wait_until(lambda: town.post_revocation(given.r).status_code == 200, 60)
+                wait_until(lambda: town.post_read(town.make_read(other)).status_code == 200, 60)
+                assert code_of(town.post_read(town.make_read(given))) == (410, "revoked")
+                leaves = [parse_leaf(leaf) for leaf in town.leaves()]
+                assert all(isinstance(leaves[index], Read) for index in acknowledged)
+                town.replayed()
+
+    class Closable(postgresql.PostgreSQL):
+        """Ends with a block."""
+
+        def close(self) -> None:
+            self.stop()
 
     def test_ballast_that_does_not_fit_leaves_what_room_there_is(small_disk: Path, cramped: str) -> None:
         free = free_bytes(small_disk)

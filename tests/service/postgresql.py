@@ -39,25 +39,40 @@ def _user() -> pwd.struct_passwd | None:
 class PostgreSQL:
     """Started at once; `stop` it. `fsync`: whether commits reach the disk, as measurements need it.
 
-    `disk`: an empty folder, on a file system of its own, for everything but the write-ahead log.
+    `disk`: an empty folder, on a file system of its own, for everything but the write-ahead log; `wal`: such a
+    folder for the write-ahead log, in small files.
     """
 
-    def __init__(self, *, fsync: bool = False, disk: Path | None = None) -> None:
+    def __init__(self, *, fsync: bool = False, disk: Path | None = None, wal: Path | None = None) -> None:
         # Not below pytest's folders: they are closed to the other user whom root has to run the server as.
         self.folder = Path(tempfile.mkdtemp(prefix="regie-postgresql-"))
         self.data = (disk or self.folder) / "data"
         user = _user() if os.geteuid() == 0 else None
         self._as = {"user": user.pw_uid, "group": user.pw_gid} if user else {}
         if user:
-            for folder in (self.folder, *([disk] if disk else [])):
+            for folder in (self.folder, *(folder for folder in (disk, wal) if folder)):
                 os.chown(folder, user.pw_uid, user.pw_gid)
         settings = ("-U", "regie", "-A", "trust", "-N", "--locale=C", "-E", "UTF8")
-        elsewhere = ("-X", str(self.folder / "wal")) if disk else ()
-        self._run("initdb", "-D", str(self.data), *settings, *elsewhere)
-        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder}"
-        options += f" -c fsync={'on' if fsync else 'off'}"
-        self._run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+        elsewhere = ("-X", str((wal or self.folder) / "wal")) if disk or wal else ()
+        self._run("initdb", "-D", str(self.data), *settings, *elsewhere, *(("--wal-segsize=1",) if wal else ()))
+        self._options = f"-c listen_addresses='' -c unix_socket_directories={self.folder}"
+        self._options += f" -c fsync={'on' if fsync else 'off'}"
+        self.start()
         self.url = f"postgresql://regie@/postgres?host={self.folder}"
+
+    def start(self) -> None:
+        """Once more, after it ended by itself."""
+        self._run(
+            "pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", self._options, "start"
+        )
+
+    def is_running(self) -> bool:
+        """Whether it has not ended by itself."""
+        try:
+            self._run("pg_ctl", "-D", str(self.data), "status")
+        except RuntimeError:
+            return False
+        return True
 
     def _run(self, name: str, *arguments: str) -> None:
         program = _program(name)
