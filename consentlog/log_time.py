@@ -56,11 +56,14 @@ class LogTime:
         return self._last
 
     def candidates(self) -> list[int]:
-        """Times that a quorum may vouch for: the clock's, what was vouched for before, the log's last time."""
+        """Times that a quorum may vouch for: the clock's, what was vouched for before, the log's last time.
+
+        Before the first quorum only the clock's: a checkpoint of an hour ago fits the time that was signed then.
+        """
         clock = self._clock.now()
         with self._guard:
             carried, last = self._carried(), self._last
-        return list(dict.fromkeys(time for time in (clock, carried, last) if time is not None))
+        return [clock] if carried is None else list(dict.fromkeys((clock, carried, last)))
 
     def vouch(self, time: int) -> None:
         """A quorum's cosignatures fit `time`, one of the `candidates`."""

@@ -254,11 +254,12 @@ def test_vouched_time_goes_on_by_the_monotonic_clock() -> None:
     clock.time += DAY
     assert time.now() == NOW + DAY  # nobody knows better
     assert time.kept == NOW - 5  # and nothing is kept of it
+    assert time.candidates() == [NOW + DAY]  # a checkpoint of NOW - 5 says nothing of the present
     clock.time -= DAY
     time.vouch(NOW)
     clock.time, clock.passed = NOW + TEN_YEARS, 7
     assert (time.now(), time.state, time.off) == (NOW + 7, "off", TEN_YEARS - 7)
-    assert time.candidates() == [NOW + TEN_YEARS, NOW + 7]
+    assert time.candidates() == [NOW + TEN_YEARS, NOW + 7]  # and nothing else
     clock.time = NOW + 7 + 30
     assert (time.now(), time.state) == (NOW + 37, "ok")
     clock.time = NOW + 7
