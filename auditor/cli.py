@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from auditor.cli_check import check, verify
+from auditor.cli_check import check, promise, verify
 from auditor.cli_follow import follow
+from auditor.cli_rotate import rotate
 from auditor.config import Config, make_cosigner, read_config
 from protocol.canonical import parse_object, to_builtins
 from protocol.errors import Rejected
@@ -71,4 +72,6 @@ def cosign(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
 
 group.add_command(verify)
 group.add_command(check)
+group.add_command(promise)
 group.add_command(follow)
+group.add_command(rotate)

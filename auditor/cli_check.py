@@ -7,7 +7,7 @@ import click
 
 from auditor.client import LogReader
 from auditor.config import log_keys, read_config, trust_of
-from auditor.convict import convict_history, convict_log, fraud_file, kept_checkpoint
+from auditor.convict import check_promise, convict_history, convict_log, fraud_file, kept_checkpoint
 from auditor.evidence import check_evidence
 from auditor.evidence_file import read_evidence
 from auditor.findings import KINDS, Verdict
@@ -22,7 +22,7 @@ from protocol.consent_api import Opening
 from protocol.errors import Rejected
 from protocol.fraud import Accused, VerifiedFraud, verify_fraud_proof
 from protocol.fraud_form import FraudEvidence
-from protocol.note import parse_vkey
+from protocol.note import MAX_NOTE_BYTES, parse_vkey
 from protocol.trust_list import TrustList
 from service.clock import SystemClock
 from service.command import command, command_without_home, emit, home_of, progress, read_input
@@ -110,6 +110,26 @@ def verify(
     _tell(ctx, verdict, written)
 
 
+@click.command("promise")
+@click.argument("receipt", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_proofs_option
+@command
+def promise(ctx: click.Context, home: Home, receipt: Path, proofs: Path | None) -> None:
+    """Check whether the log kept its signed answer to a revocation (the text that the wallet was given)."""
+    audit = _Audit(home, None)
+    verdict = audit.history()
+    case = audit.case({})
+    written: list[Path] = []
+    if case is not None and verdict.is_clean:
+        key = parse_vkey(audit.trust.log(audit.keys.name).receipt_vkey)
+        text = read_input(str(receipt), max_bytes=MAX_NOTE_BYTES).decode("utf-8", "replace")
+        findings, evidence = check_promise(case, text, key, audit.now)
+        verdict = verdict.with_findings(findings, "completeness")
+        if proofs is not None and evidence is not None:
+            written = _write(proofs, audit, [evidence])
+    _tell(ctx, verdict, written)
+
+
 @click.command("check")
 @click.argument("evidence", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_proofs_option
@@ -132,7 +152,8 @@ def check(ctx: click.Context, home: Home, evidence: Path, proofs: Path | None) -
 
 
 def _write(folder: Path, audit: _Audit, found: Sequence[FraudEvidence]) -> list[Path]:
-    accused = Accused(audit.keys, audit.policy)
+    receipts = parse_vkey(audit.trust.log(audit.keys.name).receipt_vkey)
+    accused = Accused(audit.keys, audit.policy, receipts)
     files = [fraud_file(evidence, accused, audit.now) for evidence in found]
     return [write_proof(folder, data) for data in files if data is not None]
 

@@ -7,18 +7,27 @@ checkpoint of another tree. "Released without an entry" alone convicts nobody: a
 from collections.abc import Iterator, Sequence
 
 from auditor.evidence import EvidenceFile
-from auditor.findings import Verdict
+from auditor.findings import Finding, Verdict
 from auditor.prove import Case, prove, prove_two
 from auditor.proving_tree import ProvingTree
 from protocol.canonical import b64u_fixed, parse_object
-from protocol.checkpoint import LeafProof, VerifiedCheckpoint
+from protocol.checkpoint import ChunkProof, LeafProof, VerifiedCheckpoint
 from protocol.errors import Rejected
 from protocol.fraud import Accused, verify_fraud_proof
-from protocol.fraud_form import EntryChanged, FraudEvidence, encode_fraud_proof, make_fraud_proof
+from protocol.fraud_form import (
+    EntryChanged,
+    FraudEvidence,
+    OverdueRevocation,
+    encode_fraud_proof,
+    make_fraud_proof,
+)
 from protocol.leaf import Grant, LeafType, Read, commitment, event_tag
 from protocol.log_keys import LogKeys, keys_of
+from protocol.note import VerifierKey
 from protocol.policy import Policy, verify_kept_checkpoint
-from protocol.receipt import parse_tlog_proof, verify_tlog_proof
+from protocol.receipt import parse_tlog_proof, verify_revocation_receipt, verify_tlog_proof
+from protocol.replay import Replay
+from protocol.status_tree import SLOTS_PER_CHUNK
 from protocol.terms import Terms, parse_terms
 
 
@@ -51,6 +60,34 @@ def convict_log(
 ) -> list[FraudEvidence]:
     """For what an agency's file shows that the log signed."""
     return [] if case is None else _distinct([*_Kept(case, evidence, policy, keys, now).run()])
+
+
+def check_promise(
+    case: Case, receipt: str, key: VerifierKey, now: int
+) -> tuple[list[Finding], FraudEvidence | None]:
+    """Whether the log kept its signed answer to a revocation, in the tree of `case`, whose leaves were replayed.
+
+    What it promised and did not keep, and the evidence; nothing before the deadline.
+    Raises `Rejected`: `bad_receipt`, and those of `verify_revocation_receipt`; `unknown_lock`.
+    """
+    lines = receipt.split("\n")
+    if len(lines) < 6:
+        raise Rejected("bad_receipt", "not a revocation receipt of version 1")
+    lock = b64u_fixed(lines[2], 32)
+    promise = verify_revocation_receipt(receipt, key, origin=case.checkpoint.origin, lock=lock)
+    replay = Replay()
+    replay.apply_all(case.tree.leaves[: case.checkpoint.size])
+    state = replay.locks.get(lock)
+    if state is None:
+        raise Rejected("unknown_lock", "the log has no grant with this lock", status=404)
+    if state.revoked or now <= promise.deadline:
+        return [], None
+    number = state.slot // SLOTS_PER_CHUNK
+    status = ChunkProof.make(replay.status.chunk(number), replay.status.proof(number))
+    head = case.proof(case.checkpoint.size - 1)
+    evidence = OverdueRevocation(case.note, receipt, case.proof(state.grant_index), head, status)
+    text = f"a revocation was promised by {promise.deadline} (POSIX seconds) and is not in the log"
+    return [Finding("completeness", "overdue_revocation", text, state.grant_index)], evidence
 
 
 def kept_checkpoint(policy: Policy, note: str, now: int, keys: LogKeys) -> VerifiedCheckpoint | None:
