@@ -51,18 +51,17 @@ class Edge:
     async def handle(self, scope: Scope, protocol: RSGIHTTPProtocol) -> None:
         """One request: 1. refuse what is too large to wait for; 2. take the body in; 3. answer from a thread."""
         if _announced_bytes(scope) > MAX_REQUEST_BYTES:  # 1
-            return _refuse(protocol, 413)
+            return self._refuse(protocol, 413)
         data = bytearray()
         try:
             status = await self._take(scope, protocol, data)  # 2
             if status:
-                return _refuse(protocol, status)
+                return self._refuse(protocol, status)
             hot = self._hot.get((scope.method, scope.path))
             if hot is not None:
                 started = time.perf_counter()
                 answer = await hot(_media_type(scope), bytes(data))
-                if self._metrics is not None:  # the path of a hot endpoint is its route
-                    self._metrics.observe(scope.method, scope.path, answer[0], time.perf_counter() - started)
+                self._observe(scope.method, scope.path, answer[0], started)  # a hot path is its own route
             else:
                 environ = _environ(scope, bytes(data))
                 loop = asyncio.get_running_loop()
@@ -71,6 +70,14 @@ class Edge:
             self._waiting_bytes -= len(data)
         protocol.response_bytes(*answer)
         return None
+
+    def _refuse(self, protocol: RSGIHTTPProtocol, status: int) -> None:
+        _refuse(protocol, status)
+        self._observe("-", "-", status, time.perf_counter())
+
+    def _observe(self, method: str, route: str, status: int, started: float) -> None:
+        if self._metrics is not None:
+            self._metrics.observe(method, route, status, time.perf_counter() - started)
 
     async def _take(self, scope: Scope, protocol: RSGIHTTPProtocol, data: bytearray) -> int:
         """Fill `data` with the body; 0, or the status with which it is refused."""

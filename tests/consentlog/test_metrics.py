@@ -87,6 +87,9 @@ def test_requests_past_flask_are_counted_too(town: SmallTown) -> None:
     found = measured(town)
     assert found["regie_requests_total"][of("consentlog", "POST", "/v1/reads", status="200")] == 1
     assert found["regie_request_seconds_count"][of("consentlog", "POST", "/v1/reads")] == 1
+    Scope.headers = {"content-length": "99999999"}
+    asyncio.run(edge.handle(Scope(), protocol))
+    assert measured(town)["regie_requests_total"][of("consentlog", "-", "-", status="413")] == 1
 
 
 def test_silent_witness_and_lag_show(town: SmallTown) -> None:
