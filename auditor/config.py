@@ -10,13 +10,14 @@ from protocol.errors import Rejected
 from protocol.keys import Ed25519Private
 from protocol.log_keys import LogKeys
 from protocol.log_keys import log_keys as keys_of_log
-from protocol.note import NoteSigner, SignatureType
+from protocol.note import NoteSigner
 from protocol.policy import Policy, parse_policy
 from protocol.seal import KEM_SEED_BYTES, KemPrivate
 from protocol.trust_list import TrustedLog, TrustedWitness, TrustList
 from service.epochs import Epochs
 from service.home import Home
 from service.trust import TrustSource
+from service.witness_keys import CosignerKeys
 
 COSIGNER_KEY, RECEIPT_KEY, DEPOSIT_KEY = "cosigner-key", "receipt-key", "deposit-key"
 EPOCHS = "epochs"
@@ -60,15 +61,16 @@ def make_cosigner(home: Home, url: str, name: str, now: int, *, shares: bool = F
     """
     for key in (COSIGNER_KEY, RECEIPT_KEY):
         home.write_secret(key, os.urandom(SEED_BYTES))
-    vkey, receipt_vkey = str(cosigner_signer(home, name).key), str(receipt_signer(home, name).key)
+    receipt_vkey = str(receipt_signer(home, name).key)
     deposit_key = None
     if shares:
         home.write_secret(DEPOSIT_KEY, os.urandom(KEM_SEED_BYTES))
         epochs_of(home).begin(os.urandom(SEED_BYTES), now)
         deposit_key = b64u_encode(deposit_private(home).public_bytes())
-    return TrustedWitness(
-        name=name, url=url, vkey=vkey, auditing=True, receipt_vkey=receipt_vkey, deposit_key=deposit_key
+    entry = TrustedWitness(
+        name=name, url=url, vkey="", auditing=True, receipt_vkey=receipt_vkey, deposit_key=deposit_key
     )
+    return cosigner_keys(home, name).entry(entry)
 
 
 def holds_shares(home: Home) -> bool:
@@ -86,9 +88,9 @@ def epochs_of(home: Home) -> Epochs:
     return Epochs(Home(home.path / EPOCHS))
 
 
-def cosigner_signer(home: Home, name: str) -> NoteSigner:
-    """Signs cosignatures. Raises `Rejected`: `no_home`."""
-    return NoteSigner(name, Ed25519Private(home.read_secret(COSIGNER_KEY)), SignatureType.COSIGNATURE)
+def cosigner_keys(home: Home, name: str) -> CosignerKeys:
+    """What cosigns: one key, or several while they rotate."""
+    return CosignerKeys(home, name, COSIGNER_KEY)
 
 
 def receipt_signer(home: Home, name: str) -> NoteSigner:

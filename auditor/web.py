@@ -9,7 +9,7 @@ from pathlib import Path
 from flask import Flask, Response, request
 
 from auditor.client import LogReader
-from auditor.config import cosigner_signer, holds_shares, log_keys, read_config, receipt_signer, trust_of
+from auditor.config import cosigner_keys, holds_shares, log_keys, read_config, receipt_signer, trust_of
 from auditor.cosigner import Cosigner
 from auditor.custodian import Custodian
 from auditor.store import Store
@@ -56,7 +56,7 @@ def create(home: Path) -> Flask:
     cosigner = Cosigner(store, lambda start, size: reader().leaves(start, size))
     witness = Witness(
         store.engine,
-        cosigner_signer(place, config.name),
+        cosigner_keys(place, config.name).signers,
         clock,
         log_key,
         before_cosign=cosigner.before_cosign,

@@ -52,11 +52,12 @@ def init_witness(tmp_path: Path, registrar: list[str], *, url: str = "https://wi
     return run(*words, "--name", "witness.example", *registrar)["entry"]
 
 
-def publish(tmp_path: Path, log: Any, witness: Any) -> None:
+def publish(tmp_path: Path, log: Any, witness: Any, version: int = 1, age: int = 60) -> None:
     policy = f"log {log['vkey']}\nwitness w {witness['vkey']}\nquorum w\n"
     now = int(time.time())
     trust = builders.trust_list(
-        iat=now - 60,
+        version=version,
+        iat=now - age,
         exp=now + 86_400,
         logs=[TrustedLog(**{**log, "policy": policy})],
         witnesses=[TrustedWitness(**witness)],
@@ -166,3 +167,63 @@ def test_log_and_witness_as_processes_outlive_the_kill_of_the_whole_group(
             assert second.checkpoint.body in first
             running.terminate()
             assert running.wait(15) == 0
+
+
+# --- Rotation (docs/rotation.md) ---------------------------------------------------------------------------
+
+
+def test_new_log_has_a_second_kind_of_key_and_a_certificate_for_status_lists(
+    tmp_path: Path, registrar: list[str]
+) -> None:
+    entry = init(tmp_path, registrar)
+    assert parse_vkey(entry["pq_vkey"]).type == 0x06
+    assert parse_vkey(entry["pq_vkey"]).name == ORIGIN
+    assert len(entry["status_roots"]) == 1
+    assert (tmp_path / "log" / "pq-key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("kind", ["log-key", "pq-key", "receipt-key", "deposit-key"])
+def test_rotation_is_begun_once_and_not_finished_before_it_is_listed(
+    tmp_path: Path, registrar: list[str], kind: str
+) -> None:
+    log, witness = init(tmp_path, registrar), init_witness(tmp_path, registrar)
+    publish(tmp_path, log, witness)
+    words = ("rotate", kind, "--home", str(tmp_path / "log"))
+    assert run(*words, "--finish", status=1)["error"]["code"] == "no_rotation"
+    made = run(*words)["entry"]
+    assert json.loads((tmp_path / "log" / "entry.json").read_text()) == made != log
+    assert run(*words, status=1)["error"]["code"] == "rotation_under_way"
+    assert run(*words, "--finish", status=1)["error"]["code"] == "not_listed"
+    publish(tmp_path, made, witness, version=2)
+    assert run(*words, "--finish", status=1)["error"]["code"] == "too_soon"
+    assert json.loads((tmp_path / "log" / "entry.json").read_text()) == made
+    publish(tmp_path, made, witness, version=3, age=300)
+    done = run(*words, "--finish")["entry"]
+    assert "also" not in done
+    assert len(done.get("retired", [])) == (0 if kind == "deposit-key" else 1)
+    assert not (tmp_path / "log" / f"{kind}-next").exists()
+
+
+def test_epoch_is_begun_by_command(tmp_path: Path, registrar: list[str]) -> None:
+    init(tmp_path, registrar)
+    words = ("rotate", "epoch", "--home", str(tmp_path / "log"))
+    assert run(*words)["epoch"] == 2
+    assert run(*words)["epoch"] == 3
+
+
+def test_witness_gets_a_post_quantum_key_at_init_or_later(tmp_path: Path, registrar: list[str]) -> None:
+    words = ("witness", "init", "--home", str(tmp_path / "w2"), "--url", "https://w2.example", "--post-quantum")
+    (second,) = run(*words, "--name", "w2.example", *registrar)["entry"]["also"]
+    assert parse_vkey(second).type == 0x06
+    first = init_witness(tmp_path, registrar)
+    assert "also" not in first
+    entry = run("witness", "rotate", "--post-quantum", "--home", str(tmp_path / "witness"))["entry"]
+    assert [parse_vkey(vkey).type for vkey in (entry["vkey"], *entry["also"])] == [0x04, 0x06]
+    assert entry["vkey"] == first["vkey"]
+    assert run("witness", "logs", "--home", str(tmp_path / "witness"))["logs"] == []
+
+
+def test_several_workers_need_postgresql(tmp_path: Path, registrar: list[str]) -> None:
+    init(tmp_path, registrar)
+    refused = run("serve", "--home", str(tmp_path / "log"), "--workers", "2", status=1)
+    assert refused["code"] == "workers_need_postgresql"
