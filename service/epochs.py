@@ -50,7 +50,9 @@ class Epochs:
 
     def key(self, epoch: int) -> bytes:
         """The key of an epoch, 32 bytes."""
-        found = self._look().get(epoch)
+        found = self._keys.get(epoch)  # a file that is made never changes: it is there or gone
+        if found is None or not os.path.lexists(f"{self._home.path}/{_name(epoch)}"):
+            found = self._look().get(epoch)
         if found is None:
             raise Unavailable("epoch_key", "the key of this share's epoch is gone")
         return found[0]

@@ -1,14 +1,18 @@
 """An operator releases its pieces for an entry that it has seen itself, and for nothing else (section 8)."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from auditor import cli
+from auditor import cli, shares
 from auditor.config import epochs_of, holds_shares
 from auditor.web import add_custody
 from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, parse_struct, sha256, to_builtins
@@ -24,6 +28,7 @@ from protocol.seal import parse_kem_public
 from protocol.terms import Context
 from protocol.trust_list import TrustedWitness
 from service.app import make_app
+from service.database import immediate
 from service.epochs import EPOCH_SECONDS
 from service.home import Home
 from tests.auditor.custody import NAME, Operator
@@ -456,6 +461,99 @@ def test_operator_with_a_destroyed_epoch_key_cannot_release(operator: Operator) 
     with pytest.raises(Unavailable, match="epoch_key"):
         operator.custodian.release(request)
     assert operator.rows() == before
+
+
+# Crashes and races.
+
+
+@contextmanager
+def breaking(engine: Any, *, persisted: bool) -> Iterator[Any]:
+    """A transaction that fails, or whose commit happened though nobody was told."""
+    with immediate(engine) as connection:
+        yield connection
+        if not persisted:
+            raise Unavailable("database", "the disk is gone")
+    raise Unavailable("database", "the answer was lost")
+
+
+@pytest.mark.parametrize("persisted", [False, True])
+def test_deposit_whose_commit_failed_is_taken_when_it_comes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, persisted: bool
+) -> None:
+    operator = Operator(tmp_path / "operator", dealt(2, 3))
+    with monkeypatch.context() as patch:
+        patch.setattr(shares, "immediate", partial(breaking, persisted=persisted))
+        with pytest.raises(Unavailable, match="database"):
+            operator.deposit()
+    assert len(operator.rows()[0]) == persisted
+    operator.start()
+    operator.deposit()
+    assert operator.release(operator.release_request(POSTCODE))
+
+
+@pytest.mark.parametrize("persisted", [False, True])
+def test_release_whose_commit_failed_gives_nothing_and_may_be_asked_again(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, persisted: bool
+) -> None:
+    request = operator.release_request(POSTCODE)
+    with monkeypatch.context() as patch:
+        patch.setattr(shares, "immediate", partial(breaking, persisted=persisted))
+        with pytest.raises(Unavailable, match="database"):
+            operator.custodian.release(request)
+    assert len(operator.rows()[1]) == persisted
+    operator.start()
+    assert operator.release(request)
+    assert len(operator.rows()[1]) == 1
+
+
+def test_attack_many_reads_under_one_number_at_once(operator: Operator) -> None:
+    """One of them is released, whichever comes first."""
+    requests = []
+    for number in range(8):
+        operator.at.town.log.reads = 0
+        requests.append(operator.release_request(POSTCODE, read_id=b64u_encode(bytes([number]) * 16)))
+    operator.follow()
+
+    def ask(request: Any) -> str:
+        try:
+            operator.custodian.release(request)
+        except Rejected as error:
+            return error.code
+        return "released"
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        codes = list(pool.map(ask, requests))
+    assert sorted(codes) == ["read_number"] * 7 + ["released"]
+    assert len(operator.rows()[1]) == 1
+
+
+def test_attack_reads_while_the_stop_comes_in(operator: Operator) -> None:
+    """From the moment that the resident has the cosigner's word nothing is released any more."""
+    requests = [
+        operator.release_request(POSTCODE, read_id=b64u_encode(bytes([number]) * 16)) for number in range(12)
+    ]
+    operator.follow(requests[-1].logged.evidence.checkpoint)
+    stopped = Event()
+
+    def ask(request: Any) -> tuple[bool, str]:
+        late = stopped.is_set()
+        try:
+            operator.custodian.release(request)
+        except Rejected as error:
+            return late, error.code
+        return late, "released"
+
+    def stop() -> None:
+        operator.cosigner.keep(R)
+        stopped.set()
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        first = [pool.submit(ask, request) for request in requests[:6]]
+        pool.submit(stop).result()
+        found = [future.result() for future in [*first, *(pool.submit(ask, r) for r in requests[6:])]]
+    assert {code for late, code in found if late} <= {"no_share", "revoked"}
+    assert {code for _, code in found} <= {"released", "no_share", "revoked"}
+    assert operator.rows()[0] == []
 
 
 # Over HTTP.
