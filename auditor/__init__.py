@@ -5,6 +5,6 @@ grants) with its `book` of numbers, `evidence` (what an agency keeps, against th
 `guess` and `convict` make fraud proofs of what they find; `operator`: which pieces of shares may be released.
 Edges: `follow` with `follow_store` (keeping up with a log), `proofs` (fraud proofs as files), `cosigner` (the
 hooks of the witness endpoint), `client` (the log's public files and openings), `store` (what was seen before),
-`evidence_file` (what an agency exports), `shares` and `custodian` (what an operator holds, and does with it), `web`
-(the cosigner), `config`, `cli` and its parts.
+`roots` (agencies' certificates of before), `evidence_file` (what an agency exports), `shares` and `custodian`
+(what an operator holds, and does with it), `web` (the cosigner), `config`, `cli` and its parts.
 """

@@ -1,5 +1,6 @@
 """`regie auditor verify` and `check`: the whole log once, an agency's evidence, a fraud proof of somebody else."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from auditor.integrity import Seen, check_history
 from auditor.openings import check_openings
 from auditor.proofs import read_proof, write_proof
 from auditor.prove import Case
+from auditor.roots import AgencyRoots
 from auditor.store import Store
 from protocol.canonical import b64u_encode
 from protocol.checkpoint import VerifiedCheckpoint, verify_checkpoint
@@ -40,6 +42,9 @@ class _Audit:
         listed, self.keys, self.policy = log_keys(self.trust, config.log)
         self.reader = LogReader(url or listed.url, Fetcher())
         self.store = Store(home)
+        roots = AgencyRoots(home)
+        roots.remember(self.trust, self.now)
+        self.agency_at = functools.partial(roots.agency_at, self.trust)
         self.leaves: list[bytes] = []
 
     def history(self) -> Verdict:
@@ -102,7 +107,7 @@ def verify(
     if openings and token is not None:
         secret = read_input(token, max_bytes=1024).decode("ascii", "replace").strip()
         found = audit.reader.openings(verdict.size, secret)
-        findings = check_openings(audit.leaves, found, audit.trust)
+        findings = check_openings(audit.leaves, found, audit.agency_at)
         verdict = verdict.with_findings(findings, "completeness", "policy")
     written: list[Path] = []
     if proofs is not None and not verdict.is_clean:
@@ -141,7 +146,9 @@ def check(ctx: click.Context, home: Home, evidence: Path, proofs: Path | None) -
     shown = read_evidence(evidence)
     if shown.log != audit.keys.name:
         raise Rejected("wrong_log", "this evidence is about another log")
-    verdict = verdict.with_findings(check_evidence(shown, audit.leaves, audit.trust), "completeness")
+    verdict = verdict.with_findings(
+        check_evidence(shown, audit.leaves, audit.trust, audit.agency_at), "completeness"
+    )
     written: list[Path] = []
     if proofs is not None and not verdict.is_clean:
         case = audit.case({})

@@ -1,5 +1,6 @@
 """`regie auditor follow`: keep up with a log, one line a step, and stop with an alarm at the first divergence."""
 
+import functools
 import hashlib
 import json
 import signal
@@ -16,6 +17,7 @@ from auditor.findings import Finding
 from auditor.follow import Alarm, Followed, Follower, Step
 from auditor.follow_store import FollowStore
 from auditor.proofs import write_proof
+from auditor.roots import AgencyRoots
 from auditor.store import Store
 from protocol.errors import Rejected, Unavailable
 from protocol.note import MAX_NOTE_BYTES, parse_vkey
@@ -49,7 +51,7 @@ def follow(
     """Keep up with the log at URL (else where the trust list says); stop at the first divergence."""
     config = read_config(home)
     secret = None if token is None else read_input(token, max_bytes=1024).decode("ascii", "replace").strip()
-    source = LogSource(trust_of(home, config), config.log, url, secret)
+    source = LogSource(trust_of(home, config), config.log, url, secret, AgencyRoots(home))
     with home.lock(LOCK):
         follower = Follower(FollowStore(home), Store(home).seen_notes())
         teller = _Teller(ctx, proofs or home.path)
@@ -66,14 +68,17 @@ def follow(
 class LogSource:
     """The log as the trust list has it at each step."""
 
-    def __init__(self, trust: TrustSource, origin: str, url: str | None, token: str | None) -> None:
-        self._trust, self._origin, self._url, self._token = trust, origin, url, token
+    def __init__(
+        self, trust: TrustSource, origin: str, url: str | None, token: str | None, roots: AgencyRoots
+    ) -> None:
+        self._trust, self._origin, self._url, self._token, self._roots = trust, origin, url, token, roots
         self._fetcher = Fetcher()
 
     def log(self, now: int) -> Followed:
         """Raises `Unavailable`: `trust_list`; `Rejected`: `not_listed`."""
         trust = self._trust.current(now)
         listed, keys, policy = log_keys(trust, self._origin)
+        self._roots.remember(trust, now)
         names = {witness.key for witness in policy.witnesses}
         witnesses = [
             (witness.name, self._latest(witness.url))
@@ -81,7 +86,8 @@ class LogSource:
             if parse_vkey(witness.vkey) in names
         ]
         reader = LogReader(self._url or listed.url, self._fetcher)
-        return Followed(keys, policy, trust, reader, witnesses, self._token)
+        agency_at = functools.partial(self._roots.agency_at, trust)
+        return Followed(keys, policy, agency_at, reader, witnesses, self._token)
 
     def _latest(self, url: str) -> Callable[[], str]:
         """A witness's monitoring endpoint (C2SP tlog-mirror names it so; our witnesses offer it)."""

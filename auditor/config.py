@@ -16,6 +16,7 @@ from protocol.seal import KEM_SEED_BYTES, KemPrivate
 from protocol.trust_list import TrustedLog, TrustedWitness, TrustList
 from service.epochs import Epochs
 from service.home import Home
+from service.keyring import Keyring
 from service.trust import TrustSource
 from service.witness_keys import CosignerKeys
 
@@ -64,9 +65,9 @@ def make_cosigner(home: Home, url: str, name: str, now: int, *, shares: bool = F
     receipt_vkey = str(receipt_signer(home, name).key)
     deposit_key = None
     if shares:
-        home.write_secret(DEPOSIT_KEY, os.urandom(KEM_SEED_BYTES))
+        deposit_keys(home).create(os.urandom(KEM_SEED_BYTES))
         epochs_of(home).begin(os.urandom(SEED_BYTES), now)
-        deposit_key = b64u_encode(deposit_private(home).public_bytes())
+        deposit_key = newest_deposit_key(home)
     entry = TrustedWitness(
         name=name, url=url, vkey="", auditing=True, receipt_vkey=receipt_vkey, deposit_key=deposit_key
     )
@@ -78,9 +79,15 @@ def holds_shares(home: Home) -> bool:
     return home.has(DEPOSIT_KEY)
 
 
-def deposit_private(home: Home) -> KemPrivate:
-    """Opens deposits. Raises `Rejected`: `no_home`."""
-    return KemPrivate(home.read_secret(DEPOSIT_KEY))
+def deposit_keys(home: Home) -> Keyring[KemPrivate]:
+    """Open deposits: one key, or two while it rotates."""
+    return Keyring(home, DEPOSIT_KEY, KemPrivate)
+
+
+def newest_deposit_key(home: Home) -> str | None:
+    """The key that wallets are to seal to from now on; None for a cosigner without shares."""
+    keys = deposit_keys(home).all()
+    return b64u_encode(keys[-1].public_bytes()) if keys else None
 
 
 def epochs_of(home: Home) -> Epochs:

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from auditor.config import Config, deposit_private, epochs_of, log_keys
+from auditor.config import Config, deposit_keys, epochs_of, log_keys
 from auditor.cosigner import Cosigner
 from auditor.operator import Followed, verify_deposit, verify_release
 from auditor.shares import Ended, Shares
@@ -42,7 +42,7 @@ class Custodian:
         random: Callable[[int], bytes],
     ) -> None:
         self._name, self._origin = config.name or "", config.log
-        self._private = deposit_private(home)
+        self._deposit_keys = deposit_keys(home)
         self._replica = cosigner.replica
         self._trust = trust
         self._clock = clock
@@ -56,7 +56,7 @@ class Custodian:
 
         Raises `Rejected`: those of `verify_deposit`, `unknown_lock` 404, `revoked` 410; `Unavailable`.
         """
-        found = verify_deposit(request, self._followed(self._trust()), self._private, self._clock.now())
+        found = verify_deposit(request, self._followed(self._trust()), self._deposit_keys.all(), self._clock.now())
         lock = found.held.lock
         if self._replica.lock(lock) is None:
             self._catch_up(found.checkpoint)

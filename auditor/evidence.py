@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from auditor.findings import Finding
 from auditor.integrity import readable
+from auditor.openings import AgencyAt
 from protocol.canonical import b64u_fixed, parse_object
 from protocol.errors import Rejected
 from protocol.leaf import Grant, Leaf, LeafType, Read, commitment, event_tag
 from protocol.log_keys import log_keys
 from protocol.merkle import Frontier, leaf_hash
 from protocol.policy import parse_policy, verify_kept_checkpoint
-from protocol.reading import verify_read
+from protocol.reading import parse_read, verify_read
 from protocol.terms import Terms, parse_terms
 from protocol.trust_list import TrustList
 
@@ -57,22 +58,27 @@ class EvidenceFile:
     checkpoints: Sequence[str]
 
 
-def check_evidence(evidence: EvidenceFile, leaves: Sequence[bytes], trust: TrustList) -> list[Finding]:
+def check_evidence(
+    evidence: EvidenceFile, leaves: Sequence[bytes], trust: TrustList, agency_at: AgencyAt
+) -> list[Finding]:
     """Findings on completeness, and on integrity by 5., for `leaves` that `integrity.check_history` has looked at.
 
     1. each grant opens its leaf; 2. each READ is signed by the agency, and opens its leaf if it was answered;
     3. no number is used twice; 4. every read leaf under the agency's tags has its READ in the file; 5. checkpoints
     that it kept and the log signed are of this history.
     """
-    return [*_Check(evidence, leaves, trust).run()]
+    return [*_Check(evidence, leaves, trust, agency_at).run()]
 
 
 class _Check:
-    def __init__(self, evidence: EvidenceFile, leaves: Sequence[bytes], trust: TrustList) -> None:
+    def __init__(
+        self, evidence: EvidenceFile, leaves: Sequence[bytes], trust: TrustList, agency_at: AgencyAt
+    ) -> None:
         self._evidence = evidence
         self._data = leaves
         self._leaves = readable(leaves)
         self._trust = trust
+        self._agency_at = agency_at
         self._terms: dict[int, Terms] = {}
         self._unanswered: dict[str, set[str]] = {}
 
@@ -119,7 +125,8 @@ class _Check:
             yield Finding("completeness", "read_not_in_log", "the log has no such read", read.leaf_index)
 
     def _check_signed(self, read: ReadEvidence, terms: Terms) -> None:
-        signed = verify_read(read.token, self._trust.agency(self._evidence.oin), None).read
+        agency = self._agency_at(self._evidence.oin, parse_read(read.token).read.iat)
+        signed = verify_read(read.token, agency, None).read
         if (signed.slot, signed.lock) != (read.slot, terms.lock):
             raise Rejected("bad_evidence", "it is about another grant")
 

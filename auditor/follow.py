@@ -16,7 +16,7 @@ from auditor.convict import fraud_file
 from auditor.findings import Finding
 from auditor.follow_store import LAST, Archive, FollowStore
 from auditor.integrity import check_leaves
-from auditor.openings import OpeningsAudit
+from auditor.openings import AgencyAt, OpeningsAudit
 from auditor.prove import Case, prove, prove_ahead, prove_two
 from auditor.proving_tree import ProvingTree
 from protocol.checkpoint import VerifiedCheckpoint, verify_checkpoint
@@ -26,7 +26,6 @@ from protocol.fraud import Accused
 from protocol.fraud_form import FraudEvidence
 from protocol.log_keys import LogKeys
 from protocol.policy import Policy, satisfied, verify_kept_checkpoint
-from protocol.trust_list import TrustList
 from service.replica import Replica
 
 WITHHELD_SECONDS = 120
@@ -67,7 +66,7 @@ class Followed:
 
     keys: LogKeys
     policy: Policy
-    trust: TrustList
+    agency_at: AgencyAt
     reader: LogReader
     witnesses: Sequence[tuple[str, Callable[[], str]]] = ()
     token: str | None = None
@@ -224,7 +223,7 @@ class Follower:
 
         try:
             openings = log.reader.openings(size, token, start=start)
-            findings = [*OpeningsAudit(self._book, log.trust, grant_of).check(leaves[start:], openings)]
+            findings = [*OpeningsAudit(self._book, log.agency_at, grant_of).check(leaves[start:], openings)]
         except RegieError as error:
             self._book = self.store.book()  # what was half taken in
             remarks.append(f"openings: {error.code}")

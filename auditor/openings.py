@@ -26,18 +26,20 @@ from protocol.leaf import (
     event_tag,
     parse_leaf,
 )
-from protocol.reading import UnverifiedRead, verify_read
+from protocol.reading import UnverifiedRead, parse_read, verify_read
 from protocol.terms import Terms, parse_terms
-from protocol.trust_list import TrustList
+from protocol.trust_list import Agency
 
 Event = Read | Refusal | Message
+AgencyAt = Callable[[str, int], Agency]
+"""`agency(oin, time)`: the agency as it was listed then. Raises `Rejected`: `not_listed`."""
 GrantSource = Callable[[int], tuple[bytes, Opening | None]]
 """`grant(index)`: a grant leaf, and what the log opens of it, asked again; None when it was erased."""
 
 
-def check_openings(leaves: Sequence[bytes], openings: Mapping[int, Opening], trust: TrustList) -> list[Finding]:
+def check_openings(leaves: Sequence[bytes], openings: Mapping[int, Opening], agency_at: AgencyAt) -> list[Finding]:
     """Findings on completeness and policy for `leaves` that `integrity.check_history` has looked at."""
-    audit = OpeningsAudit(Book(), trust, lambda index: (leaves[index], openings.get(index)))
+    audit = OpeningsAudit(Book(), agency_at, lambda index: (leaves[index], openings.get(index)))
     return [*audit.check(leaves, openings)]
 
 
@@ -50,9 +52,9 @@ class OpeningsAudit:
     8. a READ has one entry; 9. the reason of a refusal is true as far as terms and leaves tell.
     """
 
-    def __init__(self, book: Book, trust: TrustList, grant_of: GrantSource) -> None:
+    def __init__(self, book: Book, agency_at: AgencyAt, grant_of: GrantSource) -> None:
         self._book = book
-        self._trust = trust
+        self._agency_at = agency_at
         self._grant_of = grant_of
         self._terms: dict[int, Terms] = {}
 
@@ -165,7 +167,8 @@ class OpeningsAudit:
             self._book.set_next(tag_key, kind, numbers.next[kind] + 1)
 
     def _signed_read(self, token: str, terms: Terms) -> UnverifiedRead:
-        return UnverifiedRead(token, verify_read(token, self._trust.agency(terms.recipient), None).read)
+        agency = self._agency_at(terms.recipient, parse_read(token).read.iat)
+        return UnverifiedRead(token, verify_read(token, agency, None).read)
 
     def _read(self, index: int, token: str, opening: Opening, terms: Terms) -> Iterator[Finding]:
         try:

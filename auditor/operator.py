@@ -5,6 +5,7 @@ in a checkpoint that it knows, and decides the READ once more by the terms that 
 and agency together get nothing that the resident cannot see, as long as one operator too many is honest.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol.canonical import b64u_decode, sha256
@@ -105,7 +106,9 @@ class Rows:
     read_of_n: bytes | None = None
 
 
-def verify_deposit(request: DepositRequest, log: Followed, private: KemPrivate, now: int) -> VerifiedDeposit:
+def verify_deposit(
+    request: DepositRequest, log: Followed, private: Sequence[KemPrivate], now: int
+) -> VerifiedDeposit:
     """`POST /v1/deposits`, with checked terms:
 
     1. of the log that is followed, and not over; 2. the grant leaf opens to T, in a tree that a quorum cosigned at

@@ -12,8 +12,9 @@ from protocol.leaf import LeafType, Message, Read, Refusal, Revocation, commitme
 from protocol.presentation import grant_opening
 from protocol.reading import refusal_opening
 from protocol.revocation_code import revocation_secret
+from protocol.trust_list import Agency
 from tests.protocol import granting
-from tests.protocol.builders import NOW
+from tests.protocol.builders import NOW, TRUST
 from tests.protocol.granting import HUISNUMMER, OPENING_KEY, POSTCODE, TAG_KEY
 
 _CLASSES = {
@@ -89,3 +90,8 @@ def revocation_of(history: History) -> Revocation:
 def lock_of_town(history: History) -> bytes:
     """32 bytes."""
     return b64u_decode(history.town.terms.lock)
+
+
+def listed(oin: str, time: int) -> Agency:
+    """The agency as it is listed, whatever the time."""
+    return TRUST.agency(oin)

@@ -25,10 +25,10 @@ from protocol.fraud_form import (
 from protocol.leaf import Grant, Head, Read, Revocation
 from protocol.note import NoteSigner
 from protocol.receipt import make_revocation_receipt
-from tests.auditor.history import History, honest, lock_of_town, read_id, revocation_of
+from tests.auditor.history import History, honest, listed, lock_of_town, read_id, revocation_of
 from tests.oracle_tree import NaiveTree
 from tests.protocol import builders, granting
-from tests.protocol.builders import LOG_ORIGIN, NOW, TRUST
+from tests.protocol.builders import LOG_ORIGIN, NOW
 from tests.protocol.granting import HUISNUMMER, POLICY, POSTCODE, SURNAME
 
 RECEIPTS = NoteSigner(f"{LOG_ORIGIN}/receipts", builders.LOG_KEY)
@@ -47,7 +47,7 @@ def case_of(history: History, chunks: Any = lambda number: None) -> tuple[Case, 
     checkpoint = history.checkpoint()
     leaves = list(history.log.leaves)
     findings = [*check_history(checkpoint, leaves, POLICY, [], NOW).findings]
-    findings += check_openings(leaves, history.openings, TRUST)
+    findings += check_openings(leaves, history.openings, listed)
     case = Case.of(checkpoint, leaves, history.openings, chunks)
     assert case is not None
     return case, findings

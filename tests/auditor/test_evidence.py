@@ -18,7 +18,7 @@ from protocol.fraud import Accused
 from protocol.log_keys import keys_of
 from protocol.presentation import grant_opening
 from protocol.receipt import make_tlog_proof
-from tests.auditor.history import History
+from tests.auditor.history import History, listed
 from tests.protocol import granting
 from tests.protocol.builders import AGENCY_ID, LOG_ORIGIN, NOW, TRUST
 from tests.protocol.granting import OPENING_KEY, POLICY
@@ -38,7 +38,7 @@ def shown(history: History, reads: int = 2) -> EvidenceFile:
 
 
 def codes(evidence: EvidenceFile, history: History) -> list[str]:
-    return [finding.code for finding in check_evidence(evidence, history.log.leaves, TRUST)]
+    return [finding.code for finding in check_evidence(evidence, history.log.leaves, TRUST, listed)]
 
 
 def swapped_root(note: str) -> str:

@@ -23,10 +23,10 @@ from protocol.log_keys import keys_of
 from protocol.merkle import NodeReader
 from service.fetch import Fetcher
 from service.home import Home
-from tests.auditor.history import History, honest
+from tests.auditor.history import History, honest, listed
 from tests.auditor.lies import ACCUSED, LIES, revocation_invented
 from tests.protocol import granting
-from tests.protocol.builders import NOW, TRUST
+from tests.protocol.builders import NOW
 from tests.protocol.granting import POLICY
 
 
@@ -76,7 +76,7 @@ class Desk:
         self.follower = Follower(FollowStore(self.home))
 
     def step(self, now: int = NOW, **changes: Any) -> Step:
-        log = Followed(keys_of(granting.LOG_KEY), POLICY, TRUST, self.log, **self.options)
+        log = Followed(keys_of(granting.LOG_KEY), POLICY, listed, self.log, **self.options)
         return self.follower.step(replace(log, **changes), now)
 
 

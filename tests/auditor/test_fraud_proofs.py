@@ -32,10 +32,10 @@ from protocol.fraud_form import (
 from protocol.merkle import consistency_proof, inclusion_proof
 from protocol.receipt import make_revocation_receipt
 from tests.auditor import lies
-from tests.auditor.history import History, lock_of_town
+from tests.auditor.history import History, listed, lock_of_town
 from tests.auditor.lies import ACCUSED, RECEIPTS, convict
 from tests.protocol import granting
-from tests.protocol.builders import LOG_ORIGIN, NOW, TRUST
+from tests.protocol.builders import LOG_ORIGIN, NOW
 from tests.protocol.granting import OPENING_KEY
 from tests.protocol.peer_input import received
 from tests.protocol.spoiling import spoil
@@ -241,7 +241,7 @@ def test_openings_checked_in_two_steps_give_what_one_step_gives(cut: int) -> Non
     cut = min(cut, len(leaves))
 
     def audit(book: Book) -> OpeningsAudit:
-        return OpeningsAudit(book, TRUST, lambda index: (leaves[index], openings.get(index)))
+        return OpeningsAudit(book, listed, lambda index: (leaves[index], openings.get(index)))
 
     whole = [*audit(Book()).check(leaves, openings)]
     first = Book()

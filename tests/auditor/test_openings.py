@@ -11,8 +11,8 @@ from protocol.presentation import grant_opening
 from protocol.reading import refusal_opening
 from protocol.revocation_code import lock_for
 from protocol.terms import Context
-from tests.auditor.history import History, honest
-from tests.protocol.builders import DAY, NOW, TRUST
+from tests.auditor.history import History, honest, listed
+from tests.protocol.builders import DAY, NOW
 from tests.protocol.granting import CODE, HUISNUMMER, POSTCODE, SURNAME, change
 
 OPENINGS = {
@@ -24,7 +24,7 @@ OPENINGS = {
 
 def found(history: History) -> list[tuple[str, str, int | None]]:
     history.log.publish()
-    findings = check_openings(history.log.leaves, history.openings, TRUST)
+    findings = check_openings(history.log.leaves, history.openings, listed)
     return [(finding.kind, finding.code, finding.index) for finding in findings]
 
 
@@ -196,7 +196,7 @@ def test_auditor_never_repeats_what_an_opening_holds() -> None:
     history = honest()
     history.openings[3] = change(history.openings[3], opening='{"bsn":"999990019"}')
     history.log.publish()
-    findings = check_openings(history.log.leaves, history.openings, TRUST)
+    findings = check_openings(history.log.leaves, history.openings, listed)
     assert findings
     assert "999990019" not in repr(findings)
 
@@ -217,9 +217,9 @@ def test_attack_grant_is_opened_only_to_judge_its_event_or_to_something_else() -
     other = change(openings[1], opening=openings[0].opening)
     for first, again in ((None, openings[1]), (openings[1], other), (openings[1], None)):
         book = Book()
-        begun = OpeningsAudit(book, TRUST, lambda index: (leaves[index], None))
+        begun = OpeningsAudit(book, listed, lambda index: (leaves[index], None))
         shown = {index: opening for index, opening in openings.items() if index == 0 or first is not None}
         list(begun.check(leaves[:2], shown))
-        later = OpeningsAudit(Book(book.changed_rows()), TRUST, lambda index, again=again: (leaves[index], again))
+        later = OpeningsAudit(Book(book.changed_rows()), listed, lambda index, again=again: (leaves[index], again))
         codes = [finding.code for finding in later.check(leaves[2:], openings)]
         assert "unknown_grant" in codes

@@ -20,6 +20,7 @@ from auditor.cli_follow import LogSource
 from auditor.config import Config, make_cosigner, read_config, trust_of
 from auditor.follow import Alarm, Follower, Step
 from auditor.follow_store import FollowStore
+from auditor.roots import AgencyRoots
 from consentlog.config import make_witness
 from examples.lying_log import OPENING_KEY, LyingLog
 from examples.processes import free_ports
@@ -185,7 +186,7 @@ class Watch:
 
     def __init__(self, home: Home, url: str | None) -> None:
         config = read_config(home)
-        self.source = LogSource(trust_of(home, config), config.log, url, "token")
+        self.source = LogSource(trust_of(home, config), config.log, url, "token", AgencyRoots(home))
         self.follower = Follower(FollowStore(home))
 
     def look(self) -> Step:
