@@ -82,7 +82,7 @@ class Publisher(Thread):
     def run(self) -> None:
         """Publish, or follow who does, until stopped: for good when the log has another history than we know."""
         try:
-            while not self._stopping.is_set() and not self._is_superseded and self._writer.is_alive():
+            while self._goes_on():
                 started = monotonic()
                 if not self._turn.is_mine:
                     self._try_to_follow()
@@ -96,6 +96,9 @@ class Publisher(Thread):
             if self._is_superseded:
                 self._writer.room.close()
             self.witnesses.close()
+
+    def _goes_on(self) -> bool:
+        return not self._stopping.is_set() and not self._is_superseded and self._writer.is_alive()
 
     # When it is another worker's turn.
 
@@ -134,7 +137,7 @@ class Publisher(Thread):
     def _rest(self, until: float) -> None:
         """Until there is something to publish, with signs of life meanwhile."""
         try:
-            while not self._stopping.is_set() and (left := until - monotonic()) > 0:
+            while self._goes_on() and (left := until - monotonic()) > 0:
                 if self._wake.wait(min(left, KEEP_SECONDS)) or self._turn.committed_size() > self._tree.size:
                     return
                 self._turn.keep()

@@ -32,7 +32,7 @@ from consentlog.reserve import Reserve
 from consentlog.rows import Changes
 from consentlog.sequence import Group, keys_of
 from consentlog.store import beat, load_rows, save_changes
-from consentlog.tree import Draft
+from consentlog.tree import CorruptTree, Draft
 from consentlog.turns import Turn
 from consentlog.waiting import Waiting, WaitingRoom
 from protocol.checkpoint import VerifiedCheckpoint
@@ -119,12 +119,16 @@ class Writer(Thread):
             self.memory.reach(checkpoint)
 
     def run(self) -> None:
-        """Write until stopped. An error that nobody foresaw ends the thread, and `/healthz` says so."""
+        """Write until stopped. A store of another history, or an error that nobody foresaw, ends the thread, and
+        `/healthz` says so.
+        """
         try:
             while (group := self.room.take(IDLE_SECONDS)) is not None:
                 if group:
                     self._write(group)
                 self._keep_house(is_idle=not group)
+        except CorruptTree as error:
+            log_event("consentlog", "stopped", detail=str(error))
         finally:
             self.room.close()
 
@@ -138,6 +142,10 @@ class Writer(Thread):
             self._meters.group_failed()
             self._fail(group, error)
             return
+        except CorruptTree:
+            for waiting in group:
+                self.room.answer(waiting, Unavailable("busy", "the log has stopped"))
+            raise
         self._meters.group(outcomes, time.monotonic() - started)
         for waiting, outcome in zip(group, outcomes, strict=True):
             self.room.answer(waiting, outcome)

@@ -226,4 +226,4 @@ def test_witness_gets_a_post_quantum_key_at_init_or_later(tmp_path: Path, regist
 def test_several_workers_need_postgresql(tmp_path: Path, registrar: list[str]) -> None:
     init(tmp_path, registrar)
     refused = run("serve", "--home", str(tmp_path / "log"), "--workers", "2", status=1)
-    assert refused["code"] == "workers_need_postgresql"
+    assert refused["error"]["code"] == "workers_need_postgresql"

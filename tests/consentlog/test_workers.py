@@ -3,6 +3,8 @@
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +15,16 @@ from typing import Any
 
 import msgspec
 import pytest
+import urllib3
 
+from consentlog import web
 from protocol.canonical import b64u_decode
 from protocol.consent_api import EventsAnswer, RevocationAnswer
+from protocol.errors import Unavailable
 from protocol.leaf import Grant, LeafType, event_tag, parse_leaf
 from protocol.replay import Replay
 from service.database import sqlite_url
+from service.home import Home
 from tests.consentlog.crew import Crew, Worker, crew
 from tests.consentlog.peers import code_of, wait_until
 from tests.consentlog.small_town import Given, SmallTown
@@ -271,3 +277,44 @@ def copy_home(folder: Path, name: str, main: str, database: str) -> Path:
     config |= {"database": database, "lock": sqlite_url(folder / "log" / "lock.db")}
     (home / "config.json").write_bytes(msgspec.json.encode(config))
     return home
+
+
+# A start.
+
+
+def test_start_waits_for_a_database_that_changes_its_leader(server: postgresql.PostgreSQL, tmp_path: Path) -> None:
+    SmallTown(tmp_path, database=server.database("waited_for"))
+    with ThreadPoolExecutor(1) as pool:
+        with server.read_only():
+            starting = pool.submit(web._node, Home(tmp_path / "log"))
+            time.sleep(1)
+            assert not starting.done()
+        starting.result(30).stop()
+
+
+def test_start_without_a_database_ends_in_time_and_says_so(
+    server: postgresql.PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SmallTown(tmp_path, database=f"postgresql://regie@/nowhere?host={server.folder},/nowhere")
+    monkeypatch.setattr(web, "START_SECONDS", 1.0)
+    with pytest.raises(Unavailable, match=r"database: the database has not taken us in for 1 seconds"):
+        web.create(tmp_path / "log")
+
+
+def test_log_is_served_by_several_workers(server: postgresql.PostgreSQL, tmp_path: Path) -> None:
+    SmallTown(tmp_path, database=server.database("served"))
+    words = ["log", "serve", "--home", str(tmp_path / "log"), "--port", "0", "--workers", "2"]
+    command = [sys.executable, "-c", "from service.command import main; main()", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().removeprefix("listening on ").strip()
+        pool = urllib3.PoolManager(retries=False, timeout=10)
+        states = [pool.request("GET", f"{url}/healthz").json() for _ in range(10)]
+        assert all(state["status"] == "ok" for state in states)
+        process.terminate()
+        assert process.stdout.read() == ""  # it was announced once
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.communicate()
