@@ -9,6 +9,7 @@ T holds a digest of each piece, against which an operator checks its own when th
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TypeAlias
@@ -93,22 +94,27 @@ def seal_pieces(deposit_key: bytes, terms: Terms, member: str, pieces: Pieces) -
     return hpke_seal(deposit_key, b"".join(pieces), _deposit_info(terms, member))
 
 
-def open_pieces(private: KemPrivate, terms: Terms, member: str, sealed: bytes) -> Pieces:
-    """The pieces of `member`, each of them the one that T names. T MUST be checked terms.
+def open_pieces(private: KemPrivate | Sequence[KemPrivate], terms: Terms, member: str, sealed: bytes) -> Pieces:
+    """The pieces of `member`, each of them the one that T names. T MUST be checked terms. `private`: several while
+    keys rotate.
 
     Raises `Rejected`: `bad_terms` (no operators, or not this one), `bad_deposit`.
     """
     operators = terms.operators
     if operators is None or member not in operators.members:
         raise Rejected("bad_terms", "the terms name other operators")
-    try:
-        pieces = _split(hpke_open(private, sealed, _deposit_info(terms, member)))
-    except Rejected as error:
-        raise Rejected("bad_deposit", "not sealed to this operator for these terms") from error
+    pieces = _open_deposit([private] if isinstance(private, KemPrivate) else private, terms, member, sealed)
     promised = [b64u_decode(operators.pieces[number]) for number in held_by(operators, member)]
     if [piece_digest(piece) for piece in pieces] != promised:
         raise Rejected("bad_deposit", "the deposit is not the pieces that the terms name")
     return pieces
+
+
+def _open_deposit(keys: Sequence[KemPrivate], terms: Terms, member: str, sealed: bytes) -> Pieces:
+    for key in keys:
+        with suppress(Rejected):
+            return _split(hpke_open(key, sealed, _deposit_info(terms, member)))
+    raise Rejected("bad_deposit", "not sealed to this operator for these terms")
 
 
 def _split(joined: bytes) -> Pieces:

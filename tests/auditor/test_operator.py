@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from auditor import cli, shares
-from auditor.config import epochs_of, holds_shares
+from auditor.cli_rotate import finish_deposit_key
+from auditor.config import deposit_keys, epochs_of, holds_shares, newest_deposit_key
 from auditor.web import add_custody
 from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, parse_struct, sha256, to_builtins
 from protocol.errors import Rejected, Unavailable
@@ -31,6 +32,7 @@ from service.app import make_app
 from service.database import immediate
 from service.epochs import EPOCH_SECONDS
 from service.home import Home
+from service.trust import LISTED_SECONDS
 from tests.auditor.custody import NAME, Operator
 from tests.protocol import builders, dealing, granting
 from tests.protocol.builders import AGENCY, DAY, NOW
@@ -613,3 +615,48 @@ def test_auditor_that_does_not_cosign_cannot_hold_shares(tmp_path: Path) -> None
     made = run_init(tmp_path / "auditor", "--shares")
     assert made.exit_code == 2
     assert not (tmp_path / "auditor" / "config.json").exists()
+
+
+def test_key_for_deposits_rotates_while_everything_goes_on(operator: Operator) -> None:
+    """Both keys open meanwhile; the old one goes once the list in force has named the new one for long enough."""
+    old = operator.deposit_request()
+    keys = deposit_keys(operator.home)
+    keys.begin(builders.kem("next").seed)
+    new = builders.kem("next").public_bytes()
+    assert newest_deposit_key(operator.home) == b64u_encode(new)
+    terms = operator.at.town.terms
+    sealed = seal_pieces(new, terms, NAME, operator.at.dealing.pieces_of(NAME))
+    to_the_new = operator.deposit_request(deposit=b64u_encode(sealed))
+    for request in (old, to_the_new):
+        assert operator.custodian.deposit(request).lock == terms.lock
+
+    def finish(trust: Any, now: int) -> None:
+        finish_deposit_key(operator.home, trust, NAME, now)
+
+    with pytest.raises(Rejected, match="not_listed"):
+        finish(operator.trust, NOW)
+    renewed = change(dealing.operator(NAME), deposit_key=b64u_encode(new))
+    trust = dealing.trust(2, 3, iat=NOW, witnesses=[renewed])
+    with pytest.raises(Rejected, match="too_soon"):
+        finish(trust, NOW + LISTED_SECONDS - 1)
+    finish(trust, NOW + LISTED_SECONDS)
+    with pytest.raises(Rejected, match="no_rotation"):
+        finish(trust, NOW + LISTED_SECONDS)
+    assert operator.custodian.deposit(to_the_new).lock == terms.lock
+    refuses_deposit(operator, old, "bad_deposit")
+    assert operator.release(operator.release_request(POSTCODE))  # what it held it holds
+
+
+def test_operator_rotates_by_command(tmp_path: Path) -> None:
+    home = tmp_path / "operator"
+    made = run_init(home, "--url", "https://operator.example", "--name", "operator.example", "--shares")
+    assert made.exit_code == 0, made.output
+    before = parse_struct(Home(home).read("entry.json"), TrustedWitness)
+    environment = {"REGIE_HOME": str(home)}
+    assert CliRunner().invoke(cli.group, ["rotate", "--deposit", "--post-quantum"], env=environment).exit_code == 2
+    done = CliRunner().invoke(cli.group, ["rotate", "--deposit"], env=environment)
+    assert done.exit_code == 0, done.output
+    after = parse_struct(Home(home).read("entry.json"), TrustedWitness)
+    assert after.deposit_key not in (None, before.deposit_key)
+    assert after.vkey == before.vkey
+    assert CliRunner().invoke(cli.group, ["rotate", "--deposit"], env=environment).exit_code != 0
