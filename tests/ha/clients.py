@@ -21,7 +21,7 @@ from protocol.receipt import parse_tlog_proof
 
 T = TypeVar("T")
 CLIENTS = 6
-STEP_SECONDS = 0.04
+STEP_SECONDS = 0.08
 """Between two steps of a client. The load is to be there at every moment of a failover, not to be heavy."""
 RETRY_SECONDS = 0.05
 JOIN_SECONDS = 60
