@@ -75,7 +75,7 @@ class WitnessClient:
             f"{self._url}/add-checkpoint",
             body.encode("utf-8"),
             "text/plain; charset=utf-8",
-            accept="text/plain",
+            accept=None,  # the specification names no media type for the lines
             max_bytes=MAX_COSIGNATURE_BYTES,
             expect=(409,),
             total_seconds=COSIGN_SECONDS,

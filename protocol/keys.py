@@ -170,11 +170,17 @@ class MlDsa44Private:
         return self._key.sign(message)
 
 
+@lru_cache(maxsize=256)
+def _load_mldsa44(public: bytes) -> mldsa.MLDSA44PublicKey:
+    """Expanding a key costs as much as a verification: logs and witnesses come back."""
+    return mldsa.MLDSA44PublicKey.from_public_bytes(public)
+
+
 def verify_mldsa44(public: bytes, signature: bytes, message: bytes) -> None:
     """`public`: 1312 bytes; `signature`: 2420 bytes; empty context. Raises `Rejected`: `bad_signature`."""
     if len(public) != MLDSA44_PUBLIC_BYTES or len(signature) != MLDSA44_SIGNATURE_BYTES:
         raise Rejected("bad_signature", "ML-DSA-44 keys are 1312 bytes and signatures 2420")
     try:
-        mldsa.MLDSA44PublicKey.from_public_bytes(public).verify(signature, message)
+        _load_mldsa44(public).verify(signature, message)
     except (InvalidSignature, ValueError) as error:
         raise Rejected("bad_signature", "signature does not verify") from error

@@ -11,7 +11,7 @@ from functools import lru_cache
 from protocol.checkpoint import VerifiedCheckpoint, parse_checkpoint_body, verify_checkpoint
 from protocol.errors import Rejected
 from protocol.log_keys import LogKey, LogKeys, check_signed, keys_of
-from protocol.note import SignatureType, VerifierKey, decode_decimal, parse_note, parse_vkey, verify_note
+from protocol.note import SignatureType, VerifierKey, decode_decimal, parse_note, parse_vkey, verify_signatures
 
 MAX_POLICY_BYTES = 64 * 1024
 MAX_LOGS = MAX_WITNESSES = MAX_GROUPS = 32
@@ -184,12 +184,13 @@ class _Signatures:
 @lru_cache(maxsize=_REMEMBERED_NOTES)
 def _verify_signatures(policy: Policy, note: str, log_keys: tuple[VerifierKey, ...]) -> _Signatures:
     """Every line by one of `log_keys` or a witness of the policy, verified. Raises `Rejected`: `wrong_origin`."""
-    checkpoint = parse_checkpoint_body(parse_note(note).body)
+    parsed = parse_note(note)
+    checkpoint = parse_checkpoint_body(parsed.body)
     trusted = [key for key in log_keys if key.name == checkpoint.origin]
     if not trusted:
         raise Rejected("wrong_origin", "checkpoint is of another log")
-    verified = verify_note(note, [*trusted, *(witness.key for witness in policy.witnesses)])
-    times = {signature.key: signature.time for signature in verified.signatures}
+    keys = [*trusted, *(witness.key for witness in policy.witnesses)]
+    times = {found.key: found.time for found in verify_signatures(parsed.body, parsed.signatures, keys)}
     return _Signatures(
         VerifiedCheckpoint(checkpoint.origin, checkpoint.size, checkpoint.root, note),
         times.keys() & set(trusted),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from consentlog.client import WitnessClient
+from consentlog.client import COSIGN_SECONDS, WitnessClient
 from consentlog.publish import is_whole_quorum
 from protocol.canonical import b64u_decode, sha256
 from protocol.checkpoint import verify_checkpoint
@@ -15,13 +15,13 @@ from protocol.errors import Rejected, Unavailable
 from protocol.leaf import Head, parse_leaf
 from protocol.light_check import verify_head, verify_slot_status
 from protocol.merkle import consistency_proof, root, verify_consistency
-from protocol.note import parse_vkey
+from protocol.note import MAX_NOTE_BYTES, MAX_SIGNATURE_BYTES, NoteSignature, parse_vkey
 from protocol.policy import parse_policy, satisfied
 from protocol.receipt import parse_tlog_proof, verify_tlog_proof
 from protocol.status_tree import verify_chunk
 from protocol.tiles import TILE_WIDTH, node_from_tiles, tile_path, tile_width
 from protocol.witness import encode_add_checkpoint
-from service.fetch import Answer
+from service.fetch import Answer, Fetcher
 from tests.consentlog.peers import code_of, wait_until
 from tests.consentlog.small_town import SmallTown
 from tests.protocol.builders import AUDITOR_NAME, LOG_ORIGIN, NOW, WITNESS_NAME
@@ -285,6 +285,44 @@ def test_first_request_to_a_witness_starts_from_nothing(town: SmallTown) -> None
     with pytest.raises(Rejected, match="conflict"):
         client.add_checkpoint(checkpoint, town.node.tree)
     assert wire.bodies[0].decode() == encode_add_checkpoint(0, [], checkpoint.note)
+
+
+@pytest.mark.parametrize("kind", ["text/plain; charset=utf-8", "application/octet-stream", ""])
+def test_lines_of_keys_that_we_do_not_know_are_ignored(town: SmallTown, kind: str) -> None:
+    """Of another name, of the same name with another key, and as long as any may be."""
+    town.settle()
+    checkpoint = checkpoint_of(town)
+    line = re.findall(rf"— {re.escape(WITNESS_NAME)} .*\n", checkpoint.note)[0]
+    strange = [
+        NoteSignature("other.example", b"abcd", b"x"),
+        NoteSignature(WITNESS_NAME, b"abcd", bytes(72)),
+        NoteSignature(WITNESS_NAME, b"dcba", bytes(MAX_SIGNATURE_BYTES)),
+    ]
+    body = "".join(one.line() for one in strange[:2]) + line + strange[2].line()
+    client, _ = client_of(town, Answer(200, {"content-type": kind}, body.encode()))
+    assert client.add_checkpoint(checkpoint, town.node.tree) == (line,)
+
+
+class Slow(Fetcher):
+    """Notes how long and how much a request may take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.options: dict[str, Any] = {}
+
+    def request(self, method: str, url: str, **options: Any) -> Answer:
+        self.options = options
+        raise Unavailable("unreachable", "the witness sends a byte a second")
+
+
+def test_slow_or_endless_witness_is_cut_off(town: SmallTown) -> None:
+    town.settle()
+    slow = Slow()
+    client = WitnessClient(slow, town.node.trust().witness(WITNESS_NAME))
+    with pytest.raises(Unavailable):
+        client.add_checkpoint(checkpoint_of(town), town.node.tree)
+    assert (slow.options["total_seconds"], slow.options["max_bytes"]) == (COSIGN_SECONDS, MAX_NOTE_BYTES)
+    assert not client.is_busy
 
 
 def test_whole_quorum_needs_every_blocking_cosigner(town: SmallTown) -> None:
