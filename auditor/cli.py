@@ -7,6 +7,7 @@ import click
 
 from auditor.cli_check import check, promise, verify
 from auditor.cli_follow import follow
+from auditor.cli_report import report
 from auditor.cli_rotate import rotate
 from auditor.config import Config, make_cosigner, read_config
 from protocol.canonical import parse_object, to_builtins
@@ -74,4 +75,5 @@ group.add_command(verify)
 group.add_command(check)
 group.add_command(promise)
 group.add_command(follow)
+group.add_command(report)
 group.add_command(rotate)

@@ -32,7 +32,7 @@ from service.fetch import Fetcher
 from service.home import Home
 
 
-class _Audit:
+class Audit:
     """What every check starts from: the log as the trust list names it, and its history."""
 
     def __init__(self, home: Home, url: str | None) -> None:
@@ -100,7 +100,7 @@ def verify(
         raise click.UsageError("--vkey goes with --proof")
     if openings and token is None:
         raise click.UsageError("--openings needs --token FILE")
-    audit = _Audit(home_of(ctx), url)
+    audit = Audit(home_of(ctx), url)
     progress(ctx, "Fetching and replaying the log ...")
     verdict = audit.history()
     found: Mapping[int, Opening] = {}
@@ -121,7 +121,7 @@ def verify(
 @command
 def promise(ctx: click.Context, home: Home, receipt: Path, proofs: Path | None) -> None:
     """Check whether the log kept its signed answer to a revocation (the text that the wallet was given)."""
-    audit = _Audit(home, None)
+    audit = Audit(home, None)
     verdict = audit.history()
     case = audit.case({})
     written: list[Path] = []
@@ -141,7 +141,7 @@ def promise(ctx: click.Context, home: Home, receipt: Path, proofs: Path | None) 
 @command
 def check(ctx: click.Context, home: Home, evidence: Path, proofs: Path | None) -> None:
     """Check an agency's evidence file against the log."""
-    audit = _Audit(home, None)
+    audit = Audit(home, None)
     verdict = audit.history()
     shown = read_evidence(evidence)
     if shown.log != audit.keys.name:
@@ -158,7 +158,7 @@ def check(ctx: click.Context, home: Home, evidence: Path, proofs: Path | None) -
     _tell(ctx, verdict, written)
 
 
-def _write(folder: Path, audit: _Audit, found: Sequence[FraudEvidence]) -> list[Path]:
+def _write(folder: Path, audit: Audit, found: Sequence[FraudEvidence]) -> list[Path]:
     receipts = parse_vkey(audit.trust.log(audit.keys.name).receipt_vkey)
     accused = Accused(audit.keys, audit.policy, receipts)
     files = [fraud_file(evidence, accused, audit.now) for evidence in found]

@@ -254,6 +254,21 @@ def test_command_promise_convicts_a_log_that_did_not_keep_it(scene: Scene, tmp_p
         assert command(scene.folder / "auditor-cli", *asked)[0] == 1
 
 
+def test_command_report_counts_and_writes_a_page(scene: Scene, tmp_path: Path) -> None:
+    scene.reset()
+    scene.watch("auditor-cli")
+    token, page = tmp_path / "token", tmp_path / "report.html"
+    token.write_text("token")
+    asked = ("auditor", "report", "--token", str(token), "--html", str(page))
+    status, lines = command(scene.folder / "auditor-cli", *asked)
+    assert (status, lines[-1]["totals"]["stops"], lines[-1]["policy"]) == (0, 1, "ok")
+    assert page.read_text().startswith("<!doctype html>")
+    late_read(scene.villain)
+    scene.publish()
+    status, lines = command(scene.folder / "auditor-cli", *asked)
+    assert (status, lines[-1]["totals"]["reads_after_stop"]) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("lie", "kinds"),
     [
