@@ -19,8 +19,7 @@ from consentlog import writer
 from consentlog.lock import GlobalLock, Locked
 from protocol.errors import Rejected, Unavailable
 from tests.faults.injector import Faults
-from tests.faults.scenario import Story, check
-from tests.faults.watched_town import WatchedTown
+from tests.faults.telling import tell, told, told_many
 
 SLICES = 4
 IS_COMPLETE = os.environ.get("REGIE_FAULTS") == "all"
@@ -29,33 +28,6 @@ CONTROL_OPERATIONS, CONTROL_TRIES = 30, 10
 """Of a story; those among them of which one, failing unnoticed, must be found to lose something."""
 MARGIN = 20
 """Two threads take turns as they like: a story may need a few operations more than the one that was counted."""
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How long a log waits before it tries again is no matter of correctness."""
-    monkeypatch.setattr("consentlog.writer.RESERVE_SECONDS", 0.1)
-    monkeypatch.setattr("consentlog.publisher.RETRY_SECONDS", 0.05)
-
-
-def told(folder: Path, at: int | None = None, *, persisted: bool = False) -> Faults:
-    """The story with a fault, and after it the checks without. Raises when something is lost."""
-    return tell(Faults(folder, at, persisted=persisted))
-
-
-def tell(faults: Faults) -> Faults:
-    """The same with a fault of one's own choice."""
-    folder = faults.folder
-    with faults.installed():
-        story = Story(WatchedTown(folder), faults)
-        faults.active = True
-        try:
-            story.tell()
-        finally:
-            faults.active = False
-            story.town.stop()
-        check(story)
-    return faults
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +44,12 @@ def count(tmp_path_factory: pytest.TempPathFactory) -> int:
 def test_error_beside_every_operation_loses_nothing(
     tmp_path: Path, count: int, part: int, *, persisted: bool
 ) -> None:
-    dice = random.Random(f"{SEED} {part} {persisted}")
-    numbers = range(part, count + MARGIN, SLICES) if IS_COMPLETE else [dice.randrange(count)]
-    for number in numbers:
-        print(f"REGIE_SEED={SEED}: operation {number} of {count}")
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        told(folder, number, persisted=persisted)
+    if IS_COMPLETE:
+        assert told_many(tmp_path, range(part, count + MARGIN, SLICES), persisted=persisted) == []
+        return
+    number = random.Random(f"{SEED} {part} {persisted}").randrange(count)
+    print(f"REGIE_SEED={SEED}: operation {number} of {count}")
+    told(tmp_path, number, persisted=persisted)
 
 
 # Negative controls: a log that is made wrong is found out.
