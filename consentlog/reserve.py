@@ -20,6 +20,7 @@ from service.journal import log_event
 
 _PAGE_BYTES, _ROW_CHARACTERS = 8192, 7900
 """Of PostgreSQL: one such row fills a page."""
+_STEP_PAGES = 64
 
 
 class Reserve(Protocol):
@@ -74,7 +75,10 @@ class TableReserve:
         connection.exec_driver_sql("CREATE TABLE ballast (filler text)")
         connection.exec_driver_sql("ALTER TABLE ballast ALTER filler SET STORAGE PLAIN")
         rows = text("INSERT INTO ballast SELECT repeat('x', :length) FROM generate_series(1, :pages)")
-        connection.execute(rows, {"length": _ROW_CHARACTERS, "pages": self._pages})
+        # In steps, each of which a slow disk writes well within the deadline of an answer.
+        for start in range(0, self._pages, _STEP_PAGES):
+            pages = min(_STEP_PAGES, self._pages - start)
+            connection.execute(rows, {"length": _ROW_CHARACTERS, "pages": pages})
 
     def give_back(self) -> None:
         """Free the room for what must not fail. A drop needs none itself: it only marks rows of the catalogue."""
