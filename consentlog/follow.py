@@ -19,7 +19,7 @@ from consentlog.store import Tail, beat, load_tail, make_tail, move_tail
 from consentlog.tree import CorruptTree, Draft, Tree
 from protocol.checkpoint import VerifiedCheckpoint
 from protocol.errors import Rejected, Unavailable
-from protocol.leaf import Head, Revocation, parse_leaf
+from protocol.leaf import Head, LeafType, Revocation, parse_leaf
 from protocol.merkle import EMPTY_ROOT, leaf_hash
 from protocol.status_tree import StatusTree
 from service.database import immediate
@@ -33,6 +33,14 @@ class Growth:
     root: bytes
     deltas: tuple[Delta, ...]
     head: bytes
+
+
+MAX_FOLLOWED = 1 << 14
+"""Leaves that a writing transaction follows: others wait for it, and the server for us."""
+
+
+class FarBehind(Exception):
+    """More was appended than one transaction should follow: `come_nearer` first."""
 
 
 def deltas_of(first: int, leaves: Sequence[bytes]) -> tuple[Delta, ...]:
@@ -78,6 +86,7 @@ class Memory:
         """Where the next group begins: tree and status with all that is committed. The caller changes the status.
 
         Until `settle` is called it is not known what is committed: an acknowledgement may be all that was lost.
+        Raises `CorruptTree`, `FarBehind`.
         """
         if self._is_doubtful:
             self._status = queries.status_in(connection)
@@ -89,10 +98,28 @@ class Memory:
             return tree, self._status
         if end.size <= tree.size:
             raise CorruptTree("the store holds less than was committed, or another history")
+        if end.size - tree.size > MAX_FOLLOWED:
+            raise FarBehind
         growth = follow(tree, queries.leaves_in(connection, tree.size, end.size), end.root)
         self._bring_forward(growth)
         self._pending.append(growth)
         return growth.draft, self._status
+
+    def come_nearer(self) -> None:
+        """Whole groups of the first leaves that are missing, in a transaction of their own. Raises `Unavailable`.
+
+        Whether they lead to the tail is seen by the `begin` that reaches it.
+        """
+        tree = self.tree
+        with immediate(self._engine) as connection:
+            self._is_doubtful = True
+            leaves = queries.leaves_in(connection, tree.size, tree.size + MAX_FOLLOWED)
+            while parse_leaf(leaves[-1]).type is not LeafType.HEAD:
+                leaves.pop()
+            draft = Draft(tree)
+            draft.extend([leaf_hash(leaf) for leaf in leaves])
+            beat(connection)
+        self._take_over(Growth(draft, draft.root(), deltas_of(tree.size, leaves), leaves[-1]))
 
     def extend(self, connection: Connection, draft: Draft, revoked: tuple[int, ...], head: bytes) -> None:
         """The group of this transaction, on top of what `begin` gave."""

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from consentlog import crash, upkeep
 from consentlog.admit import HOUR, admit_release
-from consentlog.follow import Memory
+from consentlog.follow import FarBehind, Memory
 from consentlog.log_time import LogTime
 from consentlog.meters import Meters
 from consentlog.operations import (
@@ -156,6 +156,13 @@ class Writer(Thread):
             return self._transact_alone(operations)
 
     def _transact_alone(self, operations: list[Operation]) -> list[Outcome | RegieError]:
+        while True:
+            try:
+                return self._transact_near(operations)
+            except FarBehind:
+                self.memory.come_nearer()
+
+    def _transact_near(self, operations: list[Operation]) -> list[Outcome | RegieError]:
         crash.point("before_begin")
         now = self.time()
         with immediate(self._engine) as connection:

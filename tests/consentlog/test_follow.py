@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from consentlog import queries
-from consentlog.follow import Memory, deltas_of
+from consentlog import follow, queries
+from consentlog.follow import FarBehind, Memory, deltas_of
 from consentlog.lock import Locked
 from consentlog.publish import Committed, Delta, Published
 from consentlog.rows import GrantRow, Rows
@@ -93,7 +93,7 @@ class Worker:
 
 
 def secret(slot: int) -> bytes:
-    return sha256(b"r", bytes([slot]))
+    return sha256(b"r", slot.to_bytes(5, "big"))
 
 
 def grant_row(slot: int, index: int) -> GrantRow:
@@ -190,6 +190,27 @@ def test_leaves_that_do_not_make_the_published_root_are_not_taken(pair: tuple[Wo
     assert second.tree.size == 0
     with pytest.raises(CorruptTree):  # what it has taken itself is another history
         first.memory.reach(checkpoint_of(first, root=bytes(32)))
+
+
+def test_worker_that_is_far_behind_comes_nearer_by_whole_groups(
+    pair: tuple[Worker, Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = pair
+    for _ in range(5):
+        first.append("read", 7)
+    first.append("stop", 1)
+    monkeypatch.setattr(follow, "MAX_FOLLOWED", 10)
+    with pytest.raises(FarBehind):
+        second.catch_up()
+    sizes = []
+    while first.tree.size - second.tree.size > 10:
+        second.memory.come_nearer()
+        sizes.append(second.tree.size)
+    assert sizes == [6, 14, 22, 30, 38]
+    second.append("grant", 1)
+    first.catch_up()
+    assert first.memory.committed == second.memory.committed
+    assert first.memory._status.to_bytes() == second.memory._status.to_bytes()
 
 
 def test_attack_group_is_appended_to_another_tree_than_it_was_hashed_on(pair: tuple[Worker, Worker]) -> None:
