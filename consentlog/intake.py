@@ -88,6 +88,8 @@ def _ticket(request: GrantRequest, trust: TrustList, now: int) -> SpentTicket:
     terms = request.terms
     if terms.version != FIRST_VERSION:
         raise Rejected("bad_terms", "versions count from 1; a later one comes with the secret that it replaces")
+    if not trust.log(terms.log).takes_grants(now):
+        raise Rejected("log_closed", "this log takes no new grants: ask for one in its successor", status=410)
     agency = _recipient(trust, terms, "bad_ticket")
     ticket = verify_ticket(request.ticket or "", agency, terms, now).ticket
     return SpentTicket(sha256(ticket.iss.encode("ascii"), b64u_fixed(ticket.jti, 16)), ticket.exp)

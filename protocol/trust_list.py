@@ -162,6 +162,10 @@ class TrustedLog(_Entry, frozen=True):
     until: Seconds | None = None
     operators: LogOperators | None = None
 
+    def takes_grants(self, now: int) -> bool:
+        """Whether new grants may be made in it; refreshes, reads and revocations go on for ever."""
+        return self.until is None or now < self.until
+
 
 class TrustedWitness(_Entry, frozen=True):
     """A cosigner; an `auditing` one replays all leaves first and keeps revocations (`receipt_vkey`).

@@ -1,6 +1,7 @@
 """`regie registrar`: keep the draft of the trust list and sign it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -84,6 +85,21 @@ def add_log(ctx: click.Context, home: Home, file: str, policy: str | None) -> No
         text = read_input(policy, max_bytes=MAX_ENTRY_BYTES).decode("utf-8", "replace")
         entry = msgspec.structs.replace(entry, policy=text)
     _change(ctx, home, "log", entry.origin, lambda draft: register.add_log(draft, entry))
+
+
+@group.command("close-log")
+@click.option("--log", "origin", required=True, help="Origin of the log.")
+@click.option(
+    "--until",
+    required=True,
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="UTC; from then on new grants go to another log.",
+)
+@command
+def close_log(ctx: click.Context, home: Home, origin: str, until: datetime) -> None:
+    """Say when a log stops taking new grants. Refreshes, reads and revocations go on in it."""
+    end, now = int(until.replace(tzinfo=UTC).timestamp()), SystemClock().now()
+    _change(ctx, home, "log", origin, lambda draft: register.close_log(draft, origin, end, now))
 
 
 @group.command("add-witness")

@@ -10,7 +10,14 @@ import msgspec
 
 from protocol.errors import Rejected
 from protocol.note import SignatureType, VerifierKey, parse_vkey
-from protocol.trust_list import MAX_FORMER_POLICIES, MAX_RETIRED_KEYS, FormerPolicy, RetiredKey, TrustedLog, TrustedWitness
+from protocol.trust_list import (
+    MAX_FORMER_POLICIES,
+    MAX_RETIRED_KEYS,
+    FormerPolicy,
+    RetiredKey,
+    TrustedLog,
+    TrustedWitness,
+)
 
 OVERLAP_SECONDS = 120
 """The list of before is still believed by some: how long what it named may yet be cosigned."""

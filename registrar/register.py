@@ -119,7 +119,7 @@ def add_log(draft: Draft, log: TrustedLog) -> Draft:
     """1. URL; 2. note keys (`check_log_keys`); 3. deposit key; roots of its status lists in the form we read.
 
     4. its policy, when it comes with one, is for this log. Without one it gets `default_policy` at signing. A log
-    that is listed keeps its operators (`set_operators`), whatever its entry says.
+    that is listed keeps its operators (`set_operators`) and its end (`close_log`), whatever its entry says.
     Raises `Rejected`: `bad_url`, `bad_vkey`, `wrong_origin`, `same_key`, `bad_key`, `bad_certificate`,
     `bad_policy`.
     """
@@ -131,7 +131,24 @@ def add_log(draft: Draft, log: TrustedLog) -> Draft:
     if log.policy:
         check_policy(log, log.policy)
     listed = [entry for entry in draft.logs if entry.origin == log.origin]
-    log = msgspec.structs.replace(log, operators=listed[0].operators if listed else None)
+    if listed:
+        log = msgspec.structs.replace(log, operators=listed[0].operators, until=listed[0].until)
+    else:
+        log = msgspec.structs.replace(log, operators=None, until=None)
+    return msgspec.structs.replace(draft, logs=_put(draft.logs, log, lambda entry: entry.origin))
+
+
+def close_log(draft: Draft, origin: str, until: int, now: int) -> Draft:
+    """From `until` on (POSIX seconds) the log takes no new grants; all else goes on in it, for ever.
+
+    An end may be moved as long as it has not come. Raises `Rejected`: `not_listed`, `log_closed`.
+    """
+    listed = [entry for entry in draft.logs if entry.origin == origin]
+    if not listed:
+        raise Rejected("not_listed", "no log has this origin", status=404)
+    if not listed[0].takes_grants(now):
+        raise Rejected("log_closed", "this log has ended; a log never opens again", status=409)
+    log = msgspec.structs.replace(listed[0], until=until)
     return msgspec.structs.replace(draft, logs=_put(draft.logs, log, lambda entry: entry.origin))
 
 

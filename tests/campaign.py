@@ -40,6 +40,8 @@ STAGES = (
         ("tests/ha/test_failover.py",),
         {"REGIE_HA_KILLS": "20", "REGIE_HA_FREEZES": "10", "REGIE_HA_RESTARTS": "10"},
     ),
+    Stage("migrations", ("tests/migrations/test_migrations.py",), {"REGIE_MIGRATION_KILLS": "1000"}),
+    Stage("fsck", ("tests/consentlog/test_fsck.py",), {"REGIE_FSCK_FLIPS": "10000"}),
     Stage("parsers", ("tests/protocol/test_every_parser.py",), {"REGIE_SPOILED": "1000"}),
 )
 

@@ -94,8 +94,8 @@ def _accept_standing(desk: Desk, stored: StoredRequest, answer: StandingAnswer, 
         raise Rejected("wrong_request", "terms answer another request")
     if request.kem is None:
         raise Rejected("already_answered", "this request has been answered")
-    log = desk.log_trust(trust)
     asked = desk.asked(trust, request, wanted)
+    log = desk.log_trust(trust, asked.element.log.origin)
     grant = verify_grant(answer, asked, trust=trust, kem=request.kem, log=log, now=now)
     if stored.state == "answered":
         if stored.binding is None or not is_equal(stored.binding, terms_hash(answer.terms)):
@@ -134,7 +134,7 @@ def accept_refresh(desk: Desk, grant_id: str, response: ResponseObject) -> None:
     if answer.terms.version == 1 or old.request.kem is None:
         raise Rejected("wrong_request", "not a refresh of this grant")
     trust = desk.trust(now)
-    log, asked = desk.log_trust(trust), desk.asked(trust, old.request, old.request_hash)
+    log, asked = desk.log_trust(trust, old.log), desk.asked(trust, old.request, old.request_hash)
     grant = verify_grant(answer, asked, trust=trust, kem=old.request.kem, log=log, now=now)  # 2.
     # The old consent was verified when it was stored; its credentials may have ended since: judge it at that time.
     consent = verify_consent(old.answer, asked, trust=trust, now=old.received, fresh=False)

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from msgspec.structs import replace
 
 from protocol.attributes import FLAG_NAMES
 from protocol.canonical import parse_object, to_builtins
@@ -283,13 +284,27 @@ def _lines(values: dict[str, Any]) -> str:
     return "\n".join(f"{name}: {'–' if value is None else value}" for name, value in values.items())
 
 
+@group.command("use-log")
+@click.argument("origin")
+@command
+def use_log(ctx: click.Context, home: Home, origin: str) -> None:
+    """Ask for new grants in the log ORIGIN from now on; restart the server. Old grants stay in their log."""
+    desk = Desk(home)
+    now = desk.now()
+    if not desk.trust(now).log(origin).takes_grants(now):
+        raise Rejected("log_closed", "this log takes no new grants", status=410)
+    home.write_config(replace(desk.config, log=origin))
+    emit(ctx, f"New grants go to {origin}. Restart the server.", {"log": origin})
+
+
 @group.command("evidence")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--log", help="Origin of the log whose grants it is about; default: the one for new grants.")
 @command
-def evidence(ctx: click.Context, home: Home, file: Path) -> None:
+def evidence(ctx: click.Context, home: Home, file: Path, log: str | None) -> None:
     """Write grants, READs and proofs to FILE, one SQLite database without values."""
     desk = Desk(home)
-    counts = export_evidence(desk.store, desk.config, file, now=desk.now())
+    counts = export_evidence(desk.store, desk.config, file, log=log or desk.config.log, now=desk.now())
     emit(ctx, f"{counts['grants']} grants and {counts['reads']} reads in {file}", {"file": str(file), **counts})
 
 

@@ -18,7 +18,7 @@ from protocol.policy import satisfied
 from protocol.presentation import grant_leaf
 from protocol.request_object import sign_request_object
 from protocol.status_list import StatusList, verify_status_token
-from protocol.trust_list import Agency, Service, TrustList
+from protocol.trust_list import Agency, Service, TrustedLog, TrustList
 from service.clock import Clock, SystemClock
 from service.fetch import Fetcher
 from service.home import Home
@@ -76,12 +76,12 @@ class Desk:
         """What seals copies at rest."""
         return load_copies_key(self.home)
 
-    def log_trust(self, trust: TrustList) -> LogTrust:
-        """Key and policy of the agency's log. Raises `Rejected`: `not_listed`; `Unavailable`: `log_policy`."""
-        return log_trust(trust.log(self.config.log))
+    def log_trust(self, trust: TrustList, origin: str) -> LogTrust:
+        """Keys and policy of a grant's log. Raises `Rejected`: `not_listed`; `Unavailable`: `log_policy`."""
+        return log_trust(trust.log(origin))
 
     def log(self, log: LogTrust) -> LogClient:
-        """The agency's log over HTTP."""
+        """A log over HTTP."""
         return LogClient(self.parts.fetcher, log.url)
 
     def operator(self, trust: TrustList, name: str) -> OperatorClient:
@@ -108,7 +108,7 @@ class Desk:
         """A new request, stored: its id and the link for the wallet.
 
         It is verified as a wallet will, so that nothing goes out that a wallet must refuse.
-        Raises `Rejected`: `over_asking`, `not_listed`, `bad_wish`.
+        Raises `Rejected`: `over_asking`, `not_listed`, `bad_wish`, `log_closed`.
         """
         now = self.now()
         trust = self.trust(now)
@@ -119,7 +119,7 @@ class Desk:
             signer.client_id,
             signer.key,
             signer.x5c,
-            trust.log(self.config.log),
+            self._open_log(trust, now),
         )
         request = make_request(office, self.service(trust, name), wish, now=now, random=self.parts.random)
         token = sign_request_object(request.payload, signer.key, signer.chain)
@@ -127,6 +127,15 @@ class Desk:
         self.store.requests.add(request)
         self.store.requests.add_object(request.id, sha256(token.encode("ascii")), token, None)
         return request.id, self.link(request)
+
+    def _open_log(self, trust: TrustList, now: int) -> TrustedLog:
+        """The log for new grants. Raises `Rejected`: `not_listed`, `log_closed` 410."""
+        log = trust.log(self.config.log)
+        if not log.takes_grants(now):
+            raise Rejected(
+                "log_closed", "this log takes no new grants: name the next one with `verifier use-log`", status=410
+            )
+        return log
 
     def link(self, request: Request) -> str:
         """What a wallet opens or scans."""

@@ -14,6 +14,7 @@ key, no sealed disclosure, and no salt, so that case numbers and names of office
     contradictions  origin, kept, seen, found: notes that one honest log cannot have signed both
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from protocol.canonical import canonical_bytes
 from protocol.errors import Rejected
 from service.sqlite_tables import open_sqlite_utils
 from verifier.config import VerifierConfig
+from verifier.grants import StoredGrant
 from verifier.store import Store
 
 FORMAT = "regie/evidence/v1"
@@ -30,10 +32,18 @@ _READ_COLUMNS = (
 )  # fmt: skip
 
 
-def export_evidence(store: Store, config: VerifierConfig, path: Path, *, now: int) -> dict[str, int]:
-    """Write the file, which must not exist; counts by table. Raises `Rejected`: `exists`."""
+def export_evidence(store: Store, config: VerifierConfig, path: Path, *, log: str, now: int) -> dict[str, int]:
+    """Write the file, which must not exist, about the grants in one log; counts by table.
+
+    Raises `Rejected`: `exists`.
+    """
     if path.exists():
         raise Rejected("exists", f"{path} exists already")
+    history = [grant for grant in store.grants.history() if grant.log == log]
+    locks = {grant.lock for grant in history}
+    reads = [row for row in store.reads.all() if row["lock"] in locks]
+    ids = {row["id"] for row in reads}
+    messages = [row for row in store.seen.messages() if row["lock"] in locks]
     tables: dict[str, list[dict[str, Any]]] = {
         "meta": [
             {"name": name, "value": value}
@@ -41,16 +51,16 @@ def export_evidence(store: Store, config: VerifierConfig, path: Path, *, now: in
                 ("format", FORMAT),
                 ("oin", config.oin),
                 ("agency", config.name),
-                ("log", config.log),
+                ("log", log),
                 ("exported", str(now)),
             )
         ],
-        "grants": _grants(store),
-        "reads": [{name: row[name] for name in _READ_COLUMNS} for row in store.reads.all()],
-        "releases": [dict(row) for row in store.reads.releases()],
-        "messages": [dict(row) for row in store.seen.messages()],
-        "checkpoints": [dict(row) for row in store.seen.checkpoints()],
-        "contradictions": [dict(row) for row in store.seen.contradictions()],
+        "grants": _grants(store, history),
+        "reads": [{name: row[name] for name in _READ_COLUMNS} for row in reads],
+        "releases": [dict(row) for row in store.reads.releases() if row["read"] in ids],
+        "messages": [{name: row[name] for name in _COLUMNS["messages"]} for row in messages],
+        "checkpoints": [dict(row) for row in store.seen.checkpoints() if row["origin"] == log],
+        "contradictions": [dict(row) for row in store.seen.contradictions() if row["origin"] == log],
     }
     database = open_sqlite_utils(path)
     try:
@@ -64,9 +74,9 @@ def export_evidence(store: Store, config: VerifierConfig, path: Path, *, now: in
     return {name: len(rows) for name, rows in tables.items() if name != "meta"}
 
 
-def _grants(store: Store) -> list[dict[str, Any]]:
+def _grants(store: Store, history: Sequence[StoredGrant]) -> list[dict[str, Any]]:
     rows = []
-    for grant in store.grants.history():
+    for grant in history:
         sealed = grant.answer.sealed
         rows.append(
             {

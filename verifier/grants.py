@@ -36,8 +36,18 @@ class StoredGrant:
 
     @property
     def slot(self) -> int:
-        """Its number in the log."""
+        """Its number in its log."""
         return self.answer.sealed.slot
+
+    @property
+    def log(self) -> str:
+        """Origin of the log that guards it: that of its terms, whatever log the agency asks for now."""
+        return self.answer.terms.log
+
+    @property
+    def lock(self) -> str:
+        """What it is known by here: a lock never repeats, in no log."""
+        return self.answer.terms.lock
 
 
 class Grants:
@@ -65,7 +75,7 @@ class Grants:
         with _unique(), self._file.writing() as db:
             # Without the state in the WHERE, two refreshes verified side by side would both stand.
             changed = db.execute(
-                "UPDATE grants SET state = 'replaced' WHERE slot = ? AND state <> 'replaced'", (old.slot,)
+                "UPDATE grants SET state = 'replaced' WHERE lock = ? AND state <> 'replaced'", (old.lock,)
             )
             if changed.rowcount != 1:
                 raise Rejected("already_answered", "this grant has been refreshed")
@@ -88,10 +98,10 @@ class Grants:
             raise Rejected("unknown_grant", "there is no such grant", status=404)
         return _stored_grant(rows[0])
 
-    def end(self, slot: int) -> None:
+    def end(self, lock: str) -> None:
         """The log said that the grant is over."""
         with self._file.writing() as db:
-            db.execute("UPDATE grants SET state = 'revoked' WHERE slot = ? AND state = 'active'", (slot,))
+            db.execute("UPDATE grants SET state = 'revoked' WHERE lock = ? AND state = 'active'", (lock,))
 
 
 _GRANTS = (
@@ -118,11 +128,11 @@ def _insert_grant(db: sqlite3.Connection, request_id: str, grant: VerifiedStandi
     if db.execute(others, (terms.tag_key, request_id)).fetchone():
         raise _known()
     db.execute(
-        "INSERT INTO grants (request, version, slot, lock, tag_key, not_after, request_hash, vp_token, sealed,"
-        " grant_index, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO grants (request, version, log, slot, lock, tag_key, not_after, request_hash, vp_token,"
+        " sealed, grant_index, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            request_id, terms.version, grant.answer.sealed.slot, terms.lock, terms.tag_key, terms.not_after,
-            b64u_decode(terms.request_hash), json.dumps(dict(grant.answer.vp_token)),
+            request_id, terms.version, terms.log, grant.answer.sealed.slot, terms.lock, terms.tag_key,
+            terms.not_after, b64u_decode(terms.request_hash), json.dumps(dict(grant.answer.vp_token)),
             canonical_bytes(grant.answer.sealed).decode(), grant.grant_index, now,
         ),
     )  # fmt: skip

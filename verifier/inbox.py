@@ -31,7 +31,7 @@ def accept_message(desk: Desk, grant_id: str, token: str) -> str:
     message = _verify(desk, grant, token, now).message  # 2.
     if (message.slot, message.lock) != (grant.slot, grant.answer.terms.lock):
         raise Rejected("bad_message", "the message is about another grant")
-    desk.store.seen.add_message(message.jti, grant.slot, message.kind, token, now)  # 3.
+    desk.store.seen.add_message(message, token, now)  # 3.
     if message.kind != "erasure_asked":
         return "received"
     return "acknowledged" if _acknowledge(desk, grant, now) else "received"  # 4.
@@ -53,7 +53,7 @@ def _verify(desk: Desk, grant: StoredGrant, token: str, now: int) -> VerifiedMes
 
 def _acknowledge(desk: Desk, grant: StoredGrant, now: int) -> bool:
     """Enter `erasure_acknowledged` into the log, once; False when the log cannot take it now."""
-    known = desk.store.seen.message_of(grant.slot, "erasure_acknowledged")
+    known = desk.store.seen.message_of(grant.lock, "erasure_acknowledged")
     if known is not None:
         return True
     signer = desk.signer(now)
@@ -66,8 +66,8 @@ def _acknowledge(desk: Desk, grant: StoredGrant, now: int) -> bool:
     )
     token = sign_message(message, signer.key, signer.x5c)
     try:
-        desk.log(desk.log_trust(desk.trust(now))).send_message(token)
+        desk.log(desk.log_trust(desk.trust(now), grant.log)).send_message(token)
     except (Unavailable, Rejected):
         return False
-    desk.store.seen.add_message(message.jti, grant.slot, message.kind, token, now)
+    desk.store.seen.add_message(message, token, now)
     return True

@@ -109,14 +109,14 @@ def _prepare(desk: Desk, grant_id: str) -> _Context:
     statuses = desk.statuses(consent.credentials, trust, now)
     accept_undetermined = desk.accepts_undetermined(grant.request.service)
     check_statuses(statuses, accept_undetermined=accept_undetermined)
-    return _Context(grant, asked, trust, desk.log_trust(trust), statuses, accept_undetermined)
+    return _Context(grant, asked, trust, desk.log_trust(trust, grant.log), statuses, accept_undetermined)
 
 
 def _pending(desk: Desk, context: _Context, digests: Sequence[str], purpose: Purpose) -> PendingRead:
     """A READ under way that asks the same, or a new one; in the store before anybody sees it."""
     grant, now = context.grant, desk.now()
     terms = grant.answer.terms
-    for pending in desk.store.reads.pending(grant.slot):
+    for pending in desk.store.reads.pending(grant.lock):
         if is_same(pending, terms, digests, purpose):
             return pending
     signer = desk.signer(now)
@@ -148,7 +148,7 @@ def _give_up(desk: Desk, context: _Context, pending: PendingRead, error: Rejecte
     if outcome != "pending":
         desk.store.reads.refuse(pending.read_id, outcome, error.code)
     if error.code in ENDED:
-        desk.store.grants.end(context.grant.slot)
+        desk.store.grants.end(context.grant.lock)
 
 
 def _open(

@@ -25,18 +25,18 @@ class Reads:
         """Keep a READ and its reply key before the READ is sent."""
         with self._file.writing() as db:
             db.execute(
-                "INSERT INTO reads (id, slot, tag_key, token, reply_seed, case_salt, officer_salt, created)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO reads (id, lock, slot, tag_key, token, reply_seed, case_salt, officer_salt, created)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    pending.read_id, grant.slot, grant.answer.terms.tag_key, pending.token, pending.reply_seed,
-                    pending.case_salt, pending.officer_salt, pending.read.iat,
+                    pending.read_id, grant.lock, grant.slot, grant.answer.terms.tag_key, pending.token,
+                    pending.reply_seed, pending.case_salt, pending.officer_salt, pending.read.iat,
                 ),
             )  # fmt: skip
 
-    def pending(self, slot: int) -> list[PendingRead]:
-        """READs without an outcome, the newest first."""
+    def pending(self, lock: str) -> list[PendingRead]:
+        """READs of a grant without an outcome, the newest first."""
         rows = self._file.rows(
-            "SELECT * FROM reads WHERE slot = ? AND state = 'pending' ORDER BY created DESC", slot
+            "SELECT * FROM reads WHERE lock = ? AND state = 'pending' ORDER BY created DESC", lock
         )
         return [
             PendingRead(

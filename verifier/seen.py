@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from protocol.checkpoint import VerifiedCheckpoint
+from protocol.reading import ResidentMessage
 from verifier.tables import StoreFile
 
 
@@ -22,13 +23,13 @@ class Seen:
     def __init__(self, file: StoreFile) -> None:
         self._file = file
 
-    def add_message(self, jti: str, slot: int, kind: str, token: str, now: int) -> bool:
+    def add_message(self, message: ResidentMessage, token: str, now: int) -> bool:
         """Keep a message about a grant; False when it is known already."""
         with self._file.writing() as db:
             added = db.execute(
-                "INSERT INTO messages (jti, slot, kind, token, received) VALUES (?, ?, ?, ?, ?)"
+                "INSERT INTO messages (jti, lock, slot, kind, token, received) VALUES (?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (jti) DO NOTHING",
-                (jti, slot, kind, token, now),
+                (message.jti, message.lock, message.slot, message.kind, token, now),
             )
             return added.rowcount == 1
 
@@ -36,9 +37,9 @@ class Seen:
         """All messages, the oldest first."""
         return self._file.rows("SELECT * FROM messages ORDER BY received, jti")
 
-    def message_of(self, slot: int, kind: str) -> sqlite3.Row | None:
-        """The first message of a kind about a slot."""
-        rows = self._file.rows("SELECT * FROM messages WHERE slot = ? AND kind = ? ORDER BY received", slot, kind)
+    def message_of(self, lock: str, kind: str) -> sqlite3.Row | None:
+        """The first message of a kind about a grant."""
+        rows = self._file.rows("SELECT * FROM messages WHERE lock = ? AND kind = ? ORDER BY received", lock, kind)
         return rows[0] if rows else None
 
     def checkpoints(self) -> list[sqlite3.Row]:

@@ -35,13 +35,13 @@ def check_standing(desk: Desk, grant: StoredGrant) -> Standing:
         return Standing(grant.id, grant.slot, "not_yet")
     if now >= terms.not_after:
         return Standing(grant.id, grant.slot, "expired")
-    log = desk.log_trust(desk.trust(now))
+    log = desk.log_trust(desk.trust(now), grant.log)
     try:
         seen = desk.current_standing(grant.answer, grant.grant_index, log, now)  # 2.
     except Rejected as error:
         if error.code != "revoked":
             raise
-        desk.store.grants.end(grant.slot)
+        desk.store.grants.end(grant.lock)
         return Standing(grant.id, grant.slot, "revoked")
     desk.store.seen.keep_checkpoint(seen.checkpoint)
     return Standing(grant.id, grant.slot, "stands", seen.checkpoint.size, seen.time)

@@ -61,11 +61,23 @@ def grant(wallet: OpenWallet, link: str, choice: Choice, approve: Approve = appr
     request = read_request(wallet, link)
     if request.consent is not None and (known := _same_request(wallet, request.consent.ticket, choice)):
         return carry_on(wallet, known)
+    _check_open(wallet, request)
     decision = decide_grant(request, choice)
     query = presented_query(request, decision)
     chosen = choose_copies(wallet.copies(), query, request.agency.id, wallet.now())
     approve(request)
     return carry_on(wallet, _intend(wallet, request, choice, chosen))
+
+
+def _check_open(wallet: OpenWallet, request: VerifiedRequest) -> None:
+    """Before the resident is asked anything. Raises `Rejected`: `not_listed`, `log_closed`."""
+    element = request.consent
+    if element is not None and not wallet.trust_list().log(element.log.origin).takes_grants(wallet.now()):
+        raise Rejected(
+            "log_closed",
+            "the agency asks for access in a log that takes no new grants any more; ask it for a new request",
+            status=410,
+        )
 
 
 def _same_request(wallet: OpenWallet, ticket: str, choice: Choice) -> str | None:

@@ -19,6 +19,7 @@ from service.database import engine_for, sqlite_url
 from service.epochs import Epochs
 from service.home import Home
 from tests.consentlog.small_town import SmallTown
+from tests.figures import record
 from tests.migrations.released import load_log
 from tests.protocol.builders import LOG_ORIGIN, NOW
 
@@ -329,6 +330,7 @@ def test_every_flipped_bit_that_changes_content_is_found(store: Store) -> None:
         except (Rejected, Unavailable):
             continue
         assert report.faults or not report.is_whole, f"bit {bit} of byte {place} changed content unseen"
+    record("fsck", {"flips": FLIPS, "changed": changed, "missed": 0})
     assert changed > FLIPS // 10
 
 

@@ -31,6 +31,7 @@ from service.schema import Schema, prepare_file, schema_of
 from service.witness import SCHEMA as WITNESS
 from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import SmallTown
+from tests.figures import record
 from tests.issuer.desk import KARIM, NOOR
 from tests.migrations import samples
 from tests.migrations.released import load_log
@@ -320,15 +321,18 @@ def test_migration_killed_at_random_moments_resumes(tmp_path: Path) -> None:
     pid, started = _fork_migration(url), time.monotonic()
     os.waitpid(pid, 0)
     whole = time.monotonic() - started
+    undone = 0
     for _ in range(KILLS):
         old_database(url)
         pid = _fork_migration(url)
         time.sleep(chance.uniform(0, whole))
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        undone += is_old(url)
         assert is_old(url) or is_new(url)
         prepare(engine_for(url), LONG)
         assert is_new(url)
+    record("migrations", {"kills": KILLS, "undone": undone, "resumed": KILLS})
 
 
 def _fork_migration(url: str) -> int:

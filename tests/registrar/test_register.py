@@ -22,6 +22,7 @@ from registrar.register import (
     add_log,
     add_service,
     add_witness,
+    close_log,
     new_draft,
     next_list,
     remove,
@@ -355,3 +356,14 @@ def test_party_is_removed() -> None:
         draft = remove(draft, kind, entry_id)
         assert code(remove, draft, kind, entry_id) == "not_listed"
     assert draft == new_draft("Registrar")
+
+
+def test_log_is_closed_once_and_stays_closed() -> None:
+    draft = add_log(listed(), log())
+    assert code(close_log, draft, "log.nobody.example", NOW, NOW) == "not_listed"
+    draft = close_log(draft, LOG_ORIGIN, NOW + 10, NOW)
+    draft = close_log(draft, LOG_ORIGIN, NOW + 20, NOW + 9)  # moved in time
+    assert draft.logs[0].until == NOW + 20
+    assert code(close_log, draft, LOG_ORIGIN, NOW + 30, NOW + 20) == "log_closed"
+    assert add_log(draft, log(until=None)).logs[0].until == NOW + 20, "an entry does not open it again"
+    assert add_log(listed(), log(until=5)).logs[0].until is None

@@ -230,3 +230,19 @@ def test_log_without_a_policy_that_can_be_met_is_not_relied_on(
     answer = agency.post(rid, made.form())
     assert (answer.status_code, answer.get_json()["code"]) == (503, "log_policy")
     assert agency.stored() == before
+
+
+def test_agency_asks_for_nothing_in_a_log_that_is_closed(agency: Agency) -> None:
+    (log,) = agency.trust.logs
+    for until, code in ((NOW + 1, None), (NOW, "log_closed")):
+        closed = msgspec.structs.replace(log, until=until)
+        version = agency.trust.version + 1
+        agency.enlist(msgspec.structs.replace(agency.trust, version=version, logs=[closed]))
+        before = len(agency.desk.store.requests.all())
+        if code is None:
+            agency.ask()
+            continue
+        with pytest.raises(Rejected) as refused:
+            agency.ask()
+        assert refused.value.code == code
+        assert len(agency.desk.store.requests.all()) == before

@@ -18,7 +18,7 @@ from protocol.reading import verify_read
 from protocol.receipt import parse_tlog_proof, verify_tlog_proof
 from protocol.terms import Terms
 from tests.protocol import builders
-from tests.protocol.builders import ADRES, NOW
+from tests.protocol.builders import ADRES, LOG_ORIGIN, NOW
 from tests.verifier.agency import PURPOSE, Agency, Granted, Wallet
 from verifier.evidence import FORMAT, export_evidence
 from verifier.reader import read_grant
@@ -37,7 +37,7 @@ def exported(agency: Agency, wallet: Wallet, tmp_path: Path) -> tuple[Granted, P
     with pytest.raises(Rejected, match="revoked"):
         read_grant(agency.desk, rid, [], purpose)
     path = tmp_path / "evidence.db"
-    counts = export_evidence(agency.desk.store, agency.desk.config, path, now=agency.clock.time)
+    counts = export_evidence(agency.desk.store, agency.desk.config, path, log=LOG_ORIGIN, now=agency.clock.time)
     assert counts == {"grants": 1, "reads": 2, "releases": 0, "messages": 0, "checkpoints": 1, "contradictions": 0}
     return made, path
 
@@ -75,7 +75,7 @@ def test_stranger_can_check_the_grant(exported: tuple[Granted, Path], agency: Ag
     asked = agency.desk.asked(agency.trust, agency.desk.store.grants.all()[0].request, made.request.request_hash)
     assert verify_consent(answer, asked, trust=agency.trust, now=NOW, fresh=False).set_id == builders.set_id()
     assert grant["request"] == made.request.token
-    log = agency.desk.log_trust(agency.trust)
+    log = agency.desk.log_trust(agency.trust, LOG_ORIGIN)
     proof = parse_tlog_proof(grant["proof"])
     checkpoint = satisfied(log.policy, proof.checkpoint, NOW, max_age=None, log_keys=(log.key,)).checkpoint
     leaf = agency.log.leaves[grant["grant_index"]]
@@ -91,7 +91,7 @@ def test_stranger_can_check_the_read(exported: tuple[Granted, Path], agency: Age
     key = b64u_decode(done["opening_key"])
     commit = commitment(key, LeafType.READ, verified.opening)
     leaf = Read(event_tag(b64u_decode(made.sealed.terms.tag_key), LeafType.READ, done["n"]), commit)
-    log = agency.desk.log_trust(agency.trust)
+    log = agency.desk.log_trust(agency.trust, LOG_ORIGIN)
     evidence = parse_struct(done["evidence"], Evidence)
     opening = GrantOpening(
         builders.LOG_ORIGIN,
@@ -111,11 +111,11 @@ def test_evidence_does_not_overwrite(exported: tuple[Granted, Path], agency: Age
     _, path = exported
     before = path.read_bytes()
     with pytest.raises(Rejected, match="exists"):
-        export_evidence(agency.desk.store, agency.desk.config, path, now=NOW)
+        export_evidence(agency.desk.store, agency.desk.config, path, log=LOG_ORIGIN, now=NOW)
     assert path.read_bytes() == before
 
 
 def test_agency_without_grants_exports_empty_tables(agency: Agency, tmp_path: Path) -> None:
     path = tmp_path / "empty.db"
-    export_evidence(agency.desk.store, agency.desk.config, path, now=NOW)
+    export_evidence(agency.desk.store, agency.desk.config, path, log=LOG_ORIGIN, now=NOW)
     assert rows(path, "grants") == rows(path, "reads") == []

@@ -82,7 +82,7 @@ def reseal(agency: Agency, granted: Granted, **changes: Any) -> Callable[[ReadAn
 
 
 def reply_key(agency: Agency) -> bytes:
-    (pending,) = agency.desk.store.reads.pending(agency.desk.store.grants.all()[0].slot)
+    (pending,) = agency.desk.store.reads.pending(agency.desk.store.grants.all()[0].lock)
     return b64u_decode(pending.request.reply_key)
 
 
@@ -235,7 +235,7 @@ def test_smaller_tree_of_the_same_history_is_no_contradiction(agency: Agency, gr
     """An answer that was overtaken by another: the larger checkpoint stays the one kept."""
 
     def late(answer: ReadAnswer) -> ReadAnswer:
-        log = agency.desk.log_trust(agency.trust)
+        log = agency.desk.log_trust(agency.trust, builders.LOG_ORIGIN)
         note = agency.log.publish(agency.clock.time)
         larger = satisfied(log.policy, note, agency.clock.time, log_keys=(log.key,)).checkpoint
         with agency.desk.store._file.writing() as db:

@@ -282,10 +282,10 @@ def test_read_is_the_same_bytes_at_every_try(agency: Agency, wallet: Wallet) -> 
     for _ in range(2):
         with pytest.raises(Unavailable):
             read(agency, rid)
-    (pending,) = agency.desk.store.reads.pending(made.sealed.slot)
+    (pending,) = agency.desk.store.reads.pending(made.sealed.terms.lock)
     first = canonical_bytes(pending.request)
     agency.start()
-    (again,) = agency.desk.store.reads.pending(made.sealed.slot)
+    (again,) = agency.desk.store.reads.pending(made.sealed.terms.lock)
     assert canonical_bytes(again.request) == first
 
 
@@ -316,7 +316,7 @@ def test_read_that_another_process_gave_up_hands_on_no_value(agency: Agency, wal
     rid, _ = granted(agency, wallet)
 
     def meanwhile(answer: ReadAnswer) -> ReadAnswer:
-        (pending,) = agency.desk.store.reads.pending(agency.desk.store.grants.get(rid).slot)
+        (pending,) = agency.desk.store.reads.pending(agency.desk.store.grants.get(rid).lock)
         other_process(agency).store.reads.refuse(pending.read_id, "void", "share_mismatch")
         return answer
 
