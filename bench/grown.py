@@ -40,6 +40,7 @@ _TABLES = {
     "messages": "key, slot, message_hash, idx, n",
     "counters": "key, n",
 }
+_INDEX = "openings_of_slot"
 Row = tuple[Any, ...]
 
 
@@ -50,6 +51,13 @@ class Filler:
         self._connection = sqlite3.connect(path)
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1000000"):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
+        # In the order of their keys rows go in ten times as fast, once there are more than fit the cache.
+        self._connection.execute("ATTACH DATABASE '' AS side")
+        self._connection.execute(f"CREATE TABLE side.reads ({_TABLES['reads']})")
+        (self._index,) = self._connection.execute(
+            "SELECT sql FROM sqlite_master WHERE name = ?", (_INDEX,)
+        ).fetchone()
+        self._connection.execute(f"DROP INDEX {_INDEX}")
         self._tree = Tree(self._tile)
         self._dice = random.Random(5)
         self._tags: list[bytes] = []
@@ -132,16 +140,20 @@ class Filler:
     def _write(self, rows: dict[str, list[Row]]) -> None:
         for name, values in rows.items():
             places = ", ".join("?" * (_TABLES[name].count(",") + 1))
-            statement = f"INSERT OR REPLACE INTO {name} ({_TABLES[name]}) VALUES ({places})"
+            place = "side.reads" if name == "reads" else name
+            statement = f"INSERT OR REPLACE INTO {place} ({_TABLES[name]}) VALUES ({places})"
             self._connection.executemany(statement, values)
         self._connection.commit()
 
     def _finish(self) -> None:
         """What is only known at the end."""
+        columns = _TABLES["reads"]
+        self._connection.execute(f"INSERT INTO reads ({columns}) SELECT {columns} FROM side.reads ORDER BY key")
+        self._connection.execute(self._index)
         chunks = sorted({slot // SLOTS_PER_CHUNK for slot in self._revoked})
         self._write(
             {
-                "counters": list(self._counts.items()),
+                "counters": sorted(self._counts.items()),
                 "status_chunks": [(n, self._status.chunk(n)) for n in chunks],
             }
         )

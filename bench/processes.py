@@ -1,6 +1,7 @@
 """CPU time and memory of running servers, from /proc (Linux)."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from examples.processes import Server
@@ -33,6 +34,16 @@ def rss_mb(server: Server) -> float:
     """Resident memory of its largest process, MB: the worker's."""
     pages = [int(fields[21]) for pid in family(server) if (fields := _stat(pid))]
     return round(max(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+
+
+def peak_mb(server: Server) -> float:
+    """The most that its largest process ever held, MB."""
+    found = [0]
+    for pid in family(server):
+        with suppress(OSError):
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            found += [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+    return round(max(found) * 1024 / 1e6, 1)
 
 
 def _stat(pid: int) -> list[str]:

@@ -1,8 +1,8 @@
 """Tiles, bundles, checkpoints and proofs over HTTP: requests a second, and CPU of the log's process a request.
 
 Against the same server (granian, `service.edge`, Flask, `service.app`) that answers a constant of the same size,
-and against one that reads a file of that size for each request. One kept connection a client, two clients; in turn,
-in one run. CPU is that of the whole server, the clients' is not in it.
+and against one that reads a file of that size for each request. One kept connection a client, two clients; in
+turn, in one run. CPU is that of the whole server; that of the clients is not in it.
 """
 
 import os
@@ -32,7 +32,7 @@ CLIENTS = 2
 REQUESTS = 150
 """Of each client in a slice."""
 ROUNDS = 5
-READY_SECONDS = 600.0
+READY_SECONDS = 3600.0
 
 
 def create(home: Path) -> Flask:
