@@ -12,6 +12,7 @@ Threads: `writer` (the only one of its process that writes), `publisher` (lock, 
 operations wait). Several processes on one PostgreSQL: `follow` (what others appended), `turns` (who publishes).
 Disk: `tables`, `store` (what a group reads and writes), `queries`, `lock`, `reserve`, `upkeep`.
 Doors: `web` (Flask), `hot` (READs on the event loop), `parties` and `public` (what they answer), `client` (the log
-as a client of its witnesses), `witness` (a plain one), `cli`. `node` is one running log, `config` its home.
+as a client of its witnesses), `status_lists` (for standard software), `witness` (a plain one), `cli`. `node` is
+one running log, `config` its home, `keys` what signs and opens there, `rotation` how that changes.
 `crash` names the points at which a test may kill the process.
 """

@@ -3,6 +3,7 @@
 register  the draft and the rules of what may enter it: pure
 roots     what a root certificate must be: pure
 operators who holds the shares of a log's grants: pure
+keys      note keys of logs and witnesses, and what becomes of those that go: pure
 policy    the tlog-policy that a listed log gets: pure
 lint      what is allowed and still worth a second look: pure
 store     key, draft and signed list in the registrar's home

@@ -3,6 +3,7 @@
 clock        what time it is, as a part that tests replace
 home         the directory of one role: secrets 0600, every write atomic and fsynced
 certificates a party's own root and leaf in its home
+keyring      a key of a home that can rotate while a server uses it
 address      where a request may go: the form of a URL, the addresses behind a name
 connection   TCP and TLS to a checked address, with a deadline on every read
 fetch        the one way out: every HTTP request that any role makes
@@ -18,7 +19,7 @@ app          the web edge of a role: a Flask app with problem+json, limits and l
 edge         between the server and that app: patience with slow clients costs no thread
 hot          an endpoint past Flask and its threads, on the edge's event loop
 serve        one worker process of granian around an app
-witness      C2SP tlog-witness over HTTP with its store
+witness      C2SP tlog-witness over HTTP with its store; witness_keys: what cosigns there
 log_files    the public files of a log as anybody reads them
 replica      a log followed by its leaves, durably
 command      the `regie` command line

@@ -442,3 +442,14 @@ def test_server_that_runs_takes_up_a_key_that_another_process_made(tmp_path: Pat
     assert [signer.key for signer in serving.signers()][:1] == first
     assert len(serving.signers()) == 2
     assert all(isinstance(signer, NoteSigner) for signer in serving.signers())
+
+
+@pytest.mark.parametrize("kind", ["receipt-key", "deposit-key"])
+def test_key_that_was_lost_gets_a_first_one_again(tmp_path: Path, kind: str) -> None:
+    town = SmallTown(tmp_path)
+    town.home.remove(kind)
+    made = Rotation(town.home, LOG_ORIGIN).begin(kind, RANDOM)
+    before = town.entry
+    assert (made.receipt_vkey == before.receipt_vkey) == (kind == "deposit-key")
+    assert (made.deposit_key == before.deposit_key) == (kind == "receipt-key")
+    assert not town.home.has(f"{kind}-next")
