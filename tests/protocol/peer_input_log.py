@@ -142,6 +142,7 @@ _HEAD_LEAF = light_check.verify_head(VERIFIED, _HEAD)
 _TREE = [
     *(Row("leaf.parse_leaf", data, leaf.parse_leaf, f"type {data[0]}") for data in LOG.leaves[2:]),
     *(_replay(index) for index in range(2, SIZE)),
+    Row("replay.Replay.apply_all", LOG.leaves[4], lambda data: replay.Replay().apply_all([*LOG.leaves[:4], data])),
     Row("replay.Replay.check_checkpoint", VERIFIED.body, _check_checkpoint),
     Row("merkle.verify_inclusion", HASHES, lambda data: merkle.verify_inclusion(
         merkle.leaf_hash(LOG.leaves[1]), 1, SIZE, _rows_of(data), ROOT)),
