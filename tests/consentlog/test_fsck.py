@@ -15,13 +15,14 @@ from consentlog.config import EPOCHS, log_config
 from consentlog.fsck import Report, check_store
 from consentlog.lock import GlobalLock, Locked
 from protocol.errors import Rejected, Unavailable
-from service.database import engine_for, sqlite_url
+from service.database import engine_for, immediate, sqlite_url
 from service.epochs import Epochs
 from service.home import Home
 from tests.consentlog.small_town import SmallTown
 from tests.figures import record
 from tests.migrations.released import load_log
 from tests.protocol.builders import LOG_ORIGIN, NOW
+from tests.service import postgresql
 
 FLIPS = int(os.environ.get("REGIE_FSCK_FLIPS", "200"))
 
@@ -356,3 +357,27 @@ def test_look_beside_a_living_log_finds_nothing(living: SmallTown) -> None:
         living.revoke(given)
         report = check_store(engine, lock.read(), epochs, origin=LOG_ORIGIN, now=NOW)
         assert report.faults == ()
+
+
+if postgresql.is_installed():
+
+    def test_log_on_postgresql_is_looked_through_as_well(tmp_path: Path) -> None:
+        server = postgresql.PostgreSQL()
+        try:
+            town = load_log("0.1", tmp_path, server.url)
+            with town.running():
+                town.read(town.grant())
+                town.settle()
+            lock = GlobalLock(engine_for(log_config(town.home).lock_url(town.home)), LOG_ORIGIN)
+            engine, epochs = engine_for(server.url), Epochs(Home(town.home.path / EPOCHS))
+            report = check_store(engine, lock.read(), epochs, origin=LOG_ORIGIN, now=NOW)
+            assert report.faults == ()
+            assert report.is_whole
+            with immediate(engine) as connection:
+                connection.exec_driver_sql("UPDATE grants SET not_after = not_after + 1 WHERE slot = 0")
+                connection.exec_driver_sql("DELETE FROM shares WHERE slot = 3")
+                connection.exec_driver_sql("UPDATE counters SET n = n + 1")
+            found = check_store(engine, lock.read(), epochs, origin=LOG_ORIGIN, now=NOW)
+            assert {fault.code for fault in found.faults} == {"grant_row", "share_missing", "bad_counter"}
+        finally:
+            server.stop()

@@ -29,6 +29,8 @@ from service.migrations import prepare, revision_of
 from service.replica import SCHEMA as REPLICA
 from service.schema import Schema, prepare_file, schema_of
 from service.witness import SCHEMA as WITNESS
+from tests.auditor.history import History
+from tests.auditor.test_cosigner import Desk as CosignerDesk
 from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import SmallTown
 from tests.figures import record
@@ -37,7 +39,7 @@ from tests.migrations import samples
 from tests.migrations.released import load_log
 from tests.migrations.samples import SAMPLES, load_home, load_postgresql, load_sqlite
 from tests.protocol import granting
-from tests.protocol.builders import WITNESS_NAME
+from tests.protocol.builders import LOG_ORIGIN, WITNESS_NAME
 from tests.service import postgresql
 from tests.verifier.agency import PURPOSE, Agency, Wallet
 from verifier.reader import read_grant
@@ -103,6 +105,11 @@ def test_auditor_of_every_release_keeps_what_it_was_handed(tmp_path: Path, relea
         REPLICA.newest,
         WITNESS.newest,
     ]
+    desk = CosignerDesk(tmp_path / "auditor", History())
+    state = desk.witness.state(LOG_ORIGIN)
+    assert state is not None
+    assert state.size > 0, "what it cosigned it never cosigns otherwise"
+    assert desk.cosigner.pending() == [revocation_secret(granting.CODE, 1)]
 
 
 def check_issuer(engine: Engine) -> None:
