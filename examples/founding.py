@@ -219,11 +219,13 @@ def found_town(
 
 
 @contextmanager
-def town_for_a_story(tell: Teller, services: list[dict[str, Any]] | None = None) -> Iterator[Town]:
+def town_for_a_story(
+    tell: Teller, services: list[dict[str, Any]] | None = None, operators: tuple[int, int] | None = None
+) -> Iterator[Town]:
     """A running town in a folder of its own; neither outlives the block, an error or a SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="regie-town-", ignore_cleanup_errors=True) as folder:
-        town = found_town(Path(folder), tell, services)
+        town = found_town(Path(folder), tell, services, operators)
         try:
             yield town
         finally:

@@ -13,6 +13,7 @@ import pytest
 
 from auditor.config import epochs_of
 from examples.founding import Teller, Town, found_town
+from examples.two_of_three import story
 from protocol.canonical import b64u_decode, sha256
 from protocol.consent_api import ReadAnswer, ReleaseRequest
 from protocol.disclosure import parse_disclosure
@@ -69,22 +70,22 @@ def outcomes(town: Town, index: int) -> dict[str, str]:
     }
 
 
-def test_any_two_operators_are_enough_and_one_is_not(town: Town) -> None:
-    anna = agree(town, "anna", person=0)
+def test_any_two_operators_are_enough_and_one_is_not(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    """The story of `examples.two_of_three`, in this town."""
+    first, second, third = story(town, Teller())
+    told = capsys.readouterr().out
     assert rows(town, "log", "log.db", "SELECT * FROM shares") == []
-    first = read(town, anna).answer
-    assert first["values"] == {"postcode": "9901SA"}
-    assert outcomes(town, first["index"]) == dict.fromkeys(NAMES, "agreed")
-    town.servers["operator0"].kill()
-    second = read(town, anna).answer
-    assert second["values"] == {"postcode": "9901SA"}
-    assert outcomes(town, second["index"]) == {**dict.fromkeys(NAMES, "agreed"), "operator0": "unreachable"}
-    town.servers["operator1"].kill()
-    refused = read(town, anna, expect=None)
-    assert (refused.code, "9901SA" in refused.words) == ("no_operators", False)
-    town.servers["operator1"].start()
-    third = read(town, anna).answer
-    assert (third["values"], third["n"]) == ({"postcode": "9901SA"}, 2)  # the same READ, gone on with
+    assert [answer["values"] for answer in (first, second, third)] == [{"postcode": "9901SA"}] * 3
+    agreed = [
+        {name for name, what in outcomes(town, one["index"]).items() if what == "agreed"}
+        for one in (first, second)
+    ]
+    assert agreed[0] <= set(NAMES)
+    assert len(agreed[0]) >= 2  # one that is late on a busy machine is not waited for
+    assert agreed[1] == {"operator1", "operator2"}
+    assert third["n"] in (2, 3)  # the same READ, gone on with; another when all this took longer than a minute
+    assert "nobody reads: no_operators" in told
+    assert "integrity ok, completeness ok, policy ok" in told
 
 
 def test_operator_that_was_away_gets_its_pieces_and_its_leaves_later(town: Town) -> None:
@@ -154,11 +155,6 @@ def test_nobody_reads_after_the_stop_and_no_piece_is_left(town: Town) -> None:
     for name in NAMES:
         held = [row[0] for row in rows(town, name, "auditor.db", "SELECT lock FROM operator_shares")]
         assert lock not in held
-
-
-def test_audit_of_a_log_without_shares_is_clean(town: Town) -> None:
-    verdict = town.audit().answer
-    assert (verdict["integrity"], verdict["completeness"], verdict["policy"]) == ("ok", "ok", "ok")
 
 
 # One honest operator too many.
