@@ -34,7 +34,11 @@ def rotate(ctx: click.Context, home: Home, kind: str, finish: bool) -> None:
         if finish:
             raise click.UsageError("an epoch is finished by the running log, when no share of it is left")
         epoch = Epochs(Home(home.path / config.EPOCHS)).begin(os.urandom(32), now)
-        emit(ctx, f"Epoch {epoch} has begun. Within a minute the running log wraps all shares anew.", {"epoch": epoch})
+        emit(
+            ctx,
+            f"Epoch {epoch} has begun. Within a minute the running log wraps all shares anew.",
+            {"epoch": epoch},
+        )
         return
     rotation = Rotation(home, settings.origin)
     if finish:

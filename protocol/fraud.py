@@ -192,7 +192,7 @@ def _overdue(evidence: OverdueRevocation, tree: VerifiedCheckpoint, accused: Acc
     if time is None or time <= promise.deadline + MAX_CLOCK_SKEW:
         raise not_shown("the deadline had not passed for a whole quorum")
     late = time - promise.deadline
-    return f"the revocation of slot {slot} was promised, and {late} seconds after the deadline it was not in the log"
+    return f"the revocation of slot {slot} was promised, and {late} seconds after the deadline not in the log"
 
 
 def _lock_of(leaf: bytes) -> bytes:
