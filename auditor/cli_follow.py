@@ -83,7 +83,7 @@ class LogSource:
         witnesses = [
             (witness.name, self._latest(witness.url))
             for witness in trust.witnesses
-            if parse_vkey(witness.vkey) in names
+            if any(parse_vkey(key) in names for key in (witness.vkey, *witness.also))
         ]
         reader = LogReader(self._url or listed.url, self._fetcher)
         agency_at = functools.partial(self._roots.agency_at, trust)

@@ -84,6 +84,7 @@ class Follower:
         self._replica = Replica(self.store.engine, self._leaves, in_save=self.store.keep_step)
         self._book = self.store.book()
         self._has_compared_seen = False
+        self._proving: ProvingTree | None = None
 
     @property
     def size(self) -> int:
@@ -145,7 +146,10 @@ class Follower:
         return known if known is not None else self._tree().root(size)
 
     def _tree(self) -> ProvingTree:
-        return ProvingTree(Archive(self.store.engine, self.size))
+        """Hashes every leaf: only for what the recent heads do not tell, and once for a size."""
+        if self._proving is None or len(self._proving.leaves) != self.size:
+            self._proving = ProvingTree(Archive(self.store.engine, self.size))
+        return self._proving
 
     def _kept(self, log: Followed, name: str, now: int) -> VerifiedCheckpoint | None:
         """A note of our own store, if it is the log's by the keys that it has or had."""
