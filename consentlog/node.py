@@ -48,6 +48,8 @@ GRANT_SECONDS = 60.0
 """How long a grant is kept in memory where another worker may erase its openings."""
 SEE_SECONDS = 1.0
 """How long a reader waits for what another worker has published."""
+BLIND_SECONDS = 5.0
+"""How long a database that did not answer is not asked what others have published."""
 TRUST_SECONDS = 2.0
 """How long a trust list that was looked at serves who must not look."""
 
@@ -103,6 +105,7 @@ class Node:
         )
         self.writer.start_from(self.locked.time)
         self._grants: OrderedDict[int, tuple[float, StoredGrant]] = OrderedDict()
+        self._blind_until = 0.0
         self._guard = Lock()
         self._trust_seen: tuple[float, TrustList] | None = None
 
@@ -168,11 +171,13 @@ class Node:
 
     def see_published(self) -> None:
         """What any worker has published until now is published here as well, if the database can be asked."""
-        if self.turn.is_mine:
+        if self.turn.is_mine or monotonic() < self._blind_until:
             return
         try:
             size = self.turn.published_size()
         except Unavailable:
+            # What is in memory is served without the database: not every reader should wait to find that out.
+            self._blind_until = monotonic() + BLIND_SECONDS
             return
         if size > self.published.size:
             self.publisher.wake()

@@ -318,3 +318,21 @@ def test_log_is_served_by_several_workers(server: postgresql.PostgreSQL, tmp_pat
     finally:
         process.kill()
         process.communicate()
+
+
+def test_what_is_published_is_served_without_the_database(tmp_path: Path) -> None:
+    server = postgresql.PostgreSQL()
+    try:
+        with crew(tmp_path, server.url, 2) as hired:
+            given = hired[0].grant()
+            hired[1].read(given)
+            server.stop()
+            for place in (0, 1, 0, 1):
+                hired[place].send("GET", "/checkpoint")  # the first one may have to find out
+                started = time.monotonic()
+                assert hired[place].send("GET", "/checkpoint").status_code == 200
+                assert time.monotonic() - started < 4
+                assert hired[place].post_read(hired[place].make_read(given)).status_code == 503
+    finally:
+        if server.folder.exists():
+            server.stop()
