@@ -12,6 +12,7 @@ ballast      room for revocations on a full disk
 epochs       keys that wrap shares at rest, made daily and destroyed; for several processes
 wal          what SQLite keeps of destroyed rows, emptied
 database     SQLAlchemy engines whose commits are durable, on SQLite or PostgreSQL
+schema       which revision of its tables a database has; migrations: brought to the newest at start; upgrade: how
 postgresql   sessions of PostgreSQL that never wait for ever; hosts: which of a cluster to ask first
 trust        the trust list: read, verified, never rolled back
 journal      structured log lines without personal data

@@ -19,6 +19,7 @@ from service.database import engine_for, immediate, sqlite_url
 from service.epochs import Epochs
 from service.home import Home
 from tests.consentlog.small_town import SmallTown
+from tests.consentlog.test_operators import DealtTown
 from tests.figures import record
 from tests.migrations.released import load_log
 from tests.protocol.builders import LOG_ORIGIN, NOW
@@ -357,6 +358,24 @@ def test_look_beside_a_living_log_finds_nothing(living: SmallTown) -> None:
         living.revoke(given)
         report = check_store(engine, lock.read(), epochs, origin=LOG_ORIGIN, now=NOW)
         assert report.faults == ()
+
+
+def test_log_whose_shares_operators_hold_has_none_of_its_own(tmp_path: Path) -> None:
+    town = DealtTown(tmp_path)
+    with town.running():
+        town.grant()
+        town.settle()
+    settings = log_config(town.home)
+    lock = GlobalLock(engine_for(settings.lock_url(town.home)), LOG_ORIGIN)
+    engine = engine_for(settings.database_url(town.home))
+    assert check_store(engine, lock.read(), None, origin=LOG_ORIGIN, now=NOW).faults == ()
+    engine.dispose()
+    change(
+        town.home.file("log.db"),
+        "INSERT INTO shares SELECT slot, 1, not_after, zeroblob(72) FROM grants",
+    )
+    report = check_store(engine, lock.read(), None, origin=LOG_ORIGIN, now=NOW)
+    assert {fault.code for fault in report.faults} == {"share_left"}
 
 
 if postgresql.is_installed():
