@@ -11,6 +11,7 @@ from consentlog.rows import SpentTicket, StoredGrant, read_key
 from protocol.canonical import b64u_decode, b64u_fixed, is_equal, sha256
 from protocol.consent_api import GrantRequest, MessageRequest, ReadRequest, RevocationRequest
 from protocol.errors import Rejected
+from protocol.narrowing import check_listed_operators, check_refresh
 from protocol.presentation import check_deposit, grant_opening, open_deposit
 from protocol.reading import (
     RESIDENT_KINDS,
@@ -21,7 +22,7 @@ from protocol.reading import (
     verify_ticket,
 )
 from protocol.seal import KemPrivate
-from protocol.terms import Terms, check_listed_operators, check_refresh
+from protocol.terms import Terms
 from protocol.trust_list import Agency, TrustList
 
 FIRST_VERSION = 1

@@ -22,6 +22,7 @@ from protocol.direct_post import EncryptionKey, check_url, parse_form
 from protocol.errors import Rejected
 from protocol.jws import parse_jws, verify_jws
 from protocol.keys import parse_jwk
+from protocol.narrowing import check_element
 from protocol.request_object import (
     AUDIENCE,
     CLIENT_ID_PREFIX,
@@ -30,7 +31,7 @@ from protocol.request_object import (
     RESPONSE_TYPE,
     client_id_of,
 )
-from protocol.terms import BSN_ATTRIBUTE, ConsentElement, check_element, parse_element
+from protocol.terms import BSN_ATTRIBUTE, ConsentElement, parse_element
 from protocol.trust_list import Agency, Service, TrustList, agency_of_leaf
 from protocol.x509 import parse_x5c, verify_chain
 

@@ -23,23 +23,14 @@ from protocol.consent_api import ReadAnswer
 from protocol.disclosure import parse_disclosure
 from protocol.errors import Rejected
 from protocol.leaf import LeafType, Read, commitment, event_tag
+from protocol.narrowing import check_listed_operators, check_refresh, check_within
 from protocol.operators import Combined, combine, open_pieces_release
 from protocol.policy import VerifiedQuorum
 from protocol.presentation import check_sealed_form, check_share, grant_leaf, open_disclosure, open_share_a
 from protocol.reading import UnverifiedRead, is_in_scope, open_release, parse_read
 from protocol.receipt import parse_tlog_proof, verify_tlog_proof
 from protocol.seal import KemPrivate
-from protocol.terms import (
-    Operators,
-    Place,
-    Terms,
-    check_listed_operators,
-    check_refresh,
-    check_terms,
-    check_within,
-    places_of,
-    terms_hash,
-)
+from protocol.terms import Operators, Place, Terms, check_terms, places_of, terms_hash
 from protocol.trust_list import TrustList
 
 

@@ -14,6 +14,7 @@ from protocol.consent import Asked
 from protocol.dcql import FORMAT, Query, parse_query
 from protocol.errors import Rejected
 from protocol.keys import Es256Private
+from protocol.narrowing import check_element
 from protocol.reading import Ticket, sign_ticket
 from protocol.request_object import request_payload
 from protocol.seal import KemPrivate
@@ -25,7 +26,6 @@ from protocol.terms import (
     ElementClaim,
     LogReference,
     Place,
-    check_element,
     parse_element,
     salted_hash,
     with_flags,

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from protocol.attributes import attribute, credential_type
 from protocol.errors import Rejected
+from protocol.narrowing import is_registered
 from protocol.openid4vp import VerifiedRequest
-from protocol.terms import BSN_ATTRIBUTE, MAX_READS, ConsentElement, Place, is_registered, with_flags
+from protocol.terms import BSN_ATTRIBUTE, MAX_READS, ConsentElement, Place, with_flags
 from protocol.trust_list import Agency, Service
 from wallet.records import Choice
 

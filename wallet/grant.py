@@ -18,6 +18,7 @@ from protocol.jws import parse_jws
 from protocol.key_binding import sign_key_binding
 from protocol.keys import Es256Private
 from protocol.log_keys import log_keys
+from protocol.narrowing import check_element, check_within
 from protocol.openid4vp import VerifiedRequest
 from protocol.operators import Dealing, deal, seal_pieces
 from protocol.policy import parse_policy, satisfied
@@ -33,16 +34,7 @@ from protocol.reading import verify_ticket
 from protocol.receipt import VerifiedInclusion, parse_tlog_proof, verify_tlog_proof
 from protocol.request_object import REQUEST_TYP
 from protocol.revocation_code import lock_for, view_hash
-from protocol.terms import (
-    ConsentElement,
-    Place,
-    Terms,
-    check_element,
-    check_within,
-    parse_element,
-    parse_terms,
-    terms_hash,
-)
+from protocol.terms import ConsentElement, Place, Terms, parse_element, parse_terms, terms_hash
 from protocol.trust_list import Service, TrustedLog, TrustedWitness
 from wallet.choose import Chosen, disclosures_of
 from wallet.consent import decide_end, decide_places, decide_reads

@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from protocol import consent, consent_api, operators, presentation, reading, share_at_rest, standing, terms
+from protocol import (
+    consent,
+    consent_api,
+    narrowing,
+    operators,
+    presentation,
+    reading,
+    share_at_rest,
+    standing,
+    terms,
+)
 from protocol.canonical import b64u_decode, b64u_encode, sha256, to_builtins
 from protocol.consent_api import ReadAnswer
 from protocol.credential import split_sd_jwt
@@ -64,7 +74,7 @@ def _terms(name: str, call: Callable[[Terms], object]) -> Row:
 def _refresh(value: Any) -> object:
     new = received(value, Terms)
     terms.check_terms(new)
-    return terms.check_refresh(TERMS, new)
+    return narrowing.check_refresh(TERMS, new)
 
 
 def _element(name: str, call: Callable[[ConsentElement], object]) -> Row:
@@ -181,12 +191,14 @@ _TERMS = [
     _terms("terms.check_terms", lambda own: None),
     Row("terms.parse_element", TOWN.asked.transaction_data, terms.parse_element),
     _element("terms.parse_element", lambda element: None),
-    _element("terms.check_element", lambda element: terms.check_element(element, g.VCTS, AGENCY, SERVICE)),
-    _terms("terms.check_within", lambda own: terms.check_within(own, ELEMENT, SERVICE)),
-    _element("terms.check_within", lambda element: terms.check_within(TERMS, element, SERVICE)),
-    Row("terms.check_refresh", to_builtins(g.change(TERMS, version=2, lock=b64u_encode(bytes(32)))), _refresh),
+    _element("narrowing.check_element", lambda element: narrowing.check_element(element, g.VCTS, AGENCY, SERVICE)),
+    _terms("narrowing.check_within", lambda own: narrowing.check_within(own, ELEMENT, SERVICE)),
+    _element("narrowing.check_within", lambda element: narrowing.check_within(TERMS, element, SERVICE)),
+    Row("narrowing.check_refresh", to_builtins(g.change(TERMS, version=2, lock=b64u_encode(bytes(32)))), _refresh),
     _terms("terms.with_flags", lambda own: terms.with_flags(terms.places_of(own))),
-    _terms("terms.is_registered", lambda own: [terms.is_registered(p, SERVICE) for p in terms.places_of(own)]),
+    _terms(
+        "narrowing.is_registered", lambda own: [narrowing.is_registered(p, SERVICE) for p in terms.places_of(own)]
+    ),
 ]
 _READING = [
     *_read(reading.parse_read, "reading.parse_read"),
@@ -231,7 +243,7 @@ _CONSENT = [
     Row("standing.open_reading", to_builtins(RELEASED), _open_reading),
 ]  # fmt: skip
 _OPERATORS = [
-    _terms("terms.check_listed_operators", lambda own: terms.check_listed_operators(own, None)),
+    _terms("narrowing.check_listed_operators", lambda own: narrowing.check_listed_operators(own, None)),
     Row("terms.check_terms", to_builtins(DEALT.town.terms), _dealt, "operators"),
     Row("operators.seal_pieces", d.KEYS[OWN].public_bytes(), lambda key: operators.seal_pieces(
         key, DEALT.town.terms, OWN, HELD)),

@@ -19,6 +19,7 @@ from protocol.consent_api import (
     parse_grant_request,
 )
 from protocol.errors import Rejected
+from protocol.narrowing import check_listed_operators, check_refresh
 from protocol.operators import (
     Pieces,
     combine,
@@ -32,7 +33,7 @@ from protocol.operators import (
 )
 from protocol.presentation import claim_share, seal_deposit, share_digest, xor
 from protocol.revocation_code import view_hash
-from protocol.terms import MAX_CLAIMS, Claim, Operators, check_listed_operators, check_refresh, parse_terms
+from protocol.terms import MAX_CLAIMS, Claim, Operators, parse_terms
 from protocol.trust_list import LogOperators
 from tests.protocol import builders, dealing, granting
 from tests.protocol.dealing import KEYS, NAMES, Dealt, dealt

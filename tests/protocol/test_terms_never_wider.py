@@ -9,21 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.canonical import b64u_encode, sha256, to_builtins
-from protocol.terms import (
-    Claim,
-    Context,
-    ElementClaim,
-    Place,
-    Terms,
-    check_element,
-    check_refresh,
-    check_terms,
-    check_within,
-    in_context,
-    is_context_within,
-    is_registered,
-    salted_hash,
-)
+from protocol.narrowing import check_element, check_refresh, check_within, is_context_within, is_registered
+from protocol.terms import Claim, Context, ElementClaim, Place, Terms, check_terms, in_context, salted_hash
 from protocol.trust_list import ServiceClaim
 from tests.protocol import builders, granting
 from tests.protocol.builders import ADRES, DAY, NOW, PERSOON

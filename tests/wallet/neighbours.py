@@ -37,6 +37,7 @@ from protocol.issuer_metadata import authorization_server_metadata, issuer_metad
 from protocol.key_proof import parse_key_proof, verify_key_proofs
 from protocol.leaf import LeafType, Message, Refusal, Revocation, commitment, event_tag, lock_of
 from protocol.leaf import Read as ReadLeaf
+from protocol.narrowing import check_listed_operators
 from protocol.note import NoteSigner
 from protocol.openid4vci import (
     CredentialOffer,
@@ -73,7 +74,6 @@ from protocol.terms import (
     ElementClaim,
     LogReference,
     Terms,
-    check_listed_operators,
     parse_element,
     salted_hash,
     with_flag_digests,

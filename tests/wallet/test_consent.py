@@ -12,8 +12,9 @@ from protocol.attributes import credential_type
 from protocol.dcql import parse_query
 from protocol.errors import Rejected
 from protocol.keys import Es256Public
+from protocol.narrowing import check_within
 from protocol.openid4vp import VerifiedRequest
-from protocol.terms import ElementClaim, check_within, with_flags
+from protocol.terms import ElementClaim, with_flags
 from tests.protocol.builders import ADRES, DAY, NOW
 from tests.wallet.conftest import Resident
 from tests.wallet.neighbours import VCTS, Neighbours

@@ -8,9 +8,9 @@ import pytest
 
 from protocol.canonical import b64u_decode, canonical_bytes
 from protocol.errors import Rejected, Unavailable
+from protocol.narrowing import check_listed_operators
 from protocol.operators import held_by
 from protocol.presentation import claim_share, share_digest
-from protocol.terms import check_listed_operators
 from protocol.trust_list import TrustedWitness
 from tests.protocol import builders, dealing
 from tests.protocol.builders import LOG_ORIGIN
