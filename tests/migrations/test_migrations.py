@@ -350,3 +350,17 @@ def _fork_migration(url: str) -> int:
         finally:
             os._exit(0)
     return pid
+
+
+def test_store_that_is_up_to_date_opens_without_loading_the_machinery(tmp_path: Path) -> None:
+    """It takes longer to load than most commands take to run."""
+    path = tmp_path / "verifier.db"
+    prepare_file(path, VERIFIER)
+    prepare(engine_for(sqlite_url(tmp_path / "log.db")), LOG)
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom verifier.store import Store\n"
+        "from consentlog.tables import create_tables\nfrom service.database import engine_for\n"
+        f"Store(Path({str(path)!r})).close()\ncreate_tables(engine_for({sqlite_url(tmp_path / 'log.db')!r}))\n"
+        "sys.exit('alembic' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
