@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from protocol.canonical import b64u_encode
 from protocol.consent_api import (
+    MAX_ANSWER_BYTES,
     MAX_PAGE_BYTES,
     CosignerRevocationAnswer,
     CosignerRevocationRequest,
@@ -147,7 +148,10 @@ class Peers:
 
     def grant(self, log_url: str, body: GrantRequest) -> GrantAnswer:
         """Section 7.3: the same body gets the same answer."""
-        return self._fetch.post_json(f"{log_url}/v1/grants", body, total_seconds=LOG_SECONDS).json(GrantAnswer)
+        answer = self._fetch.post_json(
+            f"{log_url}/v1/grants", body, max_bytes=MAX_ANSWER_BYTES, total_seconds=LOG_SECONDS
+        )
+        return answer.json(GrantAnswer)
 
     def deposit(self, operator_url: str, body: DepositRequest) -> DepositAnswer:
         """Section 7.4: an operator's pieces of a share; the same body gets the same answer."""
@@ -176,7 +180,11 @@ class Peers:
     def message(self, log_url: str, message: str, view: bytes) -> MessageAnswer:
         """Section 9: a resident's message, admitted by the view bearer."""
         answer = self._fetch.post_json(
-            f"{log_url}/v1/messages", MessageRequest(message), headers=_bearer(view), total_seconds=LOG_SECONDS
+            f"{log_url}/v1/messages",
+            MessageRequest(message),
+            headers=_bearer(view),
+            max_bytes=MAX_ANSWER_BYTES,
+            total_seconds=LOG_SECONDS,
         )
         return answer.json(MessageAnswer)
 
