@@ -6,25 +6,32 @@ two quorums can believe two histories without a witness that signed both. A witn
 its own: of each kind (Ed25519, ML-DSA-44) one has to sign, and while two of a kind rotate either will do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from protocol.errors import Rejected
-from protocol.note import VerifierKey
+from protocol.note import SignatureType, VerifierKey
 from protocol.policy import parse_policy
 from protocol.trust_list import TrustedLog, TrustedWitness
 from registrar.keys import cosigner_keys, log_vkeys
 
 
-def default_policy(log: TrustedLog, witnesses: Sequence[TrustedWitness]) -> str:
-    """The policy text for `log`; empty without any witness. Raises `Rejected`: `bad_policy`."""
+def default_policy(
+    log: TrustedLog, witnesses: Sequence[TrustedWitness], before: Sequence[TrustedWitness] = ()
+) -> str:
+    """The policy text for `log`; empty without any witness. Raises `Rejected`: `bad_policy`.
+
+    `before`: the witnesses of the list signed last. A kind of key that a witness did not have there is named and
+    not yet asked: a log keeps no line of a key that it does not know, and must know it before readers ask.
+    """
     if not witnesses:
         return ""
     plain = [entry for entry in witnesses if not entry.auditing]
     auditing = [entry for entry in witnesses if entry.auditing]
     groups = [(name, members) for name, members in (("witnesses", plain), ("auditors", auditing)) if members]
     lines = [f"log {vkey} {log.url}" for vkey in log_vkeys(log)]
+    listed = {entry.name: {key.type for key in cosigner_keys(entry)} for entry in before}
     for entry in witnesses:
-        lines += _witness_lines(entry)
+        lines += _witness_lines(entry, listed.get(entry.name, set()))
     for name, members in groups:
         names = " ".join(entry.name for entry in members)
         lines.append(f"group {name} {len(members) // 2 + 1} {names}")
@@ -36,7 +43,7 @@ def default_policy(log: TrustedLog, witnesses: Sequence[TrustedWitness]) -> str:
     return text
 
 
-def _witness_lines(witness: TrustedWitness) -> list[str]:
+def _witness_lines(witness: TrustedWitness, known: Set[SignatureType]) -> list[str]:
     """What defines the name of a witness: its key, or a group that has cosigned when one key of each kind has.
 
     The group counts once however many of its keys signed. The names inside have a plus, which no key name has.
@@ -46,7 +53,7 @@ def _witness_lines(witness: TrustedWitness) -> list[str]:
         return [f"witness {witness.name} {keys[0]} {witness.url}"]
     lines = [f"witness {_inner(key)} {key} {witness.url}" for key in keys]
     kinds = []
-    for kind in dict.fromkeys(key.type for key in keys):
+    for kind in _asked([key.type for key in keys], known):
         names = [_inner(key) for key in keys if key.type is kind]
         if len(names) > 1:
             kinds.append(f"{witness.name}+{kind:#04x}")
@@ -54,6 +61,11 @@ def _witness_lines(witness: TrustedWitness) -> list[str]:
         else:
             kinds += names
     return [*lines, f"group {witness.name} all {' '.join(kinds)}"]
+
+
+def _asked(kinds: Sequence[SignatureType], known: Set[SignatureType]) -> Sequence[SignatureType]:
+    """Kinds of keys that have to sign: those that were listed before, all of a new witness."""
+    return [kind for kind in dict.fromkeys(kinds) if kind in known] or list(dict.fromkeys(kinds))
 
 
 def _inner(key: VerifierKey) -> str:

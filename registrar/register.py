@@ -199,9 +199,10 @@ def next_list(draft: Draft, *, version: int, now: int, days: int, before: TrustL
     if not 1 <= days <= MAX_LIST_DAYS:
         raise Rejected("bad_days", f"a list is in force for 1 to {MAX_LIST_DAYS} days")
     listed = {log.origin: log for log in before.logs} if before else {}
+    earlier = before.witnesses if before else []
     logs = []
     for log in draft.logs:
-        full = msgspec.structs.replace(log, policy=log.policy or default_policy(log, draft.witnesses))
+        full = msgspec.structs.replace(log, policy=log.policy or default_policy(log, draft.witnesses, earlier))
         logs.append(with_history(full, listed.get(log.origin), now))
     for log in logs:
         check_operators(log, draft.witnesses)

@@ -143,6 +143,22 @@ def test_witness_with_two_kinds_of_keys_has_cosigned_when_one_of_each_has() -> N
             assert policy.quorum_time({names[one]: NOW, names[other]: NOW - 1}) == NOW - 1
 
 
+def test_second_kind_of_key_is_asked_from_the_next_list_on() -> None:
+    """A log that does not know a key keeps none of its lines: it learns of it before readers ask."""
+    name = "a.example"
+    draft = add_witness(add_log(new_draft("R"), log()), witness(name))
+    first = signed(draft, NOW)
+    draft = add_witness(draft, witness(name, also=[pq(name)]))
+    second = signed(draft, NOW + DAY, first)
+    third = signed(draft, NOW + 2 * DAY, second)
+    for trust, is_asked in ((second, False), (third, True)):
+        policy = parse_policy(trust.logs[0].policy)
+        old, new = [found.name for found in policy.witnesses]
+        assert policy.quorum_time({old: NOW}) == (None if is_asked else NOW)
+        assert policy.quorum_time({new: NOW}) is None
+        assert policy.quorum_time({old: NOW, new: NOW}) == NOW
+
+
 def test_auditing_cosigner_with_two_keys_is_one_member_of_its_group() -> None:
     draft = add_log(new_draft("R"), log())
     receipt = ed("a.example/receipts")
