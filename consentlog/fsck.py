@@ -91,6 +91,7 @@ def _check_file(connection: Connection, findings: Findings) -> None:
             findings.add("file_damaged", "file", str(line).splitlines()[0])
     listed = text("SELECT name FROM sqlite_master WHERE type = 'table'")
     names = {name for (name,) in connection.execute(listed)}
+    findings.expect(SCHEMA.table in names, "bad_table", SCHEMA.table, "is not listed")
     for table in leaves.metadata.sorted_tables:
         info = connection.execute(text(f"PRAGMA table_info({table.name})"))
         found = {row.name: (row.type, not row.notnull) for row in info}
