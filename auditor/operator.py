@@ -17,7 +17,15 @@ from protocol.log_keys import LogKeys
 from protocol.operators import Pieces, open_pieces, seal_pieces_release
 from protocol.policy import Policy, satisfied
 from protocol.presentation import grant_leaf, grant_opening
-from protocol.reading import GrantState, Refusal, VerifiedRead, decide_read, refusal_reason, verify_read
+from protocol.reading import (
+    NUMBERS_AHEAD,
+    GrantState,
+    Refusal,
+    VerifiedRead,
+    decide_read,
+    refusal_reason,
+    verify_read,
+)
 from protocol.receipt import parse_tlog_proof, verify_tlog_proof
 from protocol.seal import KemPrivate
 from protocol.standing import verify_entry
@@ -97,13 +105,15 @@ class Rows:
     """What the operator's rows say, read in the transaction that keeps the release.
 
     `revoked`: by its replay, or by a revocation it keeps that the log has yet to take in. `n_of_read`: the number
-    under which this READ was released before; `read_of_n`: hash of the READ released under this number.
+    under which this READ was released before; `read_of_n`: hash of the READ released under this number;
+    `highest_n`: released under the tag_key so far, -1 for none.
     """
 
     revoked: bool
     share_present: bool
     n_of_read: int | None = None
     read_of_n: bytes | None = None
+    highest_n: int = -1
 
 
 def verify_deposit(
@@ -154,12 +164,15 @@ def verify_release(request: ReleaseRequest, held: Held, log: Followed, trust: Tr
 def decide_release(asked: Asked, rows: Rows, now: int) -> None:
     """Returns when this operator's pieces may go, by its own rows and clock:
 
-    1. the number was released for no other READ, and the READ under no other number; 2. all that the log had to
-    ask (`decide_read`), `revoked` included. A READ that was released before may be older than a minute by now.
+    1. the number was released for no other READ, and the READ under no other number; it is not so far ahead that
+    the resident would not look for it; 2. all that the log had to ask (`decide_read`), `revoked` included. A READ
+    that was released before may be older than a minute by now.
     Raises `Rejected`: `read_number` 409, those of `decide_read`, and its refusals under their codes.
     """
     if rows.read_of_n not in (None, asked.read_hash) or rows.n_of_read not in (None, asked.n):  # 1.
         raise Rejected("read_number", "the log counts a number or a READ twice", status=409)
+    if asked.n > rows.highest_n + NUMBERS_AHEAD:
+        raise Rejected("read_number", "the log skips more numbers than a resident looks through", status=409)
     state = GrantState(asked.held.slot, rows.revoked, rows.share_present, asked.n)
     terms = asked.held.terms
     if rows.n_of_read is not None:  # 2.

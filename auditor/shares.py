@@ -20,6 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
+    func,
     select,
     update,
 )
@@ -164,11 +165,14 @@ class Shares:
         of_n = select(_releases.c.read_hash).where(
             _releases.c.tag_hash == asked.tag_hash, _releases.c.n == asked.n
         )
+        highest = select(func.max(_releases.c.n)).where(_releases.c.tag_hash == asked.tag_hash)
+        highest_n = connection.execute(highest).scalar_one_or_none()
         return Rows(
             revoked=self._ended.is_revoked(connection, asked.held),
             share_present=share_present,
             n_of_read=connection.execute(of_read).scalar_one_or_none(),
             read_of_n=connection.execute(of_n).scalar_one_or_none(),
+            highest_n=-1 if highest_n is None else highest_n,
         )
 
     def destroy(self, connection: Connection, locks: Sequence[bytes]) -> None:

@@ -45,6 +45,9 @@ READ_SKEW = 60
 """Seconds that the agency's clock may differ from the log's, either way (section 8.2)."""
 TICKET_LIFETIME = 3600
 """Seconds: a ticket ends at most this far ahead, so that the log remembers a `jti` no longer."""
+NUMBERS_AHEAD = 1 << 16
+"""How far an operator lets a READ's number be above the highest it has released, and how far ahead a resident's
+search looks: an entry under a number that nobody tries would be in the log and still be hidden."""
 SHARE_BYTES = 32
 
 Slot: TypeAlias = Annotated[int, Meta(ge=0, lt=MAX_SLOTS)]

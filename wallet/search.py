@@ -12,11 +12,14 @@ from protocol.checkpoint import VerifiedCheckpoint
 from protocol.errors import Rejected
 from protocol.leaf import LeafType, Message, Read, Refusal, event_tag, parse_leaf
 from protocol.merkle import NodeReader, leaf_hash, node_hash, root
+from protocol.reading import NUMBERS_AHEAD
 from protocol.terms import Terms
 from wallet.records import Seen
 
 LOOK_AHEAD = 256
-"""Numbers tried beyond those shown: a log that hides more hides them all from the count too."""
+"""Numbers of refusals and messages tried beyond those shown. Of reads `NUMBERS_AHEAD`: no honest operator releases
+under a number further ahead, so the first read that is hidden is found.
+"""
 
 
 def verify_leaves(first: int, leaves: Sequence[bytes], checkpoint: VerifiedCheckpoint, node: NodeReader) -> None:
@@ -46,7 +49,10 @@ def event_tags(terms: Terms, seen: Seen) -> dict[bytes, LeafType]:
     """Tags that leaves of this grant carry or may carry."""
     key = b64u_decode(terms.tag_key)
     counts = {LeafType.READ: seen.reads, LeafType.REFUSAL: seen.refusals, LeafType.MESSAGE: seen.messages}
-    return {event_tag(key, kind, n): kind for kind, count in counts.items() for n in range(count + LOOK_AHEAD)}
+    ends = {
+        kind: count + (NUMBERS_AHEAD if kind is LeafType.READ else LOOK_AHEAD) for kind, count in counts.items()
+    }
+    return {event_tag(key, kind, n): kind for kind, end in ends.items() for n in range(end)}
 
 
 def find_events(first: int, leaves: Iterable[bytes], tags: dict[bytes, LeafType]) -> list[int]:

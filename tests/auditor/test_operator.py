@@ -22,7 +22,7 @@ from protocol.leaf import LeafType, commitment, event_tag, lock_of
 from protocol.leaf import Read as ReadLeaf
 from protocol.operators import seal_pieces
 from protocol.presentation import claim_share
-from protocol.reading import sign_read
+from protocol.reading import NUMBERS_AHEAD, sign_read
 from protocol.receipt import make_tlog_proof
 from protocol.revocation_code import revocation_secret
 from protocol.seal import parse_kem_public
@@ -38,6 +38,8 @@ from tests.protocol import builders, dealing, granting
 from tests.protocol.builders import AGENCY, DAY, NOW
 from tests.protocol.dealing import KEYS, NAMES, dealt
 from tests.protocol.granting import HUISNUMMER, POSTCODE, change
+from wallet.records import Seen
+from wallet.search import event_tags
 
 R = revocation_secret(granting.CODE, 1)
 OTHER = b64u_encode(sha256(b"other"))
@@ -315,6 +317,23 @@ def test_attack_number_beyond_the_terms(tmp_path: Path) -> None:
     operator.deposit()
     operator.at.town.log.reads = 1
     refuses(operator, operator.release_request(POSTCODE), "read_number")
+
+
+def test_attack_read_hidden_under_a_number_that_no_resident_tries(operator: Operator) -> None:
+    """Log and agency skip numbers: the entry is in the log, under a tag that the resident's search never makes."""
+    operator.at.town.log.reads = NUMBERS_AHEAD
+    refuses(operator, operator.release_request(POSTCODE), "read_number", 409)
+    operator.at.town.log.reads = NUMBERS_AHEAD - 1
+    request = operator.release_request(POSTCODE)
+    assert operator.release(request)
+    shown = event_tags(operator.at.town.terms, Seen())
+    assert event_tag(b64u_decode(operator.at.town.terms.tag_key), LeafType.READ, request.logged.n) in shown
+
+
+def test_operator_that_was_away_for_many_reads_releases_the_next(operator: Operator) -> None:
+    operator.release(operator.release_request(POSTCODE))
+    operator.at.town.log.reads = NUMBERS_AHEAD
+    assert operator.release(operator.release_request(POSTCODE, read_id=b64u_encode(b"2" * 16)))
 
 
 def test_attack_reply_key_of_somebody_else(operator: Operator) -> None:

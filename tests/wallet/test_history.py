@@ -14,7 +14,7 @@ from protocol.consent_api import EventsAnswer
 from protocol.errors import Rejected
 from protocol.leaf import LeafType, Read
 from protocol.merkle import leaf_hash, node_hash, root
-from protocol.reading import refusal_opening
+from protocol.reading import NUMBERS_AHEAD, refusal_opening
 from protocol.revocation_code import revocation_secret
 from protocol.status_tree import StatusTree
 from tests.protocol import builders
@@ -462,6 +462,20 @@ def test_search_finds_a_number_that_was_given_twice(wallet: OpenWallet, neighbou
     neighbours.log.read(slot, "postcode")
     kept = neighbours.log.grants[0]
     kept.counts[LeafType.READ] = 0
+    neighbours.log.read(slot, "huisnummer")
+    kept.events.pop()
+    with pytest.raises(Rejected) as refusal:
+        search_hidden(wallet, "1")
+    assert refusal.value.code == "hidden_event"
+
+
+def test_search_finds_a_read_under_a_number_far_ahead(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int
+) -> None:
+    """As far ahead as an honest operator releases."""
+    neighbours.log.read(slot, "postcode")
+    kept = neighbours.log.grants[0]
+    kept.counts[LeafType.READ] = NUMBERS_AHEAD
     neighbours.log.read(slot, "huisnummer")
     kept.events.pop()
     with pytest.raises(Rejected) as refusal:
