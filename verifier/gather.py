@@ -13,6 +13,7 @@ from protocol.consent_api import ReleaseAnswer
 from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.reading import Reason
 from protocol.standing import VerifiedReading
+from verifier.gate import ENDED
 
 LATE_SECONDS = 0.2
 """How long the others are waited for once enough have answered: who lies among them is worth knowing, not more."""
@@ -57,8 +58,12 @@ class Gathered:
     def failure(self, members: int, needed: int) -> RegieError:
         """Why there are no values, when nobody is waited for any more."""
         if members - len(self.refused) < needed:
-            code, _ = Counter(error.code for error in self.refused.values()).most_common(1)[0]
-            return next(error for error in self.refused.values() if error.code == code)
+            over = [error for error in self.refused.values() if error.code in ENDED]
+            # One operator that never got its pieces must not end the grant because another is late today.
+            is_over = members - len(over) < needed
+            told = over if is_over else [error for error in self.refused.values() if error not in over]
+            code, _ = Counter(error.code for error in told).most_common(1)[0]
+            return next(error for error in told if error.code == code)
         if len(self.sealed) == members:
             return Rejected("share_mismatch", "no set of operators released the shares that the terms name")
         return Unavailable("no_operators", "too few operators of this log release", retry_after=2)

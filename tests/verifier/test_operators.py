@@ -178,6 +178,20 @@ def test_refusal_of_too_many_operators_is_that_of_the_read(agency: Agency, walle
     assert state == ("revoked" if code in ("revoked", "no_share") else "active")
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_operator_without_its_pieces_does_not_end_a_grant_that_another_refuses_today(
+    agency: Agency, wallet: Wallet, first: int
+) -> None:
+    """One still waits for its deposit, one finds hour or place wrong, one is down: nobody stopped the grant."""
+    rid, _ = granted(agency, wallet)
+    agency.net.operators[MEMBERS[first]].refuse = Rejected("no_share", "not yet delivered", status=410)
+    agency.net.operators[MEMBERS[1 - first]].refuse = Rejected("out_of_context", "no", status=403)
+    agency.net.operators[MEMBERS[2]].down = True
+    with pytest.raises(Rejected, match="out_of_context"):
+        read(agency, rid)
+    assert agency.desk.store.grants.get(rid).state == "active"
+
+
 def test_refusal_of_one_operator_does_not_stop_a_read(agency: Agency, wallet: Wallet) -> None:
     rid, _ = granted(agency, wallet)
     agency.net.operators[MEMBERS[2]].refuse = Rejected("revoked", "a stop that the log has yet to take in")
