@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from consentlog import config
-from consentlog.keys import OLD_DEPOSIT_SECONDS, LogKeyring
+from consentlog.keys import OLD_DEPOSIT_SECONDS, LogKeyring, read_entry
 from consentlog.rotation import Rotation
 from protocol.canonical import b64u_decode, b64u_encode
 from protocol.checkpoint import verify_checkpoint
@@ -92,7 +92,7 @@ class Registry:
             issuers=[builders.issuer()],
             agencies=[builders.agency()],
             logs=[self.entry],
-            witnesses=self.witnesses,
+            witnesses=[*self.witnesses],
         )
         before, now = (self.trust if self.lists else None), self.town.clock.now()
         version = before.version + 1 if before else 2
@@ -414,6 +414,50 @@ def test_rotation_is_not_finished_before_everybody_knows_the_new_key(registry: R
         registry.publish()
         assert refusal(kind) == "too_soon"
         assert town.home.read_secret(kind) == before
+
+
+@pytest.mark.parametrize("kind", ["log-key", "pq-key", "receipt-key", "deposit-key"])
+def test_rotation_that_was_killed_is_taken_up_by_the_same_command(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    town = registry.town
+    rotation = Rotation(town.home, LOG_ORIGIN)
+    old = town.entry
+    written = Home.write_json
+
+    def killed_at(call: int) -> None:
+        """The machine stops at this writing of the entry."""
+        left = [call]
+
+        def write(home: Home, name: str, value: object) -> None:
+            left[0] -= 1
+            if left[0] <= 0:
+                raise KeyboardInterrupt
+            written(home, name, value)
+
+        monkeypatch.setattr(Home, "write_json", write)
+
+    killed_at(1)
+    with pytest.raises(KeyboardInterrupt):
+        rotation.begin(kind, RANDOM)
+    monkeypatch.undo()
+    with pytest.raises(Rejected, match="rotation_under_way"):
+        rotation.begin(kind, RANDOM)
+    registry.entry = read_entry(town.home)
+    registry.publish()
+    now = town.clock.now() + LISTED_SECONDS
+    for call in (1, 2):
+        killed_at(call)
+        with pytest.raises(KeyboardInterrupt):
+            rotation.finish(kind, registry.trust, now)
+        monkeypatch.undo()
+    with pytest.raises(Rejected, match="no_rotation"):
+        rotation.finish(kind, registry.trust, now)
+    entry = read_entry(town.home)
+    assert entry == LogKeyring(town.home, LOG_ORIGIN).entry(entry)
+    gone = {"log-key": old.vkey, "pq-key": old.pq_vkey, "receipt-key": old.receipt_vkey}.get(kind)
+    assert [key.vkey for key in entry.retired] == ([] if gone is None else [gone])
+    assert entry.also == []
 
 
 def test_witness_is_not_finished_before_everybody_knows_the_new_key(registry: Registry) -> None:
