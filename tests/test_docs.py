@@ -25,6 +25,7 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text()
 ROOMS = ("protocol", "service", "issuer", "wallet", "verifier", "consentlog", "auditor", "registrar")
 UNITS = sorted((ROOT / "deploy").glob("*.service"))
 SERVING = ("log serve", "log witness serve", "auditor cosign", "verifier serve", "issuer serve")
+FOLLOWING = "auditor follow"
 HARDENED = {
     "NoNewPrivileges": "yes",
     "ProtectSystem": "strict",
@@ -128,9 +129,9 @@ def test_unit_starts_a_command_that_exists(path: Path) -> None:
         assert parsed.params is not None  # the options parse; nothing runs
 
 
-def test_every_server_has_a_unit() -> None:
+def test_every_server_has_a_unit_and_so_has_who_follows_a_log() -> None:
     started = {" ".join(shlex.split(unit(path)["Service"]["ExecStart"])[1:-2]) for path in UNITS}
-    assert started == set(SERVING)
+    assert started == {*SERVING, FOLLOWING}
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
