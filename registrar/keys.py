@@ -91,14 +91,15 @@ def log_vkeys(log: TrustedLog) -> list[str]:
 def with_history(log: TrustedLog, before: TrustedLog | None, now: int) -> TrustedLog:
     """`log` with what it and the list `before` say of earlier keys and policies.
 
-    What was listed as retired stays as it was; a key that goes counts `OVERLAP_SECONDS` longer at the most.
+    What was listed as retired stays as it was; a key that goes counts `OVERLAP_SECONDS` longer, whatever the log
+    says: one that could end it in the past would deny what it signed while everybody took it for its own.
     """
     end = now + OVERLAP_SECONDS
     in_use = {*log_vkeys(log), log.receipt_vkey}
     gone = {entry.vkey: min(entry.until, end) for entry in log.retired}
     former: list[FormerPolicy] = []
     if before is not None:
-        gone |= {vkey: gone.get(vkey, end) for vkey in (*log_vkeys(before), before.receipt_vkey)}
+        gone |= dict.fromkeys((*log_vkeys(before), before.receipt_vkey), end)
         gone |= {entry.vkey: entry.until for entry in before.retired}
         former = list(before.former)
         if before.policy and before.policy != log.policy:

@@ -186,12 +186,15 @@ def test_key_and_policy_that_go_are_kept_for_looking_back() -> None:
     assert third.logs[0].former[1] == found.former[0]
 
 
-def test_rotation_that_the_log_finished_earlier_ends_when_the_log_says() -> None:
+@pytest.mark.parametrize("until", [0, NOW, NOW + DAY])
+def test_attack_log_ends_the_life_of_a_key_in_the_past(until: int) -> None:
+    """To deny what it signed with it while the list named it: receipts, a fork."""
     draft = add_witness(add_log(new_draft("R"), log(also=[ed(LOG_ORIGIN, "2")])), witness())
     first = signed(draft, NOW)
-    finished = log(vkey=ed(LOG_ORIGIN, "2"), retired=[RetiredKey(vkey=ed(LOG_ORIGIN), until=NOW + DAY)])
+    finished = log(vkey=ed(LOG_ORIGIN, "2"), retired=[RetiredKey(vkey=ed(LOG_ORIGIN), until=until)])
     second = signed(add_log(draft, finished), NOW + 2 * DAY, first)
-    assert second.logs[0].retired == [RetiredKey(vkey=ed(LOG_ORIGIN), until=NOW + DAY)]
+    end = NOW + 2 * DAY + OVERLAP_SECONDS
+    assert second.logs[0].retired == [RetiredKey(vkey=ed(LOG_ORIGIN), until=end)]
 
 
 def test_log_cannot_give_a_retired_key_a_longer_life() -> None:
