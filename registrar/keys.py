@@ -99,7 +99,8 @@ def with_history(log: TrustedLog, before: TrustedLog | None, now: int) -> Truste
     gone = {entry.vkey: min(entry.until, end) for entry in log.retired}
     former: list[FormerPolicy] = []
     if before is not None:
-        gone |= dict.fromkeys((*log_vkeys(before), before.receipt_vkey), end)
+        # Only what was listed ever counted: keys that the log alone names would push those out of a full list.
+        gone = dict.fromkeys((*log_vkeys(before), before.receipt_vkey), end)
         gone |= {entry.vkey: entry.until for entry in before.retired}
         former = list(before.former)
         if before.policy and before.policy != log.policy:

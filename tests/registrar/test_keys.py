@@ -197,6 +197,17 @@ def test_attack_log_ends_the_life_of_a_key_in_the_past(until: int) -> None:
     assert second.logs[0].retired == [RetiredKey(vkey=ed(LOG_ORIGIN), until=end)]
 
 
+def test_attack_log_pushes_its_old_keys_out_with_keys_that_were_never_listed() -> None:
+    draft = add_witness(add_log(new_draft("R"), log()), witness())
+    first = signed(draft, NOW)
+    second = signed(add_log(draft, log(vkey=ed(LOG_ORIGIN, "2"))), NOW + DAY, first)
+    others = [
+        RetiredKey(vkey=ed(LOG_ORIGIN, f"never {number}"), until=2**52) for number in range(MAX_RETIRED_KEYS)
+    ]
+    third = signed(add_log(draft, log(vkey=ed(LOG_ORIGIN, "2"), retired=others)), NOW + 2 * DAY, second)
+    assert third.logs[0].retired == second.logs[0].retired
+
+
 def test_log_cannot_give_a_retired_key_a_longer_life() -> None:
     """Neither in the future, nor by naming again what was listed as retired before."""
     draft = add_witness(add_log(new_draft("R"), log()), witness())
