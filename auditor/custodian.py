@@ -10,7 +10,7 @@ from auditor.operator import Followed, verify_deposit, verify_release
 from auditor.shares import Ended, Shares
 from auditor.store import Store
 from protocol.canonical import b64u_decode, b64u_encode
-from protocol.checkpoint import VerifiedCheckpoint
+from protocol.checkpoint import VerifiedCheckpoint, verify_checkpoint
 from protocol.consent_api import DepositAnswer, DepositRequest, ReleaseAnswer, ReleaseRequest
 from protocol.errors import Rejected, Unavailable
 from protocol.reading import parse_read
@@ -54,11 +54,15 @@ class Custodian:
     def deposit(self, request: DepositRequest) -> DepositAnswer:
         """`POST /v1/deposits`, with checked terms: kept durably when this returns.
 
-        Raises `Rejected`: those of `verify_deposit`, `unknown_lock` 404, `revoked` 410; `Unavailable`.
+        Raises `Rejected`: those of `verify_deposit` and, before it catches up, of `verify_checkpoint`,
+        `unknown_lock` 404, `revoked` 410; `Unavailable`.
         """
-        found = verify_deposit(request, self._followed(self._trust()), self._deposit_keys.all(), self._clock.now())
+        log = self._followed(self._trust())
+        found = verify_deposit(request, log, self._deposit_keys.all(), self._clock.now())
         lock = found.held.lock
         if self._replica.lock(lock) is None:
+            # What only retired keys signed is good for looking back; it must not lead the replica anywhere.
+            verify_checkpoint(found.checkpoint.note, log.keys)
             self._catch_up(found.checkpoint)
         state = self._replica.lock(lock)
         if state is None or (state.slot, state.grant_index) != (found.held.slot, found.index):

@@ -27,7 +27,7 @@ from protocol.receipt import make_tlog_proof
 from protocol.revocation_code import revocation_secret
 from protocol.seal import parse_kem_public
 from protocol.terms import Context
-from protocol.trust_list import TrustedWitness
+from protocol.trust_list import RetiredKey, TrustedWitness
 from service.app import make_app
 from service.database import immediate
 from service.epochs import EPOCH_SECONDS
@@ -35,7 +35,7 @@ from service.home import Home
 from service.trust import LISTED_SECONDS
 from tests.auditor.custody import NAME, Operator
 from tests.protocol import builders, dealing, granting
-from tests.protocol.builders import AGENCY, DAY, NOW
+from tests.protocol.builders import AGENCY, DAY, LOG_ORIGIN, NOW
 from tests.protocol.dealing import KEYS, NAMES, dealt
 from tests.protocol.granting import HUISNUMMER, POSTCODE, change
 from wallet.records import Seen
@@ -137,6 +137,19 @@ def test_operator_refuses_a_deposit_of_terms_that_do_not_name_it(tmp_path: Path)
         proof=town.proof,
     )
     refuses_deposit(stranger, request, "bad_terms")
+
+
+def test_attack_old_key_leads_the_replica_by_a_deposit(tmp_path: Path) -> None:
+    """A retired key and witnesses of its time make a receipt of before; they do not say where the log is."""
+    operator = Operator(tmp_path / "operator", dealt(2, 3))
+    listed = operator.trust.logs[0]
+    vkey = builders.vkey(LOG_ORIGIN, builders.ed25519("next key of the log"))
+    retired = [RetiredKey(vkey=listed.vkey, until=NOW + 120)]
+    operator.trust = change(operator.trust, logs=[change(listed, vkey=vkey, retired=retired)])
+    refuses_deposit(operator, operator.deposit_request(), "unknown_key")
+    assert (operator.fetched, operator.cosigner.replica.size) == (0, 0)
+    operator.follow()
+    operator.deposit()
 
 
 def test_operator_refuses_the_deposit_of_a_grant_that_was_revoked(operator: Operator) -> None:
