@@ -175,7 +175,7 @@ class Memory:
                 raise Rejected("corrupt_store", "rows of the store are missing or damaged") from error
             beat(connection)  # 3.
         self._is_doubtful = False
-        self._published.start_from(self._status.copy())
+        self._published.start_from(self._status.copy(), self.tree.size)
 
     def _restore(self, connection: Connection, locked: Locked) -> None:
         stored, tree = queries.tree_in(connection), self.tree

@@ -57,13 +57,14 @@ class Published:
         self._status = status
         self._deltas: deque[Delta] = deque()
         self._checkpoint: VerifiedCheckpoint | None = None
+        self._least = 0
         self._time = 0
         self._head = b""
 
-    def start_from(self, status: StatusTree) -> None:
-        """The status array of all that is committed at the start."""
+    def start_from(self, status: StatusTree, size: int) -> None:
+        """The status array of all `size` leaves that are committed at the start."""
         with self._guard:
-            self._status = status
+            self._status, self._least = status, size
 
     def committed(self, delta: Delta) -> None:
         """A group is durable; it shows once a checkpoint covers it. In the order of commits."""
@@ -71,8 +72,15 @@ class Published:
             self._deltas.append(delta)
 
     def publish(self, checkpoint: VerifiedCheckpoint, head: bytes, time: int) -> None:
-        """`checkpoint` with its cosignatures, `head` its last leaf, `time` that of its quorum."""
+        """`checkpoint` with its cosignatures, `head` its last leaf, `time` that of its quorum.
+
+        Raises `Unavailable`: `no_quorum` for one that the status array is ahead of: a worker that just started
+        may find leaves that no checkpoint covers yet, and a server that was replaced shows an old one.
+        """
         with self._guard:
+            if checkpoint.size < self._least:
+                raise Unavailable("no_quorum", "a newer checkpoint is about to be published", retry_after=2)
+            self._least = checkpoint.size
             while self._deltas and self._deltas[0].size <= checkpoint.size:
                 self._deltas.popleft().apply(self._status)
             self._checkpoint, self._head, self._time = checkpoint, head, time

@@ -183,6 +183,25 @@ def test_worker_reaches_what_another_has_published(pair: tuple[Worker, Worker]) 
     assert first.memory.committed == second.memory.committed
 
 
+def test_status_of_later_leaves_is_not_shown_under_an_older_checkpoint(
+    pair: tuple[Worker, Worker], tmp_path: Path
+) -> None:
+    first, second = pair
+    older = checkpoint_of(first)
+    first.append("stop", 1)
+    newer = checkpoint_of(first)
+    started = Worker(tmp_path / "log.db")  # finds the stop, which no checkpoint covers yet
+    second.memory.reach(newer)
+    second.published.publish(newer, b"head", NOW)
+    for worker in (started, second):  # the other one is shown an old row by a server that was replaced
+        size = worker.published.size
+        with pytest.raises(Unavailable, match="no_quorum"):
+            worker.published.publish(older, b"head", NOW)
+        assert worker.published.size == size
+    started.published.publish(newer, b"head", NOW)
+    assert started.published.view(0) == second.published.view(0)
+
+
 def test_leaves_that_do_not_make_the_published_root_are_not_taken(pair: tuple[Worker, Worker]) -> None:
     first, second = pair
     with pytest.raises(Unavailable):
