@@ -164,8 +164,8 @@ class Writer(Thread):
 
     def _transact_near(self, operations: list[Operation]) -> list[Outcome | RegieError]:
         crash.point("before_begin")
-        now = self.time()
         with immediate(self._engine) as connection:
+            now = self.time()  # in our turn: a wait for it must not turn back the time that ends grants
             tree, status = self.memory.begin(connection)
             self._heed_reserve(connection)
             rows = load_rows(connection, keys_of(operations), since=now - HOUR)

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
@@ -11,7 +12,7 @@ from protocol.consent_api import GrantAnswer, ReadAnswer
 from protocol.leaf import LeafType, parse_leaf
 from tests.consentlog.peers import code_of, wait_until
 from tests.consentlog.small_town import SmallTown
-from tests.protocol.builders import AUDITOR_NAME, WITNESS_NAME
+from tests.protocol.builders import AUDITOR_NAME, NOW, WITNESS_NAME
 
 
 def leaves_of(town: SmallTown, kind: LeafType) -> int:
@@ -140,3 +141,19 @@ def test_log_without_a_policy_publishes_nothing(tmp_path: Any) -> None:
 def test_too_many_who_wait_are_told_so(town: SmallTown, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("consentlog.waiting.MAX_WAITING", 0)
     assert code_of(town.send("POST", "/v1/grants", town.grant_request()[2])) == (503, "busy")
+
+
+def test_grant_that_ends_while_the_log_waits_for_its_turn_to_write_is_not_read(town: SmallTown) -> None:
+    given = town.grant(not_after=NOW + 30)
+    sent = town.make_read(given)
+    other = sqlite3.connect(town.home.file("log.db"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(town.post_read, sent)
+        wait_until(town.node.writer.memory.alone.locked)
+        town.clock.time += 31
+        other.execute("ROLLBACK")
+        assert code_of(answer.result()) == (403, "expired")
+    other.close()
+    assert leaves_of(town, LeafType.READ) == 0
+    assert leaves_of(town, LeafType.REFUSAL) == 1
