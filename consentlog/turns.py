@@ -191,7 +191,8 @@ class SharedTurn:
             return False
         with single(self._engine) as connection:
             values = {"old": row.holder, "at": row.moves, "me": self._me}
-            self.is_mine = connection.execute(_TAKE, values).rowcount == 1
+            is_taken = connection.execute(_TAKE, values).rowcount == 1
+        self.is_mine = is_taken  # only once that is durable: else it is taken anew, by who looks again first
         self._moved = monotonic()
         return self.is_mine
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Barrier
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from consentlog import turns
 from consentlog.tables import create_tables
 from consentlog.turns import KEEP_SECONDS, TAKE_OVER_SECONDS, News, SharedTurn
 from protocol.errors import Unavailable
-from service.database import engine_for, immediate
+from service.database import engine_for, immediate, single
 from tests.consentlog.peers import wait_until
 from tests.service import postgresql
 
@@ -76,6 +77,27 @@ def test_new_holder_is_not_ready(engine: Engine, time: list[float]) -> None:
     time[0] += TAKE_OVER_SECONDS
     assert second.take(second.look())
     assert not second.look().is_ready
+
+
+def test_turn_whose_taking_was_not_acknowledged_is_taken_anew(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def unheard(engine: Engine) -> Iterator[Connection]:
+        with single(engine) as connection:
+            yield connection
+        raise Unavailable("database", "the answer was lost")
+
+    turn = SharedTurn(engine, "a" * 32)
+    monkeypatch.setattr(turns, "single", unheard)
+    with pytest.raises(Unavailable, match="database"):
+        turn.take(turn.look())
+    assert not turn.is_mine  # a holder that did not hear of it would skip what a new one must do
+    monkeypatch.undo()
+    row = turn.look()
+    assert row.holder == "a" * 32
+    assert turn.take(row)
+    assert turn.is_mine
 
 
 def test_row_that_could_not_be_seen_did_not_stand_still(
