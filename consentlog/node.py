@@ -86,11 +86,12 @@ class Node:
         self.metrics = Metrics("consentlog")
         meters = Meters(self.metrics)
         reserve = reserve_for(self.engine, home)
-        reserve.fill()
+        has_room = reserve.fill()
         self.epochs = Epochs(Home(home.path / config.EPOCHS))
         self.writer = Writer(
             self.engine, memory, self.published, self.turn, self.epochs, reserve, LogTime(clock), random, meters
         )
+        self.writer.room.only_revocations = not has_room  # what is left is for them, also after a restart
         self.publisher = Publisher(
             self.config.origin,
             self.keys.checkpoint_signers,

@@ -72,6 +72,23 @@ def test_stop_is_taken_and_the_log_recovers(tmp_path: Path) -> None:
         assert town.replayed().slots == 2
 
 
+def test_log_that_starts_on_a_full_disk_keeps_what_room_there_is_for_stops(tmp_path: Path) -> None:
+    town = SmallTown(tmp_path)
+    with town.running():
+        given, other = town.grant(), town.grant()
+    ballast = town.home.file("ballast")
+    ballast.unlink()
+    ballast.mkdir()  # there is no room for it
+    with town.running():
+        assert code_of(town.post_read(town.make_read(other))) == (503, "busy")
+        assert code_of(town.send("POST", "/v1/grants", town.grant_request()[2])) == (503, "busy")
+        assert town.revoke(given).slot == given.answer.slot
+        ballast.rmdir()
+        town.node.writer._next_fill = 0.0
+        wait_until(lambda: not town.node.writer.room.only_revocations)
+        assert town.read(other)[1].n == 0
+
+
 if may_mount():
 
     @pytest.fixture
