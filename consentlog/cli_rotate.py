@@ -57,14 +57,16 @@ def rotate_witness(ctx: click.Context, home: Home, post_quantum: bool, finish: b
     """Rotate the key of this witness. It cosigns with both meanwhile, and counts once."""
     settings: WitnessConfig = config.witness_config(home)
     keys = config.witness_keys(home, settings.name)
-    if finish:
-        now = SystemClock().now()
-        trust = TrustSource(home, settings.trust_list, settings.registrar).current(now)
-        keys.finish(trust, now, post_quantum=post_quantum)
-    else:
-        keys.begin(os.urandom, post_quantum=post_quantum)
-    entry = keys.entry(parse_struct(home.read(ENTRY), TrustedWitness, max_bytes=MAX_FILE_BYTES))
-    home.write_json(ENTRY, entry)
+    try:
+        if finish:
+            now = SystemClock().now()
+            trust = TrustSource(home, settings.trust_list, settings.registrar).current(now)
+            keys.finish(trust, now, post_quantum=post_quantum)
+        else:
+            keys.begin(os.urandom, post_quantum=post_quantum)
+    finally:  # also when it was refused: one that was killed before may have left the entry of before
+        entry = keys.entry(parse_struct(home.read(ENTRY), TrustedWitness, max_bytes=MAX_FILE_BYTES))
+        home.write_json(ENTRY, entry)
     emit(ctx, _FINISHED if finish else _BEGUN, {"entry": to_builtins(entry)})
 
 

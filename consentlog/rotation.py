@@ -1,5 +1,8 @@
 """`regie log rotate`: a new key without a moment in which anybody is refused (docs/rotation.md).
 
+A command that was killed half-way is given once more: also when it then says that there is nothing left to do, the
+entry is what the keys are.
+
 `begin` makes the next key; from then on both sign and both open. The registrar lists it. `finish` lets the old key
 go, once the list in force names the new one and everybody has had time to fetch that list.
 """
@@ -38,11 +41,14 @@ class Rotation:
         """
         ring = self._ring(kind)
         seed = random(KEM_SEED_BYTES if kind == "deposit-key" else SEED_BYTES)
-        if ring.all():
-            ring.begin(seed)
-        else:
-            ring.create(seed)
-        return self._write_entry([])
+        try:
+            if ring.all():
+                ring.begin(seed)
+            else:
+                ring.create(seed)
+        finally:
+            entry = self._write_entry([])
+        return entry
 
     def finish(self, kind: str, trust: TrustList, now: int) -> TrustedLog:
         """The next key is the one in use from now on; the entry to list, with the old key as retired.
@@ -53,6 +59,7 @@ class Rotation:
         ring = self._ring(kind)
         following = ring.next()
         if following is None:  # 1.
+            self._write_entry([])
             raise Rejected("no_rotation", "no rotation of this key is under way", status=409)
         if not _is_listed(following, trust.log(self._origin)):  # 2.
             raise Rejected("not_listed", "give entry.json to the registrar first: the new key is not listed yet")
@@ -64,8 +71,9 @@ class Rotation:
             retired = [RetiredKey(vkey=str(old.key), until=now + MAX_AGE)]
         else:
             self._keys.keep_old_deposit_key(now + OLD_DEPOSIT_SECONDS)
+        self._write_entry(retired)  # before the key is gone: afterwards nobody knows it
         ring.finish()
-        return self._write_entry(retired)
+        return self._write_entry([])
 
     def _ring(self, kind: str) -> Keyring[NoteSigner] | Keyring[KemPrivate]:
         keys = self._keys
@@ -75,7 +83,9 @@ class Rotation:
 
     def _write_entry(self, retired: list[RetiredKey]) -> TrustedLog:
         entry = read_entry(self._home)
-        entry = self._keys.entry(msgspec.structs.replace(entry, retired=[*entry.retired, *retired]))
+        again = {key.vkey for key in retired}
+        kept = [key for key in entry.retired if key.vkey not in again]
+        entry = self._keys.entry(msgspec.structs.replace(entry, retired=[*kept, *retired]))
         self._home.write_json(ENTRY, entry)
         return entry
 
