@@ -45,7 +45,7 @@ from protocol.consent_api import (
     RevocationAnswer,
     RevocationRequest,
 )
-from protocol.errors import Rejected
+from protocol.errors import Rejected, Unavailable
 from protocol.leaf import LeafType, lock_of
 from protocol.receipt import make_revocation_receipt
 
@@ -156,6 +156,8 @@ class Parties:
         """`DELETE /v1/grants/{slot}/openings`."""
         node = self._node
         check_view(queries.grant_of_slot(node.engine, slot), view)
+        if not node.writer.log_time.is_vouched:
+            raise Unavailable("no_quorum", "no quorum has told what time it is: nothing is erased", retry_after=2)
         node.perform(EraseOperation(slot))
         node.forget(slot)
 

@@ -19,7 +19,7 @@ from protocol.receipt import parse_tlog_proof, verify_tlog_proof
 from protocol.revocation_code import view_key
 from tests.consentlog.peers import code_of, wait_until
 from tests.consentlog.small_town import Given, SmallTown
-from tests.protocol.builders import AGENCY, DAY, HOLDER, NOW, STRANGER
+from tests.protocol.builders import AGENCY, DAY, HOLDER, NOW, STRANGER, WITNESS_NAME
 
 
 def bearer(secret: bytes) -> dict[str, str]:
@@ -360,6 +360,21 @@ def test_represented_person_can_look_back_for_ninety_days(town: SmallTown) -> No
     assert code_of(erase(town, given)) == (409, "not_ended")
     town.advance(1)
     assert erase(town, given).status_code == 204
+
+
+def test_attack_clock_is_set_ahead_before_a_start_to_erase_a_living_grant(town: SmallTown) -> None:
+    given = town.grant()
+    town.stop()
+    town.clock.time += 3650 * DAY
+    town.wires.cut |= {WITNESS_NAME}
+    town.start(until="nothing")
+    assert code_of(erase(town, given)) == (503, "no_quorum")
+    assert len(rows(town, "SELECT idx FROM openings")) == 1
+    assert len(rows(town, "SELECT slot FROM shares")) == 1
+    town.clock.time = NOW
+    town.wires.cut.clear()
+    wait_until(lambda: town.node.publisher.is_ready)
+    assert code_of(erase(town, given)) == (409, "not_ended")
 
 
 def test_only_the_holder_erases(town: SmallTown) -> None:
