@@ -35,10 +35,14 @@ class Keyring(Generic[K]):
         Raises `Rejected`: `open_secret`.
         """
         with self._guard:
-            marks = (self._mark(self._name), self._mark(self._next))
-            if marks != self._marks:
+            while (marks := self._look()) != self._marks:
                 names = [name for name, mark in zip((self._name, self._next), marks, strict=True) if mark]
-                self._keys = tuple(self._make(self._home.read_secret(name)) for name in names)
+                try:
+                    self._keys = tuple(self._make(self._home.read_secret(name)) for name in names)
+                except (Rejected, FileNotFoundError):
+                    if self._look() == marks:
+                        raise
+                    continue  # a rotation was finished between the look and the reading
                 self._marks = marks
             return self._keys
 
@@ -67,6 +71,9 @@ class Keyring(Generic[K]):
         if not self._home.has(self._next):
             raise Rejected("no_rotation", "no rotation of this key is under way", status=409)
         self._home.rename(self._next, self._name)
+
+    def _look(self) -> tuple[_Mark | None, ...]:
+        return self._mark(self._name), self._mark(self._next)
 
     def _mark(self, name: str) -> _Mark | None:
         try:
