@@ -17,6 +17,8 @@ from service.journal import log_event
 from service.wal import truncate_log
 
 SHARES_PER_STEP = 500
+ENDED_PER_STEP = 5000
+"""Rows of one statement: a million that end on the last day of a year must not outlast the database's patience."""
 _OLD_SHARES = (
     select(shares.c.slot, shares.c.epoch, shares.c.wrapped, grants.c.lock)
     .select_from(shares.join(grants, shares.c.slot == grants.c.slot))
@@ -31,18 +33,20 @@ _REWRAP = (
 
 
 def forget_tickets(engine: Engine, now: int) -> None:
-    """Delete tickets that have ended: they are refused by their date from now on."""
+    """Delete tickets that have ended: they are refused by their date from now on. At most `ENDED_PER_STEP`."""
+    ended = select(tickets.c.key).where(tickets.c.exp < now).limit(ENDED_PER_STEP)
     with immediate(engine) as connection:
-        connection.execute(delete(tickets).where(tickets.c.exp < now))
+        connection.execute(delete(tickets).where(tickets.c.key.in_(ended)))
 
 
-def destroy_expired_shares(engine: Engine, now: int) -> bool:
+def destroy_expired_shares(engine: Engine, now: int) -> int:
     """Destroy shares of grants whose not_after has passed: no read of theirs is admitted or released any more.
 
-    Whether there were any.
+    How many: `ENDED_PER_STEP` means that there may be more.
     """
+    expired = select(shares.c.slot).where(shares.c.not_after <= now).limit(ENDED_PER_STEP)
     with immediate(engine) as connection:
-        return connection.execute(delete(shares).where(shares.c.not_after <= now)).rowcount > 0
+        return connection.execute(delete(shares).where(shares.c.slot.in_(expired))).rowcount
 
 
 def begin_epoch(engine: Engine, epochs: Epochs, key: bytes, now: int) -> None:

@@ -84,6 +84,7 @@ class Writer(Thread):
         self._can_be_replaced = engine.dialect.name != "sqlite"
         self._has_remains = True
         self._has_old_shares = True
+        self._has_expired_shares = False
         self._next_upkeep = 0.0
         self._next_fill = 0.0
         self._next_truncate = 0.0
@@ -267,6 +268,8 @@ class Writer(Thread):
             if time.monotonic() >= self._next_upkeep:
                 self._next_upkeep = time.monotonic() + UPKEEP_SECONDS
                 self._upkeep()
+            if self._has_expired_shares:
+                self._destroy_expired()
             if self._has_remains and (is_idle or time.monotonic() >= self._next_truncate):
                 self._next_truncate = time.monotonic() + TRUNCATE_SECONDS
                 self._has_remains = not truncate_log(self._engine)
@@ -278,9 +281,13 @@ class Writer(Thread):
             return  # a clock that nobody vouches for ends nothing; of several workers one keeps house
         now = self.time()
         upkeep.forget_tickets(self._engine, now)
-        self._has_remains |= upkeep.destroy_expired_shares(self._engine, now)
         upkeep.begin_epoch(self._engine, self._epochs, self._random(32), now)
-        self._has_old_shares = True
+        self._has_old_shares = self._has_expired_shares = True
+
+    def _destroy_expired(self) -> None:
+        destroyed = upkeep.destroy_expired_shares(self._engine, self.time())
+        self._has_remains |= destroyed > 0
+        self._has_expired_shares = destroyed == upkeep.ENDED_PER_STEP
 
 
 def _rank(operation: Operation) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from consentlog import upkeep
 from protocol.canonical import b64u_decode, b64u_encode
 from protocol.consent_api import ReadAnswer, ReadRequest
 from protocol.leaf import LeafType, Read, Refusal, commitment, event_tag, parse_leaf
@@ -244,17 +245,28 @@ def test_reads_end_at_the_grants_end(town: SmallTown) -> None:
     assert refused(town, town.make_read(given)) == (403, "expired")
 
 
+def is_share_gone(town: SmallTown, slot: int) -> bool:
+    found = town.node.grant_of(slot)
+    town.node.forget(slot)
+    return found is not None and found.row.wrapped is None
+
+
 def test_share_that_expired_is_destroyed(town: SmallTown) -> None:
-    given = town.grant(not_after=NOW + 60)
+    given, lasting = town.grant(not_after=NOW + 60), town.grant()
     town.advance(60)
     town.node.writer._next_upkeep = 0.0
+    wait_until(lambda: is_share_gone(town, given.answer.slot))
+    assert not is_share_gone(town, lasting.answer.slot)
 
-    def is_gone() -> bool:
-        found = town.node.grant_of(given.answer.slot)
-        town.node.forget(given.answer.slot)
-        return found is not None and found.row.wrapped is None
 
-    wait_until(is_gone)
+def test_shares_that_expire_together_are_destroyed_step_by_step(
+    town: SmallTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "ENDED_PER_STEP", 2)
+    slots = [town.grant(not_after=NOW + 60).answer.slot for _ in range(5)]
+    town.advance(60)
+    town.node.writer._next_upkeep = 0.0
+    wait_until(lambda: all(is_share_gone(town, slot) for slot in slots))
 
 
 def appended_without_witnesses(town: SmallTown, sent: Sent) -> list[Any]:
