@@ -118,6 +118,12 @@ class Agency(_Rooted, frozen=True):
     services: list[Service] = []
 
 
+class WalletProvider(_Rooted, frozen=True):
+    """Who attests wallets to issuers (OAuth client attestation, HAIP 4.4.1); `id` is the `iss` of what it signs."""
+
+    id: Url
+
+
 class RetiredKey(_Entry, frozen=True):
     """A note key that is no longer used: it counts for what a quorum cosigned until then, POSIX seconds."""
 
@@ -184,7 +190,10 @@ class TrustedWitness(_Entry, frozen=True):
 
 
 class TrustList(_Entry, frozen=True):
-    """All parties. `version` only rises; `iat` and `exp` in POSIX seconds."""
+    """All parties. `version` only rises; `iat` and `exp` in POSIX seconds.
+
+    `registration_roots`: who may sign registration certificates (`rc-wrp+jwt`, ETSI TS 119 472-2) of askers.
+    """
 
     version: Version
     iat: Seconds
@@ -193,6 +202,8 @@ class TrustList(_Entry, frozen=True):
     agencies: list[Agency] = []
     logs: list[TrustedLog] = []
     witnesses: list[TrustedWitness] = []
+    wallet_providers: list[WalletProvider] = []
+    registration_roots: Annotated[list[Root], msgspec.Meta(max_length=MAX_ROOTS)] = []
 
     def issuer(self, issuer_id: str) -> TrustedIssuer:
         """The issuer whose `iss` this is. Raises `Rejected`: `not_listed`."""
@@ -205,6 +216,10 @@ class TrustList(_Entry, frozen=True):
     def service(self, agency_id: str, service_id: str, version: int) -> Service:
         """One version of one service of an agency. Raises `Rejected`: `not_listed`."""
         return _listed(self._services, (agency_id, service_id, version), "service version")
+
+    def wallet_provider(self, provider_id: str) -> WalletProvider:
+        """The wallet provider whose `iss` this is. Raises `Rejected`: `not_listed`."""
+        return _listed(self._wallet_providers, provider_id, "wallet provider")
 
     def log(self, origin: str) -> TrustedLog:
         """The log with this checkpoint origin. Raises `Rejected`: `not_listed`."""
@@ -225,6 +240,10 @@ class TrustList(_Entry, frozen=True):
     @cached_property
     def _services(self) -> Mapping[tuple[str, str, int], Service]:
         return {(agency.id, s.id, s.version): s for agency in self.agencies for s in agency.services}
+
+    @cached_property
+    def _wallet_providers(self) -> Mapping[str, WalletProvider]:
+        return {provider.id: provider for provider in self.wallet_providers}
 
     @cached_property
     def _logs(self) -> Mapping[str, TrustedLog]:
@@ -263,13 +282,16 @@ def _check_rules(trust: TrustList) -> None:
     _check_unique("agency", (agency.id for agency in trust.agencies))
     _check_unique("log", (log.origin for log in trust.logs))
     _check_unique("witness", (witness.name for witness in trust.witnesses))
+    _check_unique("wallet provider", (provider.id for provider in trust.wallet_providers))
     for agency in trust.agencies:
         _check_unique("service version", ((service.id, service.version) for service in agency.services))
         for service in agency.services:
             _check_unique("claim", ((claim.vct, *claim.path) for claim in service.claims))
-    for party in (*trust.issuers, *trust.agencies):
+    for party in (*trust.issuers, *trust.agencies, *trust.wallet_providers):
         for der in party.root_certificates:
             x509.subject_name(der)
+    for root in trust.registration_roots:
+        x509.subject_name(x509.parse_der_base64(root))
 
 
 def sign_trust_list(trust: TrustList, key: Es256Private) -> str:
