@@ -9,8 +9,9 @@ ARGS ?=
 demo: $(VENV)/.runtime
 	$(BIN)/python -m examples.town $(ARGS)
 
+# Whole files side by side, the longest first: see tests/conftest.py.
 test: lint parts
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

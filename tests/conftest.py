@@ -1,12 +1,14 @@
-"""Two rules for the whole suite: what needs the shared test persons says so, and in CI nothing is skipped.
+"""Rules for the whole suite: what needs the shared persons says so, in CI nothing is skipped, slow files first.
 
 Tests marked `shared` read RvIG's fictional persons from a folder beside the checkout. Where it is absent they
 are deselected and counted; each has a twin on the project's own persons. Tests marked `campaign` run only by
-`make campaign`.
+`make campaign`. `make test` runs whole files side by side (pytest-xdist); those that wait most for servers start
+first, so that none of them is left for the end.
 """
 
 import os
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -17,8 +19,23 @@ SHARED = ROOT.parent / "shared"
 hypothesis.settings.register_profile("regie", deadline=None)
 hypothesis.settings.load_profile("regie")
 
+LONGEST = ("ha", "town", "faults", "interop", "migrations", "consentlog")
+"""Folders in the order in which they are begun; the others follow."""
+_COUNT = "deselected_shared"
+
 _skipped: list[str] = []
-_deselected_shared: list[str] = []
+_deselected_shared: set[str] = set()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: many tests wait for a server, a disk or a lease."""
+    return (os.cpu_count() or 1) + 1
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -26,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     keep, drop = [], []
     for item in items:
         if item.get_closest_marker("shared") and not (SHARED / "data" / "README.md").exists():
-            _deselected_shared.append(item.nodeid)
+            _deselected_shared.add(item.nodeid)
             drop.append(item)
         elif item.get_closest_marker("campaign") and not campaign:
             drop.append(item)
@@ -34,7 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             keep.append(item)
     if drop:
         config.hook.pytest_deselected(items=drop)
-        items[:] = keep
+    items[:] = sorted(keep, key=_turn)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -43,8 +60,17 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if os.environ.get("CI") == "true" and _skipped and exitstatus == 0:
+    worker = getattr(session.config, "workeroutput", None)
+    if worker is not None:
+        worker[_COUNT] = sorted(_deselected_shared)
+    elif os.environ.get("CI") == "true" and _skipped and exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A worker has ended: what it left out is what all left out."""
+    _deselected_shared.update(getattr(node, "workeroutput", {}).get(_COUNT, ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
