@@ -63,15 +63,8 @@ def _parse(
     if any(key.type is SignatureType.COSIGNATURE or key.name != origin for key in current):
         raise Rejected("bad_vkey", "a key of the log does not sign its checkpoints")
     known = ((parse_vkey(text), until) for text, until in retired)
-    # Retired receipt keys are listed there too, under their own name.
+    # Retired receipt keys are listed there too, under their own name; they count for nothing any more.
     return LogKeys(origin, current, tuple((key, until) for key, until in known if key.name == origin), former)
-
-
-def retired_receipt_keys(log: TrustedLog) -> tuple[tuple[VerifierKey, int], ...]:
-    """Receipt keys of before, for looking back: (key, until). Raises `Rejected`: `bad_vkey`."""
-    name = parse_vkey(log.receipt_vkey).name
-    known = ((parse_vkey(entry.vkey), entry.until) for entry in log.retired)
-    return tuple((key, until) for key, until in known if key.name == name)
 
 
 def keys_of(log: LogKey) -> LogKeys:

@@ -110,21 +110,14 @@ def make_revocation_receipt(origin: str, lock: bytes, time: int, *signers: NoteS
     return sign_note(f"{_REVOCATION}\n{origin}\n{b64u_encode(lock)}\n{time}\n{deadline}\n", signers)
 
 
-def verify_revocation_receipt(
-    text: str,
-    key: VerifierKey,
-    *,
-    origin: str,
-    lock: bytes,
-    retired: Sequence[tuple[VerifierKey, int]] = (),
-) -> RevocationReceipt:
+def verify_revocation_receipt(text: str, key: VerifierKey, *, origin: str, lock: bytes) -> RevocationReceipt:
     """The promise for `lock` in the log `origin`, once `key` (the log's or cosigner's receipt key) signed it.
 
-    1. signature; 2. version and form; 3. this log and this lock; 4. deadline is `time` + 60; 5. by a key of
-    `retired` only if it was given until then (looking back: POSIX seconds beside each).
+    1. signature; 2. version and form; 3. this log and this lock; 4. deadline is `time` + 60. A retired key never
+    counts: only its signer says when a receipt was signed, and who has an old key can give any time.
     Raises `Rejected`: `bad_receipt` and those of `verify_note`.
     """
-    verified = verify_note(text, [key, *(old for old, _ in retired)])
+    verified = verify_note(text, [key])
     lines = verified.body.split("\n")
     if len(lines) != 6 or lines[0] != _REVOCATION:
         raise Rejected("bad_receipt", "not a revocation receipt of version 1")
@@ -137,7 +130,4 @@ def verify_revocation_receipt(
         raise Rejected("bad_receipt", "receipt is for another log or another grant")
     if deadline != time + INCLUSION_SECONDS:
         raise Rejected("bad_receipt", "receipt promises another deadline")
-    ends = {key: time, **dict(retired)}
-    if all(time > ends[signature.key] for signature in verified.signatures):
-        raise Rejected("unknown_key", "receipt is signed by a key that was retired before")
     return RevocationReceipt(origin, lock, time, deadline)

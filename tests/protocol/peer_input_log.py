@@ -182,8 +182,6 @@ _NOTES = [
     _struct("checkpoint.ChunkProof.proof", ChunkProof, _CHUNK, ChunkProof.proof),
     Row("policy.parse_policy", POLICY_TEXT, policy.parse_policy),
     Row("log_keys.log_keys", to_builtins(LISTED), lambda v: log_keys.log_keys(convert(v, TrustedLog))),
-    Row("log_keys.retired_receipt_keys", to_builtins(LISTED), lambda v:
-        log_keys.retired_receipt_keys(convert(v, TrustedLog))),
     Row("policy.verify_kept_checkpoint", NOTE, lambda text:
         policy.verify_kept_checkpoint(w.POLICY, text, NOW, log_keys.log_keys(LISTED))),
     Row("policy.satisfied", NOTE, lambda text: policy.satisfied(w.POLICY, text, NOW)),
