@@ -89,10 +89,9 @@ class Service(_Entry, frozen=True):
     upl: Name | None = None
 
 
-class _Rooted(_Entry, frozen=True):
+class Rooted(_Entry, frozen=True):
     """A party that is recognised by certificates under its own roots."""
 
-    id: Name
     name: Name
     roots: Annotated[list[Root], msgspec.Meta(min_length=1, max_length=MAX_ROOTS)]
 
@@ -102,14 +101,14 @@ class _Rooted(_Entry, frozen=True):
         return tuple(x509.parse_der_base64(root) for root in self.roots)
 
 
-class TrustedIssuer(_Rooted, frozen=True):
+class TrustedIssuer(Rooted, frozen=True):
     """`id` is the `iss` URL of its credentials; `vcts` are the types it may issue, whatever it signs."""
 
     id: Url
     vcts: Annotated[list[Name], msgspec.Meta(min_length=1, max_length=256)]
 
 
-class Agency(_Rooted, frozen=True):
+class Agency(Rooted, frozen=True):
     """`id` is its OIN; `bsn_allowed`: the law lets it use the BSN; `erasure_contact` is shown to residents."""
 
     id: Oin
@@ -118,8 +117,8 @@ class Agency(_Rooted, frozen=True):
     services: list[Service] = []
 
 
-class WalletProvider(_Rooted, frozen=True):
-    """Who attests wallets to issuers (OAuth client attestation, HAIP 4.4.1); `id` is the `iss` of what it signs."""
+class WalletProvider(Rooted, frozen=True):
+    """Who attests wallets to issuers as OAuth clients (HAIP 4.4.1); `id` is the `iss` of what it signs."""
 
     id: Url
 

@@ -1,7 +1,7 @@
 """The trust list as a role sees it: read, verified, never rolled back, cheap to ask for at every request.
 
 source = TrustSource(home, location, registrar_jwk)     # location: a path or an https URL
-trust = source.current(clock.now())
+trust = source.current(clock.now())                     # also has trust.anchors: the home's own `anchors.json`
 """
 
 import os
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from protocol.anchors import MAX_ANCHORS_BYTES, NO_ANCHORS, AnchoredTrust, Anchors, parse_anchors, with_anchors
 from protocol.canonical import parse_struct
 from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.jws import parse_jws, verify_jws
@@ -34,14 +35,21 @@ KEPT = "trust-list-kept.jwt"
 """The newest list this home has accepted: a later one must not roll it back; it also holds without a network."""
 
 
+ANCHORS = "anchors.json"
+"""Strangers whom this home trusts besides; may be absent, and may be edited while the role runs."""
+
+
 @dataclass(frozen=True)
 class _Loaded:
     trust: TrustList
-    mark: object  # what the file looked like, to see that it changed
+    anchors: Anchors
+    mark: object  # what the files looked like, to see that one changed
+    view: AnchoredTrust
 
 
 class TrustSource:
-    """Thread-safe. A refused newer list leaves the accepted one in force until its `exp`."""
+    """Thread-safe. A refused newer list leaves the accepted one in force until its `exp`, refused anchors the last
+    good ones; a home that starts with bad anchors does not start."""
 
     def __init__(
         self, home: Home, location: str | Path, registrar_jwk: Mapping[str, Any], *, fetcher: Fetcher | None = None
@@ -54,10 +62,11 @@ class TrustSource:
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
 
-    def current(self, now: int) -> TrustList:
+    def current(self, now: int) -> AnchoredTrust:
         """The newest list of the location that verifies, is not expired and was never superseded here.
 
-        Raises `Unavailable`: `trust_list` (missing, forged, expired, rolled back): no request can be judged then.
+        Raises `Unavailable`: `trust_list` (missing, forged, expired, rolled back): no request can be judged then;
+        `anchors`: the home's own file is not what it should be.
         """
         loaded = self._loaded
         mark = self._mark(now)
@@ -66,27 +75,43 @@ class TrustSource:
                 loaded = self._loaded
                 if loaded is None or loaded.mark != mark or now >= loaded.trust.exp:
                     loaded = self._loaded = self._refresh(loaded, mark, now)
-        return loaded.trust
+        return loaded.view
 
     def _mark(self, now: int) -> object:
-        """What changes when it is time to read again: the file's identity, or the minute."""
-        if self._is_url:
-            return now // REFRESH_SECONDS
-        try:
-            found = os.stat(self.location)
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        """What changes when it is time to read again: the files' identities, or the minute."""
+        listed = now // REFRESH_SECONDS if self._is_url else _identity(self.location)
+        return listed, _identity(self.home.file(ANCHORS))
 
     def _refresh(self, loaded: _Loaded | None, mark: object, now: int) -> _Loaded:
+        trust = self._newest(loaded, now)
+        anchors = self._read_anchors(loaded)
+        if loaded is not None and loaded.trust == trust and loaded.anchors == anchors:
+            return _Loaded(loaded.trust, anchors, mark, loaded.view)  # what was looked up in it stays
+        return _Loaded(trust, anchors, mark, with_anchors(trust, anchors))
+
+    def _newest(self, loaded: _Loaded | None, now: int) -> TrustList:
         try:
-            return _Loaded(self._accept(self._read(), now), mark)
+            return self._accept(self._read(), now)
         except RegieError as error:
             log_event("service", "trust_list_refused", code=error.code)
             kept = self._fallback(loaded, now)
             if kept is None:
                 raise Unavailable("trust_list", f"no valid trust list: {error.detail or error.code}") from error
-            return _Loaded(kept, mark)
+            return kept
+
+    def _read_anchors(self, loaded: _Loaded | None) -> Anchors:
+        path = self.home.file(ANCHORS)
+        try:
+            with path.open("rb") as stream:
+                return parse_anchors(stream.read(MAX_ANCHORS_BYTES + 1))
+        except FileNotFoundError:
+            return NO_ANCHORS
+        except (OSError, Rejected) as error:
+            code, detail = (error.code, error.detail) if isinstance(error, Rejected) else ("io", "cannot be read")
+            log_event("service", "anchors_refused", code=code)
+            if loaded is not None:
+                return loaded.anchors
+            raise Unavailable("anchors", f"{path}: {detail}") from error
 
     def _fallback(self, loaded: _Loaded | None, now: int) -> TrustList | None:
         """What was accepted before and has not expired: by this process, or, of a URL, by an earlier one."""
@@ -126,6 +151,15 @@ class TrustSource:
             return read_own_trust_list(text, self.registrar)
         except Rejected:
             return None
+
+
+def _identity(path: str | Path) -> object:
+    """What a file looks like, to see that it changed; None for none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def read_own_trust_list(token: str, registrar: Es256Public) -> TrustList:
