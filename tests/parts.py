@@ -1,8 +1,9 @@
 """`python -m tests.parts`: install what the tests need beside Python packages, where that may be done.
 
-Debian's packages as root with apt-get; Patroni into an environment of its own (see `tests.ha.programs`). Nothing
-that is there already is touched, and no server that a package brings along is started. What cannot be installed is
-said in one line; the tests that need it are skipped then, which CI counts as a failure.
+Debian's packages as root with apt-get; Patroni into an environment of its own (see `tests.ha.programs`); npm's
+beside their lock files (see `tests.npm`). Nothing that is there already is touched, and no server that a package
+brings along is started. What cannot be installed is said in one line; the tests that need it are skipped then,
+which CI counts as a failure.
 """
 
 import fcntl
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import npm
 from tests.ha import programs
 from tests.ha.programs import NotInstalled
 
@@ -64,7 +66,7 @@ def install(packages: list[str]) -> str:
 
 def main() -> None:
     """Install what is missing and may be installed; say the rest."""
-    if not missing_packages() and programs.patroni():
+    if not missing_packages() and programs.patroni() and not npm.missing():
         return
     with (Path(tempfile.gettempdir()) / f"regie-parts-{os.geteuid()}").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
@@ -80,6 +82,11 @@ def main() -> None:
                 programs.install_patroni()
         except NotInstalled as error:
             print(f"Not installed: Patroni; the tests of a cluster are skipped. {error}")
+        for folder in npm.missing():
+            try:
+                npm.install(folder)
+            except npm.NotInstalled as error:
+                print(f"Not installed: npm packages of {folder.name}; its tests are skipped. {error}")
 
 
 if __name__ == "__main__":
