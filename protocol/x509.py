@@ -39,7 +39,10 @@ _KNOWN_CRITICAL = frozenset(
 
 @dataclass(frozen=True)
 class VerifiedLeaf:
-    """The end of a chain that led to a pinned root; made only by `verify_chain`. Times in POSIX seconds."""
+    """The end of a chain that led to a pinned root; made only by `verify_chain`. Times in POSIX seconds.
+
+    `organization_id`: organizationIdentifier of the subject (ETSI EN 319 412-1, ETSI TS 119 475), empty if none.
+    """
 
     key: Es256Public
     der: bytes
@@ -47,6 +50,7 @@ class VerifiedLeaf:
     san_uri: tuple[str, ...]
     common_name: str
     not_after: int
+    organization_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,11 @@ class _Certificate:
     not_before: int
 
 
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+def _name(common_name: str, organization_id: str = "") -> x509.Name:
+    names = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    if organization_id:
+        names.append(x509.NameAttribute(NameOID.ORGANIZATION_IDENTIFIER, organization_id))
+    return x509.Name(names)
 
 
 def _key_usage(*, ca: bool) -> x509.KeyUsage:
@@ -120,6 +127,7 @@ def make_leaf(
     serial: int,
     not_before: int,
     not_after: int,
+    organization_id: str = "",
 ) -> bytes:
     """DER of a signing certificate (`CA:false`, digitalSignature). Raises `ValueError` without any SAN."""
     names: list[x509.GeneralName] = []
@@ -131,7 +139,8 @@ def make_leaf(
         raise ValueError("a leaf needs a dNSName or a URI by which its owner is recognised")
     issuer = x509.load_der_x509_certificate(issuer_der)
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public.key)
-    builder = _builder(_name(common_name), issuer.subject, subject, serial, not_before, not_after)
+    name = _name(common_name, organization_id)
+    builder = _builder(name, issuer.subject, subject, serial, not_before, not_after)
     builder = builder.add_extension(authority, critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(ca=False), critical=True)
@@ -206,16 +215,20 @@ def _read_extensions(certificate: x509.Certificate) -> tuple[bool, int | None, x
     return is_ca, path_length, key_usage
 
 
-def _names(certificate: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    """(dNSNames in lower case, URIs, common name or empty)."""
-    common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    common_name = common_names[0].value if common_names else ""
+def _of_subject(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
+    """The first attribute of this kind, or empty."""
+    found = certificate.subject.get_attributes_for_oid(oid)
+    return str(found[0].value) if found else ""
+
+
+def _alternative_names(certificate: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(dNSNames in lower case, URIs)."""
     try:
         san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        return (), (), str(common_name)
+        return (), ()
     dns = tuple(name.lower() for name in san.get_values_for_type(x509.DNSName))
-    return dns, tuple(san.get_values_for_type(x509.UniformResourceIdentifier)), str(common_name)
+    return dns, tuple(san.get_values_for_type(x509.UniformResourceIdentifier))
 
 
 @lru_cache(maxsize=256)
@@ -231,11 +244,13 @@ def _read(der: bytes) -> _Certificate:
             raise Rejected("bad_certificate", "only certificates signed with ECDSA and SHA-256 are accepted")
         key = es256_public_from(certificate.public_key())
         is_ca, path_length, key_usage = _read_extensions(certificate)
-        san_dns, san_uri, common_name = _names(certificate)
+        san_dns, san_uri = _alternative_names(certificate)
+        common_name = _of_subject(certificate, NameOID.COMMON_NAME)
+        organization_id = _of_subject(certificate, NameOID.ORGANIZATION_IDENTIFIER)
         certificate.issuer.public_bytes()  # the library reads names when asked: a broken one is found here
         not_before = int(certificate.not_valid_before_utc.timestamp())
         not_after = int(certificate.not_valid_after_utc.timestamp())
-    leaf = VerifiedLeaf(key, der, san_dns, san_uri, common_name, not_after)
+    leaf = VerifiedLeaf(key, der, san_dns, san_uri, common_name, not_after, organization_id)
     return _Certificate(certificate, key, is_ca, path_length, key_usage, leaf, not_before)
 
 
