@@ -1,7 +1,7 @@
 """How a wallet gets an attestation of its key from a wallet provider (ours; the attestation is a standard's).
 
-`POST {provider}/v1/wallet-attestations` with `AttestationRequest`, answered with `AttestationAnswer`; `provider` is
-the `id` of a listed `WalletProvider`. The attestation is a client attestation (HAIP 4.4.1,
+`POST {provider}/v1/wallet-attestations` with `AttestationRequest`, answered with `AttestationAnswer`; `provider`
+is the `id` of a listed `WalletProvider`. The attestation is a client attestation (HAIP 4.4.1,
 draft-ietf-oauth-attestation-based-client-auth) with the wallet's key in `cnf`; see `client_attestation.py`.
 
 The wallet draws a key for each issuer and asks for each: one attestation is never shown to two issuers, and the

@@ -231,12 +231,6 @@ def _alternative_names(certificate: x509.Certificate) -> tuple[tuple[str, ...], 
     return dns, tuple(san.get_values_for_type(x509.UniformResourceIdentifier))
 
 
-def _identifiers(certificate: x509.Certificate) -> tuple[str, ...]:
-    oids = (NameOID.ORGANIZATION_IDENTIFIER, NameOID.SERIAL_NUMBER)
-    found = (name.value for oid in oids for name in certificate.subject.get_attributes_for_oid(oid))
-    return tuple(str(value) for value in found)
-
-
 @lru_cache(maxsize=256)
 def _read(der: bytes) -> _Certificate:
     """A certificate of a form that the rules accept. Raises `Rejected`: `bad_certificate`."""
