@@ -1,228 +1,253 @@
-"""Registration certificates of relying parties (ETSI TS 119 475 V1.2.1 clause 5.2, `rc-wrp+jwt`): who may ask what.
+"""Registration certificates of relying parties (`rc-wrp+jwt`, ETSI TS 119 475 V1.2.1 section 5.2 and annex C).
 
-A registrar signs what a relying party registered; the relying party shows it in `verifier_info` of its requests
-(OpenID4VP 5.1, ETSI TS 119 472-2). It is bound to the access certificate by `sub`, which is the organization
-identifier there. Only what decides or is shown is read; `intermediary` is **not** taken: the asker is the subject.
+A registrar says what somebody may ask and why; the asker brings it along in `verifier_info` of its request
+(format `registration_cert`, ETSI TS 119 472-2). One certificate for each intended use: ours is one version of one
+service, `sub` is the agency's OIN, `intended_use_id` and `jti` are `OIN:service:version`.
+
+It is no secret, and everybody can copy it: it counts only for an asker whose own certificate carries the `sub`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+import msgspec
 
-from protocol.canonical import convert, parse_object
-from protocol.dcql import FORMAT, CredentialQuery, Path, PathElement
+from protocol import x509
+from protocol.canonical import parse_struct
 from protocol.errors import Rejected
 from protocol.jws import parse_jws, sign_jws, verify_jws
 from protocol.keys import Es256Private
 from protocol.status_list import StatusReference
-from protocol.trust_list import Agency, Service
-from protocol.x509 import parse_x5c, verify_chain, x5c
+from protocol.trust_list import MAX_CLOCK_SKEW, Agency, Service
 
 REGISTRATION_TYP = "rc-wrp+jwt"
 VERIFIER_INFO_FORMAT = "registration_cert"
-"""`format` of its entry in `verifier_info` (ETSI TS 119 472-2)."""
-MAX_REGISTRATION_BYTES = 48 * 1024
-"""A service with 64 attributes takes about 8 KiB with its chain; it travels inside a request of 64 KiB."""
-MAX_LIFETIME = 366 * 86_400
-"""Seconds: a certificate is valid for twelve months at most (GEN-5.2.4-08)."""
-MAX_CLOCK_SKEW = 60
-_LANGUAGES = ("en", "nl")
-"""Of a text, in this order; the first one when there is none of them."""
+CREDENTIAL_FORMAT = "dc+sd-jwt"
+SERVICE_PROVIDER = "https://uri.etsi.org/19475/Entitlement/Service_Provider"
+POLICY_ID = "0.4.0.19475.3.1"
+"""wrprc: issued under the policy of clause 6.1.3."""
+MAX_REGISTRATION_DAYS = 366
+"""At most twelve months after `iat` (GEN-5.2.4-08), whatever `exp` says."""
+_DAY = 86_400
 
-ShortText = Annotated[str, Meta(min_length=1, max_length=512)]
-Time = Annotated[int, Meta(ge=0)]
-
-
-class LanguageText(Struct, frozen=True):
-    """A text and its language (RFC 5646)."""
-
-    lang: Annotated[str, Meta(max_length=35)]
-    value: Annotated[str, Meta(max_length=2000)]
+ShortText = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+LongText = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 
 
-class RegisteredClaim(Struct, frozen=True):
-    """An attribute that may be asked: a path as in DCQL."""
+class _Text(msgspec.Struct, frozen=True):
+    lang: Annotated[str, msgspec.Meta(min_length=2, max_length=35)]
+    value: LongText
 
-    path: Path
+
+class RegisteredClaim(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A claim that may be asked; `values`: only to compare it with these."""
+
+    path: Annotated[list[str | int | None], msgspec.Meta(min_length=1, max_length=16)]
+    values: Annotated[list[str | int | bool], msgspec.Meta(max_length=64)] | None = None
 
 
-class RegisteredCredential(Struct, frozen=True):
-    """A credential that may be asked. Without `claim` all its attributes may be (clause 5.2.4 table 9)."""
+class RegisteredCredential(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A kind of credential that may be asked; without claims all of it. Some write `claim` in the plural (TS5)."""
 
-    format: Annotated[str, Meta(max_length=64)]
+    format: ShortText
     meta: dict[str, Any]
-    claim: Annotated[list[RegisteredClaim], Meta(max_length=256)] | UnsetType = UNSET
-    claims: Annotated[list[RegisteredClaim], Meta(max_length=256)] | UnsetType = UNSET
-    """As V1.1.1 calls it."""
-
-    def allows(self, vct: str, path: Sequence[PathElement]) -> bool:
-        """Whether this entry lets the attribute be asked: itself, or what it is a part of."""
-        if self.format != FORMAT or vct not in self.vcts:
-            return False
-        registered = self.claims if self.claim is UNSET else self.claim
-        return registered is UNSET or any(is_part(path, claim.path) for claim in registered)
+    claim: Annotated[list[RegisteredClaim], msgspec.Meta(max_length=256)] | None = None
+    claims: Annotated[list[RegisteredClaim], msgspec.Meta(max_length=256)] | None = None
 
     @property
-    def vcts(self) -> Sequence[str]:
-        """`vct_values` of its meta; empty when it names none."""
+    def types(self) -> tuple[str, ...]:
+        """`vct_values` (OpenID4VP B.3.5); empty for another format or malformed meta."""
         found = self.meta.get("vct_values")
-        return found if isinstance(found, list) else ()
+        return tuple(vct for vct in found if isinstance(vct, str)) if isinstance(found, list) else ()
+
+    @property
+    def registered(self) -> list[RegisteredClaim] | None:
+        """The claims, under whichever name; None for all."""
+        return self.claim if self.claim is not None else self.claims
 
 
-class _Status(Struct, frozen=True):
+class _Status(msgspec.Struct, frozen=True):
     status_list: StatusReference
 
 
-class _Payload(Struct, frozen=True):
-    """The members of tables 7 to 10 that are read; unknown ones are ignored."""
-
+class _Payload(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     sub: ShortText
-    iat: Time
-    name: ShortText | UnsetType = UNSET
-    legal_name: ShortText | UnsetType = field(name="sub_ln", default=UNSET)
-    exp: Time | UnsetType = UNSET
-    credentials: Annotated[list[RegisteredCredential], Meta(max_length=64)] = []
-    purpose: Annotated[list[LanguageText], Meta(max_length=32)] = []
-    privacy_policy: Any = UNSET
-    registry_uri: Any = UNSET
-    intended_use_id: Annotated[str, Meta(max_length=512)] | UnsetType = UNSET
-    intermediary: Any = UNSET
-    act: Any = UNSET
-    status: _Status | UnsetType = UNSET
+    name: ShortText
+    iat: Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+    purpose: Annotated[list[_Text], msgspec.Meta(min_length=1, max_length=32)]
+    credentials: Annotated[list[RegisteredCredential], msgspec.Meta(min_length=1, max_length=64)]
+    exp: Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)] | None = None
+    jti: ShortText | None = None
+    sub_ln: ShortText | None = None
+    country: ShortText | None = None
+    registry_uri: LongText | None = None
+    srv_description: list[list[_Text]] | None = None
+    entitlements: Annotated[list[ShortText], msgspec.Meta(max_length=16)] = []
+    privacy_policy: LongText | None = None
+    info_uri: LongText | None = None
+    support_uri: LongText | None = None
+    supervisory_authority: dict[str, str] | None = None
+    policy_id: Annotated[list[ShortText], msgspec.Meta(max_length=16)] = []
+    certificate_policy: LongText | None = None
+    intended_use_id: ShortText | None = None
+    public_body: bool | None = None
+    status: _Status | None = None
 
 
 @dataclass(frozen=True)
 class VerifiedRegistration:
-    """What a trusted registrar says that `subject` may ask; made only by `verify_registration`.
+    """What a registrar says of an asker; made only by `verify_registration_certificate`. `exp` in POSIX seconds.
 
-    `purpose` in the language nearest to ours; `exp` in POSIX seconds; `status` where its revocation stands.
+    `purpose` by language tag; `status`: where the certificate may have been revoked, None when it only expires.
     """
 
-    subject: str
-    name: str | None
-    purpose: str | None
-    privacy_policy: str | None
-    registry: str | None
-    intended_use: str | None
+    token: str
+    sub: str
+    name: str
+    purpose: dict[str, str]
     credentials: tuple[RegisteredCredential, ...]
+    intended_use_id: str | None
+    privacy_policy: str | None
+    support_uri: str | None
     exp: int
     status: StatusReference | None
 
-    def covers(self, query: CredentialQuery) -> bool:
-        """Whether every claim of the query, of whichever of its types, is registered; without claims the types."""
-        return all(self.allows(vct, claim) for vct in query.meta.vct_values for claim in _paths(query))
 
-    def allows(self, vct: str, path: Sequence[PathElement]) -> bool:
-        """Whether this attribute of this type is registered; the empty path: whether the type is."""
-        if not path:
-            return any(vct in entry.vcts and entry.format == FORMAT for entry in self.credentials)
-        return any(entry.allows(vct, path) for entry in self.credentials)
+@dataclass(frozen=True)
+class Registrar:
+    """What certificates say of the one who issues them; addresses are URLs, all of them public."""
 
-
-def _paths(query: CredentialQuery) -> list[list[PathElement]]:
-    return [claim.path for claim in query.claims] if query.claims else [[]]
+    registry_uri: str
+    certificate_policy: str
+    country: str
+    authority: dict[str, str]
 
 
-def is_part(path: Sequence[PathElement], registered: Sequence[PathElement]) -> bool:
-    """Whether `path` asks what is registered or a part of it: null registered stands for every index."""
-    return len(path) >= len(registered) and all(
-        ours == theirs or (theirs is None and isinstance(ours, int))
-        for ours, theirs in zip(path, registered, strict=False)
-    )
+def intended_use_id(agency_id: str, service_id: str, version: int) -> str:
+    """The identifier of one version of one service, of its certificate too (TS5 2.4.3)."""
+    return f"{agency_id}:{service_id}:{version}"
 
 
-def registration_payload(
+def registered_credentials(service: Service) -> list[RegisteredCredential]:
+    """What a service version may ask, by type of credential."""
+    paths: dict[str, list[RegisteredClaim]] = {}
+    for claim in service.claims:
+        paths.setdefault(claim.vct, []).append(RegisteredClaim(path=list(claim.path)))
+    return [
+        RegisteredCredential(format=CREDENTIAL_FORMAT, meta={"vct_values": [vct]}, claim=claims)
+        for vct, claims in paths.items()
+    ]
+
+
+def sign_registration_certificate(
     agency: Agency,
     service: Service,
+    registrar: Registrar,
     *,
-    registry_uri: str,
-    certificate_policy: str,
-    supervisory_authority: Mapping[str, str],
     iat: int,
     exp: int,
-    status: StatusReference | None = None,
-) -> dict[str, Any]:
-    """What a registrar certifies of one listed service: all members that clause 5.2.4 wants of a service provider.
+    status: StatusReference,
+    signer: Es256Private,
+    x5c: Sequence[str],
+) -> str:
+    """The certificate of one service version. Raises `ValueError` for a term of more than twelve months."""
+    if not iat < exp <= iat + MAX_REGISTRATION_DAYS * _DAY:
+        raise ValueError("a registration certificate is in force for at most twelve months")
+    use = intended_use_id(agency.id, service.id, service.version)
+    payload = _Payload(
+        sub=agency.id,
+        sub_ln=agency.name,
+        name=agency.name,
+        country=registrar.country,
+        registry_uri=registrar.registry_uri,
+        srv_description=[[_Text("nl", service.name.nl), _Text("en", service.name.en)]],
+        entitlements=[SERVICE_PROVIDER],
+        privacy_policy=service.privacy_policy,
+        support_uri=agency.erasure_contact,
+        info_uri=service.privacy_policy,
+        supervisory_authority=registrar.authority,
+        policy_id=[POLICY_ID],
+        certificate_policy=registrar.certificate_policy,
+        purpose=[_Text("nl", service.purpose.nl), _Text("en", service.purpose.en)],
+        credentials=registered_credentials(service),
+        intended_use_id=use,
+        jti=use,
+        public_body=True,
+        status=_Status(status),
+        iat=iat,
+        exp=exp,
+    )
+    return sign_jws(payload, signer, typ=REGISTRATION_TYP, header={"x5c": list(x5c)})
 
-    `supervisory_authority` has `email`, `phone` and `uri`. Raises `ValueError` for more than twelve months.
+
+def verify_registration_certificate(
+    token: str, *, roots: Sequence[bytes], asker: Collection[str], now: int
+) -> VerifiedRegistration:
+    """What a registrar under one of `roots` (DER) says of the asker with these identifiers, in force at `now`.
+
+    1. size, `typ` rc-wrp+jwt, `alg`; 2. `x5c` leads to a root at `now`; 3. signature; 4. members; names and
+    purposes are printable, so that nothing hides in them; 5. `iat` not ahead, neither `exp` nor twelve months
+    passed; 6. `sub` is one of `asker`: what the asker's own certificate carries (`VerifiedLeaf.organization_id`), or
+    the OIN of a listed agency. Else anybody could bring a copy along.
+    **Not** checked: `status`; the caller MUST look it up or say that it did not.
+    Raises `Rejected`: `bad_registration`, `expired_registration`, `registration_of_another`, and those of parsing,
+    certificates and signatures.
     """
-    if not iat < exp <= iat + MAX_LIFETIME:
-        raise ValueError("a registration certificate is valid for twelve months at most")
-    paths: dict[str, list[dict[str, Any]]] = {}
-    for claim in service.claims:
-        paths.setdefault(claim.vct, []).append({"path": list(claim.path)})
-    payload: dict[str, Any] = {
-        "name": agency.name,
-        "sub_ln": agency.name,
-        "sub": agency.id,
-        "country": "NL",
-        "registry_uri": registry_uri,
-        "srv_description": [_in_languages(service.name.nl, service.name.en)],
-        "entitlements": ["https://uri.etsi.org/19475/Entitlement/Service_Provider"],
-        "privacy_policy": service.privacy_policy,
-        "info_uri": service.privacy_policy,
-        "support_uri": agency.erasure_contact,
-        "supervisory_authority": dict(supervisory_authority),
-        "policy_id": ["0.4.0.19475.3.1"],
-        "certificate_policy": certificate_policy,
-        "iat": iat,
-        "exp": exp,
-        "public_body": True,
-        "purpose": _in_languages(service.purpose.nl, service.purpose.en),
-        "intended_use_id": f"{service.id}/{service.version}",
-        "credentials": [
-            {"format": FORMAT, "meta": {"vct_values": [vct]}, "claim": claims} for vct, claims in paths.items()
-        ],
-    }
-    if status is not None:
-        payload["status"] = {"status_list": {"idx": status.idx, "uri": status.uri}}
-    return payload
-
-
-def _in_languages(dutch: str, english: str) -> list[dict[str, str]]:
-    return [{"lang": "nl", "value": dutch}, {"lang": "en", "value": english}]
-
-
-def sign_registration(payload: Mapping[str, Any], key: Es256Private, chain: Sequence[bytes]) -> str:
-    """The certificate as compact JWS. `chain`: the registrar's leaf and intermediates as DER, without the anchor."""
-    return sign_jws(dict(payload), key, typ=REGISTRATION_TYP, header={"x5c": x5c(chain)})
-
-
-def verify_registration(token: str, roots: Sequence[bytes], now: int) -> VerifiedRegistration:
-    """The registration of a relying party, once a registrar under `roots` (DER) is found to have signed it.
-
-    1. size, form, `typ`, `alg`; 2. `x5c` leads to one of the roots at `now`; 3. signature by the leaf; 4. members;
-    5. issued before and in force at `now`, for twelve months at most; 6. the subject acts for itself.
-    **Not** checked: its status list, and that the asker is the subject; the caller MUST compare `subject`.
-    Raises `Rejected`: `untrusted_chain` when no root of ours is concerned, `bad_registration`,
-    `expired_registration` and those of parsing, signatures and certificates.
-    """
-    jws = parse_jws(token, typ=REGISTRATION_TYP, max_bytes=MAX_REGISTRATION_BYTES)  # 1.
-    leaf = verify_chain(parse_x5c(jws.header.get("x5c")), roots, now)  # 2.
-    payload = convert(parse_object(verify_jws(jws, leaf.key)), _Payload)  # 3., 4.
-    exp = payload.iat + MAX_LIFETIME if payload.exp is UNSET else payload.exp
-    if payload.iat > now + MAX_CLOCK_SKEW or exp <= now or exp > payload.iat + MAX_LIFETIME:  # 5.
-        raise Rejected("expired_registration", "the registration certificate of the asker is not in force")
-    if payload.intermediary is not UNSET or payload.act is not UNSET:  # 6.
-        raise Rejected("bad_registration", "a registration certificate for an intermediary is not accepted")
+    jws = parse_jws(token, typ=REGISTRATION_TYP)  # 1
+    leaf = x509.verify_chain(x509.parse_x5c(jws.header.get("x5c")), roots, now)  # 2
+    payload = parse_struct(verify_jws(jws, leaf.key), _Payload)  # 3, 4
+    if not all(text.isprintable() for text in (payload.name, *(words.value for words in payload.purpose))):
+        raise Rejected("bad_registration", "a name or a purpose has characters that cannot be shown")
+    latest = payload.iat + MAX_REGISTRATION_DAYS * _DAY
+    exp = latest if payload.exp is None else min(payload.exp, latest)
+    if payload.iat > now + MAX_CLOCK_SKEW or exp <= now:  # 5
+        raise Rejected("expired_registration", "the registration certificate is not in force")
+    if payload.sub not in asker:  # 6
+        raise Rejected("registration_of_another", "the registration certificate is not the asker's", status=403)
     return VerifiedRegistration(
-        subject=payload.sub,
-        name=payload.name or payload.legal_name or None,
-        purpose=_text(payload.purpose),
-        privacy_policy=payload.privacy_policy if isinstance(payload.privacy_policy, str) else None,
-        registry=payload.registry_uri if isinstance(payload.registry_uri, str) else None,
-        intended_use=payload.intended_use_id or None,
+        token=token,
+        sub=payload.sub,
+        name=payload.name,
+        purpose={words.lang: words.value for words in payload.purpose},
         credentials=tuple(payload.credentials),
+        intended_use_id=payload.intended_use_id or payload.jti,
+        privacy_policy=payload.privacy_policy,
+        support_uri=payload.support_uri,
         exp=exp,
         status=payload.status.status_list if payload.status else None,
     )
 
 
-def _text(texts: Sequence[LanguageText]) -> str | None:
-    for wanted in _LANGUAGES:
-        for text in texts:
-            if text.lang.lower().split("-")[0] == wanted:
-                return text.value
-    return texts[0].value if texts else None
+def is_registered(
+    registration: VerifiedRegistration,
+    vct: str,
+    path: Sequence[str | int | None],
+    values: Sequence[str | int | bool] | None = None,
+    *,
+    format: str = CREDENTIAL_FORMAT,
+) -> bool:
+    """Whether a claim of this type may be asked: its path, or one above it, is registered (ARF RPRC_21).
+
+    A registered null covers every element, a number only itself. A claim that is registered with `values` may only
+    be compared with those, not asked for whatever it is.
+    """
+    for credential in registration.credentials:
+        if credential.format != format or vct not in credential.types:
+            continue
+        if credential.registered is None or any(_covers(claim, path, values) for claim in credential.registered):
+            return True
+    return False
+
+
+def _covers(
+    claim: RegisteredClaim, path: Sequence[str | int | None], values: Sequence[str | int | bool] | None
+) -> bool:
+    if len(claim.path) > len(path):
+        return False
+    for mine, asked in zip(claim.path, path, strict=False):
+        is_element = mine is None and not isinstance(asked, str)
+        if not is_element and (mine != asked or type(mine) is not type(asked)):
+            return False
+    allowed = {(type(value), value) for value in claim.values or ()}
+    return claim.values is None or (bool(values) and {(type(value), value) for value in values or ()} <= allowed)
