@@ -17,6 +17,7 @@ from protocol.trust_list import TrustedLog, TrustedWitness, TrustList
 from service.epochs import Epochs
 from service.home import Home
 from service.keyring import Keyring
+from service.operations import Contact
 from service.trust import TrustSource
 from service.witness_keys import CosignerKeys
 
@@ -34,6 +35,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     log: str
     url: str | None = None
     name: str | None = None
+    contact: Contact | None = None
 
 
 def read_config(home: Home) -> Config:

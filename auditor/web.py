@@ -12,6 +12,7 @@ from auditor.client import LogReader
 from auditor.config import cosigner_keys, holds_shares, log_keys, read_config, receipt_signer, trust_of
 from auditor.cosigner import Cosigner
 from auditor.custodian import Custodian
+from auditor.openapi import COSIGNER, OPERATOR
 from auditor.store import Store
 from protocol.canonical import b64u_encode, b64u_fixed
 from protocol.consent_api import (
@@ -30,6 +31,7 @@ from service.app import json_response, make_app, read_json
 from service.clock import SystemClock
 from service.fetch import Fetcher
 from service.home import Home
+from service.openapi import publish
 from service.serve import on_stop
 from service.witness import Witness, witness_blueprint
 
@@ -64,6 +66,8 @@ def create(home: Path) -> Flask:
     )
     app = make_app("auditor")
     app.register_blueprint(witness_blueprint(witness))
+    api = OPERATOR if holds_shares(place) else COSIGNER
+    publish(app, api, url=config.url or "", contact=config.contact)
 
     if holds_shares(place):
         custodian = Custodian(

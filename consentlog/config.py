@@ -15,6 +15,7 @@ from service.certificates import make_certificates
 from service.database import engine_for, sqlite_url
 from service.epochs import Epochs
 from service.home import Home
+from service.operations import Contact
 from service.witness_keys import CosignerKeys
 
 LOG_ROLE = "log"
@@ -41,6 +42,7 @@ class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     registrar: dict[str, Any]
     database: str | None = None
     lock: str | None = None
+    contact: Contact | None = None
 
     def database_url(self, home: Home) -> str:
         """Where the log's rows are; DATABASE_URL comes before the default."""
@@ -60,6 +62,7 @@ class WitnessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     trust_list: str
     registrar: dict[str, Any]
     database: str | None = None
+    contact: Contact | None = None
 
     def database_url(self, home: Home) -> str:
         """Where the witness keeps the trees that it has cosigned."""

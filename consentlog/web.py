@@ -19,6 +19,7 @@ from consentlog.config import log_config
 from consentlog.gauges import register_gauges
 from consentlog.hot import hot_paths
 from consentlog.node import Node
+from consentlog.openapi import LOG
 from consentlog.parties import Parties
 from consentlog.public import Public
 from consentlog.status_lists import StatusLists
@@ -38,6 +39,7 @@ from service.edge import HOT_PATHS
 from service.fetch import Fetcher
 from service.home import Home
 from service.journal import log_event
+from service.openapi import publish
 from service.serve import on_stop
 
 THREADS = 128
@@ -87,6 +89,7 @@ def make_web(node: Node) -> Flask:
     _add_public(app, Public(node), StatusLists(node))
     _add_parties(app, parties, BoundedSemaphore(MAX_PARTIES))
     _add_openings(app, parties, node.auditor_token)
+    publish(app, LOG, url=node.config.url, contact=node.config.contact)
     app.extensions[HOT_PATHS] = hot_paths(node, parties)
     return app
 

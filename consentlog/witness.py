@@ -9,12 +9,14 @@ from pathlib import Path
 from flask import Flask
 
 from consentlog import config
+from consentlog.openapi import WITNESS
 from protocol.errors import Rejected
 from protocol.log_keys import LogKey, log_keys
 from service.app import make_app
 from service.clock import SystemClock
 from service.database import engine_for
 from service.home import Home
+from service.openapi import publish
 from service.trust import TrustSource
 from service.witness import Witness, witness_blueprint
 
@@ -36,6 +38,9 @@ def open_witness(place: Home) -> Witness:
 
 def create(home: Path) -> Flask:
     """The app of a witness that was initialised in `home`."""
+    place = Home(home)
+    settings = config.witness_config(place)
     app = make_app("consentlog")
-    app.register_blueprint(witness_blueprint(open_witness(Home(home))))
+    app.register_blueprint(witness_blueprint(open_witness(place)))
+    publish(app, WITNESS, url=settings.url, contact=settings.contact)
     return app

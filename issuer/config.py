@@ -11,6 +11,7 @@ from protocol.issuer_metadata import check_url
 from service.address import LOOPBACK_HOSTS
 from service.database import sqlite_url
 from service.home import Home
+from service.operations import Contact
 
 DATABASE = "issuer.db"
 Loa = Literal["low", "substantial", "high"]
@@ -29,6 +30,7 @@ class IssuerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     database: str | None = None
     trust_list: str | None = None
     registrar: dict[str, Any] | None = None
+    contact: Contact | None = None
 
 
 def check_issuer_url(url: str) -> str:

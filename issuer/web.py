@@ -23,6 +23,7 @@ from flask import Flask, Response, request
 from issuer import store
 from issuer.config import IssuerConfig, database_url
 from issuer.office import Office
+from issuer.openapi import ISSUER, MAX_LISTS
 from issuer.signing import load_codes_key, load_signer
 from protocol.attributes import CREDENTIAL_TYPES
 from protocol.errors import Rejected
@@ -42,10 +43,9 @@ from service.app import bearer_token, json_response, make_app, read_body, read_f
 from service.clock import Clock, SystemClock
 from service.database import engine_for
 from service.home import Home
+from service.openapi import publish
 
 METADATA_SECONDS = 300
-MAX_LISTS = 10**6
-"""More than anybody needs; a larger number would overflow the database's integers."""
 LIST_CACHE_SECONDS = 60
 P = ParamSpec("P")
 View = Callable[P, Response]
@@ -79,6 +79,7 @@ def make_web(config: IssuerConfig, office: Office) -> Flask:
     _add_metadata(app, config, office, prefix)
     _add_issuance(app, office, prefix)
     _add_public(app, office, prefix)
+    publish(app, ISSUER, url=config.url, mount=prefix, contact=config.contact)
     return app
 
 

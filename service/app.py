@@ -14,7 +14,8 @@ A role's `web.py` offers `create(home: Path) -> Flask`:
 
 A handler raises `Rejected` or `Unavailable`; the edge answers application/problem+json (RFC 9457) with `code`,
 401 with `WWW-Authenticate`, 503 with `Retry-After`. An endpoint that a standard defines (OAuth errors, C2SP's
-plain text) catches its own errors. `service.serve.serve("issuer.web:create", home, ...)` runs it.
+plain text) catches its own errors; who asks for problem details before that form gets them there too.
+`service.serve.serve("issuer.web:create", home, ...)` runs it; `service.openapi.publish` says what it answers.
 """
 
 import time
@@ -31,13 +32,14 @@ from werkzeug.exceptions import HTTPException
 
 from protocol.canonical import b64u_decode, is_equal, parse_struct
 from protocol.errors import RegieError, Rejected, Unavailable
+from service.edge import API_VERSION
 from service.journal import log_event
 from service.metrics import METRICS, Metrics
 from service.serve import serve as serve
 
 T = TypeVar("T")
 
-API_VERSION = "1.0.0"
+PROBLEM = "application/problem+json"
 MAX_BODY_BYTES = 64 * 1024
 """Default limit of a request's body; an endpoint that takes more says so when it reads."""
 MAX_FORM_FIELDS = 32
@@ -46,6 +48,7 @@ _CODES = {
     400: "bad_request",
     404: "not_found",
     405: "method_not_allowed",
+    409: "conflict",
     413: "too_large",
     415: "bad_media_type",
     500: "internal",
@@ -92,6 +95,7 @@ def make_app(
 
     @app.after_request
     def finish(response: Response) -> Response:
+        _prefer_problem(response)
         response.headers.setdefault("API-Version", version)
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -123,7 +127,22 @@ def problem(code: str, detail: str = "", *, status: int, **members: Any) -> Resp
     """application/problem+json (RFC 9457) with our stable `code`; `members` are added as they are."""
     title = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
     body = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail, **members}
-    return Response(msgspec.json.encode(body), status=status, content_type="application/problem+json")
+    return Response(msgspec.json.encode(body), status=status, content_type=PROBLEM)
+
+
+def _prefer_problem(response: Response) -> None:
+    """An error in a standard's own form, as a problem for who asks for that rather (NLgov API Design Rules,
+    /core/error-handling/problem-details): an OAuth error's members are the code and the detail."""
+    accepts, own = request.accept_mimetypes, response.mimetype or ""
+    if response.status_code < 400 or own == PROBLEM or accepts.quality(PROBLEM) <= accepts.quality(own):
+        return
+    error = response.get_json(silent=True) if own == "application/json" else None
+    code, detail = _CODES.get(response.status_code, "http_error"), ""
+    if isinstance(error, dict):
+        code, detail = error.get("error", code), error.get("error_description", "")
+    told = problem(code, detail, status=response.status_code)
+    response.content_type = PROBLEM
+    response.set_data(told.get_data())
 
 
 def answer_error(error: RegieError) -> Response:

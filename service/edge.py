@@ -28,6 +28,8 @@ HotPath = Callable[[str, bytes], Awaitable[Answer]]
 HOT_PATHS = "regie.hot_paths"
 """Key in a Flask app's `extensions` of its hot paths, by method and path: see `service.hot`."""
 
+API_VERSION = "1.0.0"
+"""In every answer (NLgov API Design Rules, /core/version-header), those that are made here included."""
 BODY_SECONDS = 10.0
 """From the head of a request to the end of its body."""
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -173,7 +175,9 @@ def _refuse(protocol: RSGIHTTPProtocol, status: int) -> None:
     body = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": ""}
     headers = [
         ("content-type", "application/problem+json"),
+        ("api-version", API_VERSION),
         ("cache-control", "no-store"),
         ("connection", "close"),
+        *([("retry-after", "1")] if status == 503 else []),
     ]
     protocol.response_bytes(status, headers, msgspec.json.encode(body))

@@ -10,8 +10,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 from protocol.errors import RegieError, Rejected
-from service.app import API_VERSION, MAX_BODY_BYTES, answer_error
-from service.edge import Answer
+from service.app import MAX_BODY_BYTES, answer_error
+from service.edge import API_VERSION, Answer
 from service.journal import log_event
 
 JsonHandler = Callable[[bytes], Awaitable[bytes]]

@@ -8,6 +8,7 @@ import msgspec
 
 from protocol.errors import Rejected
 from service.address import LOOPBACK_HOSTS
+from service.operations import Contact
 
 DATABASE = "verifier.db"
 MAX_URL_CHARACTERS = 256
@@ -30,6 +31,7 @@ class VerifierConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     trust_list: str
     registrar: dict[str, Any]
     accept_undetermined: tuple[str, ...] = ()
+    contact: Contact | None = None
 
 
 def check_verifier_url(url: str) -> str:

@@ -24,9 +24,11 @@ from protocol.presentation import MAX_SEALED_BYTES
 from protocol.request_object import REQUEST_MEDIA_TYPE, parse_wallet_nonce
 from service.app import json_response, make_app, read_body
 from service.home import Home
+from service.openapi import publish
 from verifier.accept import accept_answer, accept_refresh
 from verifier.desk import Desk, Parts
 from verifier.inbox import InboxMessage, accept_message
+from verifier.openapi import AGENCY
 from verifier.page import answered_page
 
 P = ParamSpec("P")
@@ -44,6 +46,7 @@ def make_web(desk: Desk) -> Flask:
     app = make_app("verifier")
     _add_openid4vp(app, desk)
     _add_inbox(app, desk)
+    publish(app, AGENCY, url=desk.config.url, contact=desk.config.contact)
     return app
 
 
