@@ -39,6 +39,28 @@ class CredentialConfiguration(msgspec.Struct, frozen=True, omit_defaults=True):
     credential_metadata: dict[str, Any] | None = None
 
 
+class KeySet(msgspec.Struct, frozen=True):
+    keys: list[dict[str, Any]]
+
+
+class RequestEncryption(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How credential requests may, or must, be encrypted (10, 12.2.4); each key has a `kid`."""
+
+    jwks: KeySet
+    enc_values_supported: list[str]
+    encryption_required: bool
+    zip_values_supported: list[str] | None = None
+
+
+class ResponseEncryption(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How credential responses may, or must, be encrypted (10, 12.2.4)."""
+
+    alg_values_supported: list[str]
+    enc_values_supported: list[str]
+    encryption_required: bool
+    zip_values_supported: list[str] | None = None
+
+
 class IssuerMetadata(msgspec.Struct, frozen=True, omit_defaults=True):
     """`/.well-known/openid-credential-issuer` (12.2.4)."""
 
@@ -46,23 +68,39 @@ class IssuerMetadata(msgspec.Struct, frozen=True, omit_defaults=True):
     credential_endpoint: str
     credential_configurations_supported: dict[str, CredentialConfiguration]
     nonce_endpoint: str | None = None
+    deferred_credential_endpoint: str | None = None
     notification_endpoint: str | None = None
+    credential_request_encryption: RequestEncryption | None = None
+    credential_response_encryption: ResponseEncryption | None = None
     authorization_servers: list[str] | None = None
     batch_credential_issuance: BatchIssuance | None = None
     display: list[dict[str, Any]] | None = None
 
 
 class AuthorizationServerMetadata(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`/.well-known/oauth-authorization-server` (RFC 8414, VCI 12.3)."""
+    """`/.well-known/oauth-authorization-server` (RFC 8414, VCI 12.3; members of RFC 9126, 9207, 9449, 9396 and of
+    attestation-based client authentication).
+    """
 
     issuer: str
     token_endpoint: str | None = None
+    authorization_endpoint: str | None = None
+    pushed_authorization_request_endpoint: str | None = None
+    require_pushed_authorization_requests: bool | None = None
+    challenge_endpoint: str | None = None
     grant_types_supported: list[str] | None = None
     pre_authorized_anonymous: bool | None = msgspec.field(
         name="pre-authorized_grant_anonymous_access_supported", default=None
     )
     response_types_supported: list[str] | None = None
     token_endpoint_auth_methods_supported: list[str] | None = None
+    code_challenge_methods_supported: list[str] | None = None
+    authorization_response_iss_parameter_supported: bool | None = None
+    dpop_signing_alg_values_supported: list[str] | None = None
+    client_attestation_signing_alg_values_supported: list[str] | None = None
+    client_attestation_pop_signing_alg_values_supported: list[str] | None = None
+    scopes_supported: list[str] | None = None
+    authorization_details_types_supported: list[str] | None = None
 
 
 def parse_foreign(data: bytes | str, kind: type[T], code: str, max_bytes: int) -> T:
@@ -138,6 +176,28 @@ def authorization_server_metadata(issuer: str) -> AuthorizationServerMetadata:
     )
 
 
+def endpoints_of(metadata: IssuerMetadata) -> tuple[str, ...]:
+    """Every endpoint of the issuer that is there."""
+    urls = (
+        metadata.credential_endpoint,
+        metadata.nonce_endpoint,
+        metadata.deferred_credential_endpoint,
+        metadata.notification_endpoint,
+    )
+    return tuple(url for url in urls if url is not None)
+
+
+def server_endpoints_of(metadata: AuthorizationServerMetadata) -> tuple[str, ...]:
+    """Every endpoint of the OAuth server that is there."""
+    urls = (
+        metadata.token_endpoint,
+        metadata.authorization_endpoint,
+        metadata.pushed_authorization_request_endpoint,
+        metadata.challenge_endpoint,
+    )
+    return tuple(url for url in urls if url is not None)
+
+
 def parse_issuer_metadata(data: bytes | str, issuer: str) -> IssuerMetadata:
     """1. form; 2. `credential_issuer` is the very string that was asked for (12.2.1); 3. endpoints are URLs.
 
@@ -146,9 +206,8 @@ def parse_issuer_metadata(data: bytes | str, issuer: str) -> IssuerMetadata:
     metadata = parse_foreign(data, IssuerMetadata, "bad_metadata", MAX_METADATA_BYTES)
     if metadata.credential_issuer != issuer:
         raise Rejected("bad_metadata", "credential_issuer is not the issuer that was asked")
-    for url in (metadata.credential_endpoint, metadata.nonce_endpoint, metadata.notification_endpoint):
-        if url is not None:
-            check_url(url, "bad_metadata")
+    for url in endpoints_of(metadata):
+        check_url(url, "bad_metadata")
     batch = metadata.batch_credential_issuance
     if batch is not None and batch.batch_size < 2:
         raise Rejected("bad_metadata", "batch_size is at least 2")
@@ -165,5 +224,6 @@ def parse_authorization_server_metadata(data: bytes | str, issuer: str) -> Autho
         raise Rejected("bad_metadata", "issuer is not the server that was asked")
     if metadata.token_endpoint is None:
         raise Rejected("bad_metadata", "there is no token endpoint")
-    check_url(metadata.token_endpoint, "bad_metadata")
+    for url in server_endpoints_of(metadata):
+        check_url(url, "bad_metadata")
     return metadata

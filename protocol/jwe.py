@@ -29,25 +29,23 @@ class _Registry(JWERegistry):
     """The library's registry with our limits; the strict reader below has looked at the header before."""
 
     max_protected_header_length = MAX_HEADER_BYTES
-    max_ciphertext_length = MAX_JWE_BYTES
+    max_ciphertext_length = 4 * 1024 * 1024  # each caller has a limit of its own, which comes first
 
 
 _REGISTRY = _Registry(algorithms=[ALGORITHM, *ENCRYPTIONS])
 
 
-def encrypt(payload: bytes, recipient_jwk: Mapping[str, Any], *, enc: str, apv: bytes) -> str:
+def encrypt(payload: bytes, recipient_jwk: Mapping[str, Any], *, enc: str, apv: bytes | None = None) -> str:
     """Compact JWE of `payload` to the P-256 key in `recipient_jwk`, whose `kid` goes into the header.
 
-    `apv` is the request's nonce, so that the derived key belongs to this request.
+    `apv` is the nonce of an OpenID4VP request, so that the derived key belongs to this request.
     Raises `Rejected`: `bad_key`, `bad_encryption`.
     """
     if enc not in ENCRYPTIONS:
         raise Rejected("bad_encryption", "only A128GCM and A256GCM are used")
-    header: dict[str, Any] = {
-        "alg": ALGORITHM,
-        "enc": enc,
-        "apv": b64u_encode(apv),
-    }
+    header: dict[str, Any] = {"alg": ALGORITHM, "enc": enc}
+    if apv is not None:
+        header["apv"] = b64u_encode(apv)
     kid = recipient_jwk.get("kid")
     if kid is not None:
         if not isinstance(kid, str) or len(kid) > 256:
