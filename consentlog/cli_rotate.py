@@ -14,7 +14,7 @@ from protocol.note import parse_note
 from protocol.trust_list import TrustedWitness
 from service.clock import SystemClock
 from service.command import command, emit
-from service.epochs import Epochs
+from service.epochs import Epochs, turn_of
 from service.home import MAX_FILE_BYTES, Home
 from service.trust import TrustSource
 
@@ -33,7 +33,7 @@ def rotate(ctx: click.Context, home: Home, kind: str, finish: bool) -> None:
     if kind == "epoch":
         if finish:
             raise click.UsageError("an epoch is finished by the running log, when no share of it is left")
-        epoch = Epochs(Home(home.path / config.EPOCHS)).begin(os.urandom(32), now)
+        epoch = turn_of(Epochs(Home(home.path / config.EPOCHS)).begin(os.urandom(32), now))
         emit(
             ctx,
             f"Epoch {epoch} has begun. Within a minute the running log wraps all shares anew.",

@@ -3,10 +3,13 @@
 An epoch lasts a day. Then a new key is made, every live share is wrapped anew, and the old key is destroyed: from
 then on no backup of the database holds a usable share that has been revoked since (G6).
 
-Several processes may use one directory: what counts is which files there are, looked up at every question. A share
-is lost when it is wrapped under a key that another process is just destroying, so the owner MUST keep this order:
-ask `current` inside the transaction that writes the share, and destroy only after a transaction of the same lock
-has found no share of that epoch left.
+Several processes may use one directory: what counts is which files there are, looked up at every question. An
+epoch's number is its turn and a few bits of a hash of its key, so that processes that share a database, but by
+mistake not the directory, never take each other's shares for their own: they find no key for them, and destroy none.
+
+A share is lost when it is wrapped under a key that another process is just destroying, so the owner MUST keep this
+order: ask `current` inside the transaction that writes the share, and destroy only after a transaction of the same
+lock has found no share of that epoch left.
 """
 
 import contextlib
@@ -15,13 +18,21 @@ import re
 from collections.abc import Iterator
 from threading import Lock
 
+from protocol.canonical import sha256
 from protocol.errors import Rejected, Unavailable
 from service.home import Home
 
 EPOCH_SECONDS = 24 * 3600
 _KEY_BYTES = 32
+_HASH_BITS = 16
+_HASH_PURPOSE = b"regie/epoch/v1"
 _FILE = re.compile(r"epoch-([0-9]{1,12})\.key")
 _CONDEMNED = re.compile(r"destroyed-([0-9]{1,12})\.key")
+
+
+def turn_of(epoch: int) -> int:
+    """Counts the epochs of a directory, from 1."""
+    return epoch >> _HASH_BITS
 
 
 class Epochs:
@@ -66,13 +77,14 @@ class Epochs:
         return now >= self.began() + EPOCH_SECONDS
 
     def begin(self, key: bytes, now: int) -> int:
-        """A new epoch under `key` (32 random bytes), durable before anything is wrapped in it.
+        """A new epoch under `key` (32 random bytes), durable before anything is wrapped in it: its number.
 
-        When another process begins the same epoch at this moment its key counts, and `key` is dropped.
+        When another process begins one at this moment, both keys are kept while anything is wrapped under them.
         """
         if len(key) != _KEY_BYTES:
             raise ValueError("an epoch key is 32 bytes")
-        epoch = max(self._look(), default=0) + 1
+        turn = turn_of(max(self._look(), default=0)) + 1
+        epoch = turn << _HASH_BITS | int.from_bytes(sha256(_HASH_PURPOSE + key)[: _HASH_BITS // 8], "big")
         # Created, never replaced: overwriting another process's key would lose what it has already wrapped.
         self._home.create_secret(_name(epoch), key + now.to_bytes(8, "big"))
         self._look()

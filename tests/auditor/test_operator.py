@@ -30,7 +30,7 @@ from protocol.terms import Context
 from protocol.trust_list import RetiredKey, TrustedWitness
 from service.app import make_app
 from service.database import immediate
-from service.epochs import EPOCH_SECONDS
+from service.epochs import EPOCH_SECONDS, turn_of
 from service.home import Home
 from service.trust import LISTED_SECONDS
 from tests.auditor.custody import NAME, Operator
@@ -444,14 +444,15 @@ def test_attack_opening_of_another_kind_of_leaf(operator: Operator) -> None:
 
 def test_pieces_are_wrapped_anew_each_day_and_the_old_key_destroyed(operator: Operator) -> None:
     ((_, before),), _ = operator.rows()
-    first = epochs_of(operator.home).key(1)
+    began = epochs_of(operator.home).current
+    first = epochs_of(operator.home).key(began)
     operator.clock.time += EPOCH_SECONDS
     operator.custodian.keep_house()
     ((_, after),), _ = operator.rows()
     assert before != after
     assert first not in operator.files()
     with pytest.raises(Unavailable, match="epoch_key"):
-        epochs_of(operator.home).key(1)
+        epochs_of(operator.home).key(began)
     operator.start()
     assert operator.release(operator.release_request(POSTCODE))
 
@@ -489,8 +490,9 @@ def test_operator_with_a_destroyed_epoch_key_cannot_release(operator: Operator) 
     """A restored backup of the database, without the key of its day."""
     request = operator.release_request(POSTCODE)
     epochs = epochs_of(operator.home)
+    first = epochs.current
     epochs.begin(b"f" * 32, NOW + DAY)
-    epochs.destroy(1)
+    epochs.destroy(first)
     before = operator.rows()
     with pytest.raises(Unavailable, match="epoch_key"):
         operator.custodian.release(request)
@@ -632,7 +634,7 @@ def test_cosigner_made_with_shares_has_a_deposit_key_and_an_epoch(tmp_path: Path
     assert entry.deposit_key is not None
     parse_kem_public(b64u_decode(entry.deposit_key))
     assert entry.auditing
-    assert epochs_of(Home(home)).current == 1
+    assert turn_of(epochs_of(Home(home)).current) == 1
     assert holds_shares(Home(home))
 
 

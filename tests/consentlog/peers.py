@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from protocol.replay import Replay
 from protocol.tiles import TILE_WIDTH, entries_path, parse_entries, tile_width
 from protocol.witness import WitnessState
 from service.app import json_response, make_app, read_json
+from service.epochs import turn_of
 from service.fetch import Answer, Fetcher
 from service.witness import Witness, witness_blueprint
 from tests.protocol.builders import LOG_ORIGIN, LOG_URL, NOW
@@ -120,3 +122,8 @@ def wait_until(is_so: Callable[[], bool], seconds: float = SOON) -> None:
     while not is_so():
         assert time.monotonic() < end, "did not happen in time"
         time.sleep(0.005)
+
+
+def epoch_turns(folder: Path) -> list[int]:
+    """Which epoch keys lie in a log's directory `epochs`, by their turn, those being destroyed too."""
+    return sorted(turn_of(int(path.stem.partition("-")[2])) for path in folder.glob("*.key"))

@@ -54,7 +54,7 @@ def rotate_epoch(town: SmallTown) -> None:
     town.advance(EPOCH_SECONDS)
     assert town.node is not None
     town.node.writer._next_upkeep = 0.0
-    wait_until(lambda: epochs_of(town).current == before + 1 and not epochs_of(town).past())
+    wait_until(lambda: epochs_of(town).current > before and not epochs_of(town).past())
 
 
 def test_backup_of_a_running_log_goes_on_when_nothing_was_signed_since(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_backup_holds_no_key_and_no_lock(tmp_path: Path) -> None:
     data = kept.read_bytes()
     assert kept.stat().st_mode & 0o777 == 0o600
     secrets = [town.home.read_secret(name) for name in (LOG_KEY, RECEIPT_KEY, DEPOSIT_KEY, AUDITOR_TOKEN)]
-    for secret in (*secrets, epochs_of(town).key(1)):
+    for secret in (*secrets, epochs_of(town).key(epochs_of(town).current)):
         assert secret not in data
     with sqlite3.connect(kept) as connection:
         names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}

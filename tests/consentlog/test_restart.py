@@ -199,19 +199,20 @@ def test_every_share_is_wrapped_anew_each_day_and_the_old_key_destroyed(tmp_path
         given = town.grant()
         kept = [town.grant() for _ in range(5)]
     copy_database(town, tmp_path / "backup")
-    first = epochs_of(town).key(1)
+    began = epochs_of(town).current
+    first = epochs_of(town).key(began)
     with town.running():
         town.revoke(given)
         town.advance(EPOCH_SECONDS)
         town.node.writer._next_upkeep = 0.0
-        wait_until(lambda: epochs_of(town).current == 2 and not epochs_of(town).past())
+        wait_until(lambda: epochs_of(town).current > began and not epochs_of(town).past())
         assert [town.read(other)[1].n for other in kept] == [0] * 5
         sent, answer = town.read(kept[0])
         assert len(town.shares(sent, answer)) == len(sent.read.claims)
     files = b"".join(path.read_bytes() for path in Path(town.home.path).rglob("*") if path.is_file())
     assert first not in files  # so the share in the backup opens for nobody
     with pytest.raises(Unavailable, match="epoch_key"):
-        epochs_of(town).key(1)
+        epochs_of(town).key(began)
 
 
 def test_share_that_does_not_open_does_not_keep_an_old_key_alive(tmp_path: Path) -> None:
@@ -219,9 +220,10 @@ def test_share_that_does_not_open_does_not_keep_an_old_key_alive(tmp_path: Path)
     with town.running():
         broken, whole = town.grant(), town.grant()
         change(town, f"UPDATE shares SET wrapped = zeroblob(72) WHERE slot = {broken.answer.slot}")
+        began = epochs_of(town).current
         town.advance(EPOCH_SECONDS)
         town.node.writer._next_upkeep = 0.0
-        wait_until(lambda: epochs_of(town).current == 2 and not epochs_of(town).past())
+        wait_until(lambda: epochs_of(town).current > began and not epochs_of(town).past())
         assert town.node.writer.is_alive()
         assert code_of(town.post_read(town.make_read(broken))) == (410, "no_share")
         assert town.read(whole)[1].n == 0

@@ -17,7 +17,7 @@ from protocol.light_check import verify_light_check
 from protocol.note import parse_vkey
 from protocol.policy import parse_policy
 from service.epochs import EPOCH_SECONDS
-from tests.consentlog.peers import HandClock, code_of, wait_until
+from tests.consentlog.peers import HandClock, code_of, epoch_turns, wait_until
 from tests.consentlog.small_town import Given, Sent, SmallTown
 from tests.consentlog.test_restart import change
 from tests.faults.watched_town import rows
@@ -90,8 +90,8 @@ class Clocks:
     def shares(self) -> int:
         return int(rows(self.town.home.path / "log.db", "SELECT count(*) FROM shares")[0][0])
 
-    def epochs(self) -> list[str]:
-        return sorted(path.name for path in (self.town.home.path / "epochs").glob("*.key"))
+    def epochs(self) -> list[int]:
+        return epoch_turns(self.town.home.path / "epochs")
 
     def state(self) -> str:
         return str(self.town.send("GET", "/healthz").get_json()["clock"])
@@ -115,7 +115,7 @@ def test_clock_of_a_running_log_that_jumps_and_jumps_back_ends_nothing(clocks: C
         assert abs(clocks.look() - before) <= 1
         assert clocks.state() == ("ok" if abs(jump) == 1 else "off")
         clocks.keep_house()
-        assert (clocks.shares(), clocks.epochs()) == (2, ["epoch-1.key"])
+        assert (clocks.shares(), clocks.epochs()) == (2, [1])
         clocks.read_works(given, 0)
         assert town.revoke(other).slot == other.answer.slot
         clocks.let_pass(20)
@@ -148,7 +148,7 @@ def test_log_that_starts_with_a_wrong_clock_takes_stops_and_waits_for_the_rest(c
         assert code_of(town.post_read(town.make_read(given)))[0] == 503
         assert code_of(town.send("POST", "/v1/grants", town.grant_request()[2]))[0] == 503
         assert town.revoke(other).slot == other.answer.slot
-        assert (clocks.shares(), clocks.epochs()) == (1, ["epoch-1.key"])
+        assert (clocks.shares(), clocks.epochs()) == (1, [1])
         clocks.clock.time -= jump
         wait_until(lambda: town.node.publisher.is_ready)
         clocks.read_works(given, 0)
@@ -162,7 +162,7 @@ def test_time_that_was_signed_in_the_future_shows_and_ends_nothing(clocks: Clock
     change(town, f"UPDATE global_lock SET time = {NOW + TEN_YEARS}", "lock.db")
     with clocks.running(until="nothing") as town:
         clocks.keep_house()
-        assert (clocks.shares(), clocks.epochs()) == (2, ["epoch-1.key"])
+        assert (clocks.shares(), clocks.epochs()) == (2, [1])
         assert clocks.state() == "behind"
         assert code_of(town.post_read(town.make_read(given)))[0] == 503
         assert town.revoke(other).slot == other.answer.slot
@@ -182,7 +182,7 @@ def test_machine_that_was_asleep_believes_the_clock_with_its_witnesses(clocks: C
         assert (clocks.look(), clocks.state()) == (NOW + EPOCH_SECONDS, "ok")
         assert code_of(town.post_read(town.make_read(short))) == (403, "expired")
         clocks.keep_house()
-        wait_until(lambda: clocks.epochs() == ["epoch-2.key"])
+        wait_until(lambda: clocks.epochs() == [2])
         assert clocks.shares() == 1
         clocks.read_works(long, 0)
 
