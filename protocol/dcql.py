@@ -7,7 +7,7 @@ nothing that is selectively disclosable. Unknown members are ignored, as section
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, cast
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -26,9 +26,9 @@ Path = Annotated[list[PathElement], Meta(min_length=1, max_length=MAX_PATH)]
 
 
 class TypeMeta(Struct, frozen=True):
-    """`meta` of an SD-JWT VC query (OpenID4VP appendix B.3.5)."""
+    """`meta` of an SD-JWT VC query (OpenID4VP appendix B.3.5); other formats have other members (B.2.3)."""
 
-    vct_values: Annotated[list[str], Meta(min_length=1, max_length=16)]
+    vct_values: Annotated[list[str], Meta(min_length=1, max_length=16)] = []
 
 
 class TrustedAuthority(Struct, frozen=True):
@@ -47,7 +47,7 @@ class ClaimsQuery(Struct, frozen=True, omit_defaults=True):
 
 
 class CredentialQuery(Struct, frozen=True, omit_defaults=True):
-    """Section 6.1."""
+    """Section 6.1. One of a format that we do not know is kept: other options may do without it."""
 
     id: Id
     format: str
@@ -131,7 +131,9 @@ def parse_query(value: Any) -> Query:
 
 
 def _check_claims(query: CredentialQuery) -> None:
-    """Section 6.3: ids are unique, claim sets need them and refer to them; a path starts with a member's name."""
+    """Sections 6.3, B.3.5: types are named; ids are unique, sets refer to them; a path starts with a name."""
+    if query.format == FORMAT and not query.meta.vct_values:
+        raise Rejected("bad_query", "a query for this format names vct_values")
     claims = query.claims or []
     ids = [claim.id for claim in claims if claim.id is not UNSET]
     if len(set(ids)) != len(ids):
@@ -145,20 +147,47 @@ def _check_claims(query: CredentialQuery) -> None:
 
 
 def select(claims: Mapping[str, JsonValue], path: Sequence[PathElement]) -> list[JsonValue]:
-    """Section 7.1: the values that a path selects; an empty list when it selects none."""
+    """Section 7.1: the values that a path selects; an empty list when it selects none.
+
+    A string needs objects only and null or a number arrays only: anything else among what is selected so far ends
+    the selection, and what lacks the member or the index drops out of it.
+    """
     selected: list[JsonValue] = [claims]
     for element in path:
-        if isinstance(element, str):
-            selected = [item[element] for item in selected if isinstance(item, Mapping) and element in item]
-        elif element is None:
-            selected = [value for item in selected if isinstance(item, list) for value in item]
-        else:
-            selected = [item[element] for item in selected if isinstance(item, list) and element < len(item)]
+        kind = Mapping if isinstance(element, str) else list
+        if not all(isinstance(item, kind) for item in selected):
+            return []
+        selected = [value for item in selected for value in _step(item, element)]
     return selected
 
 
+def _step(item: Any, element: PathElement) -> Sequence[JsonValue]:
+    """What one path element selects of an object or an array."""
+    if element is None:
+        return item  # type: ignore[no-any-return]
+    has = element in item if isinstance(element, str) else element < len(item)
+    return [item[element]] if has else []
+
+
+def asked_part(value: JsonValue, paths: Collection[Sequence[PathElement]]) -> JsonValue:
+    """What these paths select of `value`, in its place; arrays keep the selected elements only.
+
+    Every path MUST select something (`select`). An empty path is all of `value`.
+    """
+    if not all(paths):
+        return value
+    if isinstance(value, Mapping):
+        names = dict.fromkeys(path[0] for path in paths)
+        found = [name for name in names if isinstance(name, str) and name in value]
+        return {name: asked_part(value[name], [path[1:] for path in paths if path[0] == name]) for name in found}
+    if not isinstance(value, list):
+        return value
+    parts = [(item, [path[1:] for path in paths if path[0] in (None, index)]) for index, item in enumerate(value)]
+    return [asked_part(item, rest) for item, rest in parts if rest]
+
+
 def _satisfies(claims: Mapping[str, JsonValue], claim: ClaimsQuery) -> bool:
-    """Something is selected and, where values are asked, each selected value is one of them (type and value)."""
+    """Something is selected and, where values are asked, one of it is among them in type and value (6.3)."""
     selected = select(claims, claim.path)
     if not selected or claim.values is UNSET:
         return bool(selected)
@@ -225,7 +254,7 @@ def _resolve(query: Query, present: Collection[str]) -> tuple[tuple[str, ...], t
 
 
 def check_answer(query: Query, presented: Mapping[str, Sequence[Card]]) -> dict[str, list[dict[str, JsonValue]]]:
-    """The asked part of an answer, per credential query and card: attribute name to value.
+    """The asked part of an answer, per credential query and card: attribute name to value, or to its asked part.
 
     1. only ids that were asked; 2. one presentation each, unless `multiple`; 3. type, authority and claims of each
     fit its query; 4. all required queries are answered. What was shown without being asked is **not** returned:
@@ -240,8 +269,8 @@ def check_answer(query: Query, presented: Mapping[str, Sequence[Card]]) -> dict[
             claims = _answer(item, card)  # step 3
             if claims is None:
                 raise Rejected("dcql_not_satisfied", "a presentation does not fit its query")
-            names = dict.fromkeys(str(claim.path[0]) for claim in claims)
-            asked.setdefault(query_id, []).append({name: card.claims[name] for name in names})
+            part = asked_part(card.claims, [claim.path for claim in claims]) if claims else {}
+            asked.setdefault(query_id, []).append(cast(dict[str, JsonValue], part))
     try:
         _resolve(query, presented)  # step 4
     except Rejected as error:

@@ -1,7 +1,8 @@
 """The answer to an OpenID4VP request, both sides: `direct_post.jwt` (OpenID4VP 1.0 section 8, HAIP 1.0 section 5).
 
 A form with one JWE, or with the wallet's error. The JWE holds `vp_token`, `state` and, under standing access, our
-`regie_sealed` (protocol section 4).
+`regie_sealed` (protocol section 4). Where a request asks for a plain answer (`direct_post`, section 8.2), the form
+has `vp_token` and `state` themselves.
 """
 
 import re
@@ -14,7 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from protocol import jwe
-from protocol.canonical import parse_object, parse_struct
+from protocol.canonical import convert, is_equal, parse_object, parse_struct
 from protocol.errors import Rejected
 from protocol.keys import Es256Private
 from protocol.presentation import RegieSealed
@@ -109,6 +110,14 @@ def encrypt_response(
     return urlencode({"response": token}).encode("ascii")
 
 
+def plain_form(*, state: str | None, vp_token: Mapping[str, Sequence[str]]) -> bytes:
+    """The form body for `response_uri` under `direct_post` (section 8.2): whoever reads the transport reads it."""
+    members = {"vp_token": msgspec.json.encode({name: list(many) for name, many in vp_token.items()})}
+    if state is not None:
+        members["state"] = state.encode()
+    return urlencode(members).encode("ascii")
+
+
 def error_form(state: str | None, code: str = "access_denied") -> bytes:
     """The form body that declines. A refusal and a missing card MUST use the same code (section 15.3)."""
     members = {"error": code}
@@ -117,10 +126,11 @@ def error_form(state: str | None, code: str = "access_denied") -> bytes:
     return urlencode(members).encode("ascii")
 
 
-def parse_response_form(body: bytes) -> str | WalletError:
-    """The JWE of an answer, or the wallet's error. A plain `vp_token` is refused: encryption was asked for.
+def parse_response_form(body: bytes, *, plain: bool = False) -> str | ResponseObject | WalletError:
+    """The JWE of an answer, or the wallet's error; under `plain` the answer itself, which `check_state` MUST see.
 
-    Raises `Rejected`: `too_large`, `invalid_request`.
+    What was not asked for is refused: a plain `vp_token` where encryption was, a JWE where it was not.
+    Raises `Rejected`: `too_large`, `invalid_request` and those of parsing.
     """
     if len(body) > MAX_FORM_BYTES:
         raise Rejected("too_large", f"answer is larger than {MAX_FORM_BYTES} bytes")
@@ -129,9 +139,20 @@ def parse_response_form(body: bytes) -> str | WalletError:
         if members["error"] not in WALLET_ERRORS:
             raise Rejected("invalid_request", "unknown error code")
         return WalletError(members["error"], members.get("state"))
-    if "response" not in members or "vp_token" in members:
-        raise Rejected("invalid_request", "the answer is not an encrypted response")
-    return members["response"]
+    wanted, other = ("vp_token", "response") if plain else ("response", "vp_token")
+    if wanted not in members or other in members:
+        raise Rejected("invalid_request", "the answer does not come in the response mode that was asked for")
+    if not plain:
+        return members["response"]
+    answer = {name: members[name] for name in ("state",) if name in members}
+    presentations = parse_object(members["vp_token"], max_bytes=jwe.MAX_JWE_BYTES)
+    return convert({**answer, "vp_token": presentations}, ResponseObject)
+
+
+def check_state(response: ResponseObject, state: str) -> None:
+    """Whoever answers has read the request. Raises `Rejected`: `invalid_request`."""
+    if response.state is UNSET or not is_equal(response.state.encode(), state.encode()):
+        raise Rejected("invalid_request", "state is not that of the request")
 
 
 def decrypt_response(token: str, key: Es256Private, *, state: str) -> ResponseObject:
@@ -145,8 +166,7 @@ def decrypt_response(token: str, key: Es256Private, *, state: str) -> ResponseOb
     if kid is not None and kid != key.public.thumbprint():  # 1.
         raise Rejected("invalid_request", "encrypted to the key of another request")
     response = parse_struct(jwe.decrypt(token, key), ResponseObject, max_bytes=jwe.MAX_JWE_BYTES)  # 2., 3.
-    if response.state != state:  # 4.
-        raise Rejected("invalid_request", "state is not that of the request")
+    check_state(response, state)  # 4.
     if response.regie_sealed is not UNSET:  # 5.
         check_terms(response.regie_sealed.terms)
     return response

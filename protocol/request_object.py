@@ -19,13 +19,24 @@ REQUEST_TYP = "oauth-authz-req+jwt"
 REQUEST_MEDIA_TYPE = "application/oauth-authz-req+jwt"
 AUDIENCE = "https://self-issued.me/v2"
 CLIENT_ID_PREFIX = "x509_hash:"
+DNS_PREFIX = "x509_san_dns:"
+"""For wallets that do not know x509_hash: the host of response_uri, in a dNSName of the leaf (section 5.9.3)."""
 RESPONSE_TYPE = "vp_token"
 RESPONSE_MODE = "direct_post.jwt"
+PLAIN_MODE = "direct_post"
+"""Without encryption: HAIP 5.1 does not have it; for wallets that cannot do better."""
+REGISTRATION_FORMAT = "registration_cert"
+"""`format` of a registration certificate in `verifier_info` (ETSI TS 119 472-2)."""
 
 
 def client_id_of(leaf: bytes) -> str:
     """`x509_hash:` and the SHA-256 of the DER certificate (HAIP 5: signed requests)."""
     return CLIENT_ID_PREFIX + thumbprint_hash(leaf)
+
+
+def dns_client_id(host: str) -> str:
+    """`x509_san_dns:` and the host of `response_uri`, which the leaf MUST name (section 5.9.3)."""
+    return DNS_PREFIX + host
 
 
 def request_payload(
@@ -35,34 +46,38 @@ def request_payload(
     nonce: str,
     state: str,
     query: Query,
-    encryption_key: Es256Public,
+    encryption_key: Es256Public | None,
     iat: int,
     exp: int,
     transaction_data: Sequence[str] = (),
+    registration: str | None = None,
 ) -> dict[str, Any]:
     """All members of a request but `wallet_nonce` (sections 5.1, 5.2, 5.8, 8.3; HAIP 5).
 
-    `encryption_key` MUST be fresh for this request (HAIP 5.5); its `kid` is its thumbprint.
+    `encryption_key` MUST be fresh for this request (HAIP 5.5); its `kid` is its thumbprint. None asks for a plain
+    answer. `registration`: the asker's registration certificate, for `verifier_info` (section 5.1).
     """
-    jwk = {**encryption_key.jwk(), "kid": encryption_key.thumbprint(), "alg": jwe.ALGORITHM, "use": "enc"}
     algorithms = {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256"]}
+    metadata: dict[str, Any] = {"vp_formats_supported": {FORMAT: algorithms}}
+    if encryption_key is not None:
+        jwk = {**encryption_key.jwk(), "kid": encryption_key.thumbprint(), "alg": jwe.ALGORITHM, "use": "enc"}
+        metadata["jwks"] = {"keys": [jwk]}
+        metadata["encrypted_response_enc_values_supported"] = list(jwe.ENCRYPTIONS)
     payload = {
         "client_id": client_id,
         "aud": AUDIENCE,
         "iat": iat,
         "exp": exp,
         "response_type": RESPONSE_TYPE,
-        "response_mode": RESPONSE_MODE,
+        "response_mode": PLAIN_MODE if encryption_key is None else RESPONSE_MODE,
         "response_uri": response_uri,
         "nonce": nonce,
         "state": state,
         "dcql_query": to_builtins(query),
-        "client_metadata": {
-            "vp_formats_supported": {FORMAT: algorithms},
-            "jwks": {"keys": [jwk]},
-            "encrypted_response_enc_values_supported": list(jwe.ENCRYPTIONS),
-        },
+        "client_metadata": metadata,
     }
+    if registration is not None:
+        payload["verifier_info"] = [{"format": REGISTRATION_FORMAT, "data": registration}]
     if transaction_data:
         payload["transaction_data"] = list(transaction_data)
     return payload

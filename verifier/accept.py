@@ -51,6 +51,8 @@ def accept_answer(desk: Desk, request_id: str, body: bytes) -> str | None:
         raise Rejected("already_answered", "this request has been answered")
     if now >= stored.request.exp:
         raise Rejected("expired", "this request has expired")
+    if isinstance(posted, ResponseObject):
+        raise Rejected("invalid_request", "encryption was asked for")
     response = decrypt_response(posted, key, state=stored.request.state)  # 4.
     if stored.request.kind == "copy":  # 5.
         return _accept_copy(desk, stored, response, now)

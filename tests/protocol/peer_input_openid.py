@@ -15,7 +15,7 @@ from protocol import (
     revocation_code,
 )
 from protocol.attributes import CREDENTIAL_TYPES
-from protocol.canonical import canonical_bytes, to_builtins
+from protocol.canonical import canonical_bytes, convert, to_builtins
 from tests.protocol import builders as b
 from tests.protocol import granting as g
 from tests.protocol.peer_input import Row, forge, forge_header, header_of, payload_of, received
@@ -168,6 +168,10 @@ _ANSWERS = [
     Row("direct_post.parse_response_form", FORM, direct_post.parse_response_form),
     Row("direct_post.parse_response_form", b"error=access_denied&state=a", direct_post.parse_response_form,
         "error"),
+    Row("direct_post.parse_response_form", direct_post.plain_form(state=STATE, vp_token={"adres": ["a~b"]}),
+        lambda v: direct_post.parse_response_form(v, plain=True), "plain"),
+    Row("direct_post.check_state", RESPONSE, lambda v: direct_post.check_state(
+        convert(v, direct_post.ResponseObject), STATE)),
     Row("direct_post.decrypt_response", TOKEN, lambda token: direct_post.decrypt_response(
         token, ANSWER_KEY, state=STATE)),
     Row("direct_post.decrypt_response", RESPONSE, read_response, "payload"),
