@@ -13,7 +13,7 @@ from auditor.config import Config, make_cosigner, read_config
 from protocol.canonical import parse_object, to_builtins
 from protocol.errors import Rejected
 from service.clock import SystemClock
-from service.command import command, emit, home_option, read_input
+from service.command import command, emit, home_option, read_input, tls_of, tls_options
 from service.home import Home
 from service.serve import serve
 
@@ -62,13 +62,14 @@ def init(
 @group.command("cosign")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=int, help="Else the port of the URL given at init.")
+@tls_options
 @command
 def cosign(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
     """Serve the auditing cosigner; also what an operator serves, if it was made with --shares."""
     config = read_config(home)
     if config.url is None:
         raise Rejected("no_cosigner", "this auditor was initialised without --url: it does not cosign")
-    serve("auditor.web:create", home.path, host, port or urlsplit(config.url).port or 443)
+    serve("auditor.web:create", home.path, host, port or urlsplit(config.url).port or 443, tls=tls_of(ctx))
 
 
 group.add_command(verify)

@@ -14,7 +14,7 @@ from protocol.canonical import b64u_encode, parse_object, to_builtins
 from protocol.errors import Rejected
 from protocol.keys import parse_jwk
 from service.clock import SystemClock
-from service.command import command, emit, home_option, read_input
+from service.command import command, emit, home_option, read_input, tls_of, tls_options
 from service.home import Home
 from service.trust import TrustSource
 
@@ -54,6 +54,7 @@ def init(ctx: click.Context, home: Home, url: str, origin: str, trust_list: str,
 @_HOST
 @_PORT
 @click.option("--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="With PostgreSQL only.")
+@tls_options
 @command
 def serve(ctx: click.Context, home: Home, host: str, port: int | None, workers: int) -> None:
     """Serve the log until it is stopped."""
@@ -63,7 +64,8 @@ def serve(ctx: click.Context, home: Home, host: str, port: int | None, workers: 
     settings = config.log_config(home)
     if workers > 1 and settings.database_url(home).startswith("sqlite:"):
         raise Rejected("workers_need_postgresql", "a log on SQLite has one worker")
-    run("consentlog.web:create", home.path, host, _port(port, settings.url), threads=THREADS, workers=workers)
+    place = host, _port(port, settings.url)
+    run("consentlog.web:create", home.path, *place, threads=THREADS, workers=workers, tls=tls_of(ctx))
 
 
 @group.command("policy")
@@ -123,13 +125,14 @@ witness.add_command(witnessed_logs)
 @witness.command("serve")
 @_HOST
 @_PORT
+@tls_options
 @command
 def witness_serve(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
     """Serve the witness until it is stopped."""
     from service.serve import serve as run
 
     settings = config.witness_config(home)
-    run("consentlog.witness:create", home.path, host, _port(port, settings.url))
+    run("consentlog.witness:create", home.path, host, _port(port, settings.url), tls=tls_of(ctx))
 
 
 for _command in (fsck, backup, restore):

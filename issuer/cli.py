@@ -20,7 +20,7 @@ from protocol.canonical import parse_object, to_builtins
 from protocol.errors import Rejected
 from protocol.openid4vci import offer_link, offer_reference_link
 from service.app import serve as run_server
-from service.command import command, emit, progress, read_input, read_secret
+from service.command import command, emit, progress, read_input, read_secret, tls_of, tls_options
 from service.database import engine_for
 from service.home import CONFIG, Home
 
@@ -161,6 +161,7 @@ def revoke(ctx: click.Context, home: Home, issuance_id: str, reason: str) -> Non
 @group.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: the port of the issuer's URL.")
+@tls_options
 @command
 def serve(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
     """Answer wallets until stopped."""
@@ -170,4 +171,5 @@ def serve(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
         home.path,
         host,
         port if port is not None else urlsplit(config.url).port or DEFAULT_PORT,
+        tls=tls_of(ctx),
     )

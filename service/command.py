@@ -34,6 +34,7 @@ from protocol.errors import RegieError, Rejected, Unavailable
 
 if TYPE_CHECKING:
     from service.home import Home
+    from service.tls import Tls
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,6 +46,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     "log": ("consentlog.cli:group", "Run the consent log or a witness."),
     "auditor": ("auditor.cli:group", "Check the whole log, cosign and report."),
     "registrar": ("registrar.cli:group", "Sign the list of who may issue, ask and log."),
+    "tls": ("service.cli_tls:group", "Make certificates for TLS on your own machine."),
 }
 EXIT_REFUSED = 1
 EXIT_UNAVAILABLE = 3
@@ -52,6 +54,7 @@ MAX_INPUT_BYTES = 16 * 1024 * 1024
 """Of a file or stdin that a command reads whole."""
 _HOME = "regie.home"
 _JSON = "regie.json"
+_TLS_CERT, _TLS_KEY = "regie.tls_cert", "regie.tls_key"
 
 
 class LazyGroup(click.Group):
@@ -119,6 +122,21 @@ def json_option(function: F) -> F:
     return click.option(
         "--json", is_flag=True, expose_value=False, callback=_keep(_JSON), help="Print one JSON object."
     )(function)
+
+
+def tls_options(function: F) -> F:
+    """`--tls-cert FILE --tls-key FILE` for a command that serves; read them with `tls_of`."""
+    options = (("--tls-key", _TLS_KEY, "Its private key (PEM)."), ("--tls-cert", _TLS_CERT, "Serve TLS (PEM)."))
+    for name, key, text in options:
+        path = click.Path(dir_okay=False, path_type=Path)
+        function = click.option(name, type=path, expose_value=False, callback=_keep(key), help=text)(function)
+    return function
+
+
+def tls_of(ctx: click.Context) -> "Tls | None":
+    """What the options say; None for plain HTTP. Raises `Rejected`: those of `service.tls.tls_files`."""
+    files = ctx.meta.get(_TLS_CERT), ctx.meta.get(_TLS_KEY)
+    return importlib.import_module("service.tls").tls_files(*files)  # type: ignore[no-any-return]
 
 
 def home_of(ctx: click.Context) -> "Home":

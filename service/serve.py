@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from functools import partial
 from multiprocessing import Pipe
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.server import Server
 
@@ -34,6 +35,7 @@ from service.edge import Edge, RsgiApp, WsgiApp
 from service.home import Home
 from service.journal import log_event
 from service.metrics import METRICS, VARIABLE, serve_metrics
+from service.tls import Tls
 
 THREADS = 64
 STOP_SECONDS = 10
@@ -56,12 +58,13 @@ def serve(
     *,
     threads: int = THREADS,
     workers: int = 1,
+    tls: Tls | None = None,
 ) -> None:
     """Serve `module:function` (a `create(home: Path)` that returns a WSGI app) until SIGTERM or SIGINT.
 
     1. hold the home's lock `serve.lock`, so that one home has one server; 2. see that the port is free (0 takes a
     free one); 3. start the workers, each of which makes the app; 4. print `listening on http://HOST:PORT` on
-    stdout once all have it and `/healthz` is answered; 5. wait for the end.
+    stdout once all have it and `/healthz` is answered (`https://` with `tls`); 5. wait for the end.
     Raises `Unavailable`: `in_use`, `port_in_use`, `worker_stopped`, and whatever `RegieError` `create` raised.
     """
     with Home(home).lock("serve.lock"):
@@ -79,9 +82,12 @@ def serve(
             websockets=False,
             workers_kill_timeout=STOP_SECONDS,
             log_enabled=False,
+            ssl_cert=tls.certificate if tls else None,
+            ssl_key=tls.key if tls else None,
+            ssl_protocol_min=SSLProtocols.tls12,
         )
         loader = partial(_load, target, str(home), threads, os.getpid(), told)
-        start = _Start(heard, server, host, port, workers)
+        start = _Start(heard, server, _origin(host, port, tls), workers)
         start.start()
         try:
             server.serve(target_loader=loader, wrap_loader=False)
@@ -106,12 +112,12 @@ def _free_port(host: str, port: int) -> int:
 class _Start(threading.Thread):
     """In the main process: hears which worker has made its app and which could not, and why."""
 
-    def __init__(self, heard: Connection, server: Any, host: str, port: int, workers: int) -> None:
+    def __init__(self, heard: Connection, server: Any, origin: str, workers: int) -> None:
         super().__init__(name="start", daemon=True)
         self._failure: RegieError = Unavailable("worker_stopped", "a worker process stopped unexpectedly")
         self._heard = heard
         self._server = server
-        self._address = host, port
+        self._origin = origin
         self._workers = workers
 
     def run(self) -> None:
@@ -126,7 +132,7 @@ class _Start(threading.Thread):
             if missing == 0:
                 # A worker that is lost from now on is replaced; one that fails before is a server that fails.
                 self._server.respawn_failed_workers = self._workers > 1
-                threading.Thread(target=_announce, args=self._address, daemon=True).start()
+                threading.Thread(target=_announce, args=(self._origin,), daemon=True).start()
 
     def failure_after(self, told: Connection) -> RegieError:
         """Once the server has ended: why a worker could not be made, if one could not."""
@@ -183,17 +189,24 @@ def _watch(parent: int) -> None:
     os._exit(1)
 
 
-def _announce(host: str, port: int) -> None:
-    """Print the address once the worker answers; any status is an answer."""
+def _origin(host: str, port: int, tls: Tls | None) -> str:
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    pool = urllib3.PoolManager(retries=False, timeout=2)
-    while True:
-        try:
-            pool.request("GET", f"http://{authority}/healthz")
-            break
-        except urllib3.exceptions.HTTPError:
-            time.sleep(0.05)
-    print(f"listening on http://{authority}", flush=True)
+    return f"{'https' if tls else 'http'}://{authority}"
+
+
+def _announce(origin: str) -> None:
+    """Print the address once the worker answers; any status is an answer."""
+    # Whose certificate it is does not matter: it is our own port, and nothing is sent there.
+    pool = urllib3.PoolManager(retries=False, timeout=2, cert_reqs="CERT_NONE", assert_hostname=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+        while True:
+            try:
+                pool.request("GET", f"{origin}/healthz")
+                break
+            except urllib3.exceptions.HTTPError:
+                time.sleep(0.05)
+    print(f"listening on {origin}", flush=True)
 
 
 def on_stop(callback: Callable[[], object]) -> None:

@@ -20,7 +20,7 @@ from protocol.reading import Channel
 from protocol.terms import Context, Zone, places_of
 from protocol.trust_list import Service
 from service.app import serve as run_server
-from service.command import command, emit, read_input
+from service.command import command, emit, read_input, tls_of, tls_options
 from service.home import CONFIG, Home
 from verifier import cli_standing
 from verifier.ask import Wish
@@ -311,6 +311,7 @@ def evidence(ctx: click.Context, home: Home, file: Path, log: str | None) -> Non
 @group.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: the port of the agency's URL.")
+@tls_options
 @command
 def serve(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
     """Answer wallets until stopped."""
@@ -320,6 +321,7 @@ def serve(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
         home.path,
         host,
         port if port is not None else urlsplit(url).port or DEFAULT_PORT,
+        tls=tls_of(ctx),
     )
 
 
