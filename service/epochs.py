@@ -5,7 +5,7 @@ then on no backup of the database holds a usable share that has been revoked sin
 
 Several processes may use one directory: what counts is which files there are, looked up at every question. An
 epoch's number is its turn and a few bits of a hash of its key, so that processes that share a database, but by
-mistake not the directory, never take each other's shares for their own: they find no key for them, and destroy none.
+mistake not the directory, never take each other's shares for their own: they find no key, and destroy nothing.
 
 A share is lost when it is wrapped under a key that another process is just destroying, so the owner MUST keep this
 order: ask `current` inside the transaction that writes the share, and destroy only after a transaction of the same

@@ -1,8 +1,8 @@
 """Telling the story once, with or without a fault: what a test calls, and what a process of a campaign runs."""
 
 import os
+import shutil
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -43,15 +43,20 @@ def tell(faults: Faults) -> Faults:
 
 def told_many(folder: Path, numbers: Iterable[int], *, persisted: bool) -> list[str]:
     """The story for each number, in as many processes as there are processors; what went wrong."""
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), max_tasks_per_child=100) as pool:
-        running = {
-            number: pool.submit(_tell_one, str(folder / str(number)), number, persisted) for number in numbers
-        }
-        errors = {number: future.exception() for number, future in running.items()}
-    return [f"operation {number}: {error!r}" for number, error in errors.items() if error is not None]
+    tellings = [(str(folder / str(number)), number, persisted) for number in numbers]
+    # Not concurrent.futures: its pool hangs when its processes have done `max_tasks_per_child` (cpython#115634).
+    with get_context("spawn").Pool(os.cpu_count(), maxtasksperchild=100) as pool:
+        return [error for error in pool.imap_unordered(_tell_one, tellings) if error]
 
 
-def _tell_one(folder: str, number: int, persisted: bool) -> None:
+def _tell_one(telling: tuple[str, int, bool]) -> str:
+    """What went wrong, empty if nothing did: an exception itself need not survive the way between processes."""
+    folder, number, persisted = telling
     place = Path(folder)
     place.mkdir()
-    told(place, number, persisted=persisted)
+    try:
+        told(place, number, persisted=persisted)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the number goes into the report
+        return f"operation {number}: {error!r}"
+    shutil.rmtree(place)
+    return ""
