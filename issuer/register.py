@@ -9,7 +9,8 @@ Values are texts, whole numbers, booleans, and lists or objects of these:
 - `partner`: `{naam, geboortedatum, soortVerbintenis}`; `kinderen`, `ouders`: `[{naam, geboortedatum}]`. No BSN
   but the resident's own is in a credential;
 - `geheimhouding`: true or false; `inOnderzoek`: names of this credential's attributes under investigation, sorted;
-  `opschorting`: `{reden, datum}` or None.
+  `opschorting`: `{reden, datum}`, or false: the flags go with every request, and the wallets whose DCQL library
+  holds null for absent (npm's dcql) could answer none.
 """
 
 import datetime
@@ -44,7 +45,7 @@ def attributes_of(vct: str, person: Person, today: datetime.date) -> Attributes:
     flags: Attributes = {
         "geheimhouding": person.geheimhoudingPersoonsgegevens,
         "inOnderzoek": sorted(investigated),
-        "opschorting": None
+        "opschorting": False
         if suspension is None
         else {"reden": _text(suspension.reden) or UNKNOWN, "datum": _date(suspension.datum)},
     }

@@ -127,7 +127,7 @@ def test_plain_person() -> None:
     assert found["geboorteplaats"] == "Lindehaven"
     assert found["geslacht"] == "vrouw"
     assert found["nationaliteiten"] == [{"type": "Nationaliteit", "code": "0001", "omschrijving": "Nederlandse"}]
-    assert (found["geheimhouding"], found["inOnderzoek"], found["opschorting"]) == (False, [], None)
+    assert (found["geheimhouding"], found["inOnderzoek"], found["opschorting"]) == (False, [], False)
 
 
 def test_minor_of_seventeen() -> None:
