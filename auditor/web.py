@@ -28,7 +28,7 @@ from protocol.log_keys import LogKey
 from protocol.receipt import make_revocation_receipt
 from protocol.terms import check_terms
 from service.app import json_response, make_app, read_json
-from service.clock import SystemClock
+from service.clock import Clock, SystemClock
 from service.fetch import Fetcher
 from service.home import Home
 from service.openapi import publish
@@ -38,11 +38,15 @@ from service.witness import Witness, witness_blueprint
 
 def create(home: Path) -> Flask:
     """The auditing cosigner of the home's log. Raises `Rejected`: `no_home`, `no_cosigner`."""
-    place = Home(home)
+    return make_web(Home(home), clock=SystemClock(), fetcher=Fetcher())
+
+
+def make_web(place: Home, *, clock: Clock, fetcher: Fetcher) -> Flask:
+    """The same, with this clock, and the log behind this fetcher."""
     config = read_config(place)
     if config.name is None:
         raise Rejected("no_cosigner", "this auditor was initialised without --url: it does not cosign")
-    clock, trust, store, fetcher = SystemClock(), trust_of(place, config), Store(place), Fetcher()
+    trust, store = trust_of(place, config), Store(place)
     receipts = receipt_signer(place, config.name)
 
     def reader() -> LogReader:

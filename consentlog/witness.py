@@ -13,7 +13,7 @@ from consentlog.openapi import WITNESS
 from protocol.errors import Rejected
 from protocol.log_keys import LogKey, log_keys
 from service.app import make_app
-from service.clock import SystemClock
+from service.clock import Clock, SystemClock
 from service.database import engine_for
 from service.home import Home
 from service.openapi import publish
@@ -21,9 +21,9 @@ from service.trust import TrustSource
 from service.witness import Witness, witness_blueprint
 
 
-def open_witness(place: Home) -> Witness:
+def open_witness(place: Home, clock: Clock | None = None) -> Witness:
     """The witness that was initialised in this home, of every log on its trust list."""
-    clock, settings = SystemClock(), config.witness_config(place)
+    clock, settings = clock or SystemClock(), config.witness_config(place)
     source = TrustSource(place, settings.trust_list, settings.registrar)
 
     def log_of(origin: str) -> LogKey | None:
@@ -38,9 +38,13 @@ def open_witness(place: Home) -> Witness:
 
 def create(home: Path) -> Flask:
     """The app of a witness that was initialised in `home`."""
-    place = Home(home)
+    return make_web(Home(home), SystemClock())
+
+
+def make_web(place: Home, clock: Clock) -> Flask:
+    """The same, with this clock."""
     settings = config.witness_config(place)
     app = make_app("consentlog")
-    app.register_blueprint(witness_blueprint(open_witness(place)))
+    app.register_blueprint(witness_blueprint(open_witness(place, clock)))
     publish(app, WITNESS, url=settings.url, contact=settings.contact)
     return app
