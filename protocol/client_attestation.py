@@ -3,7 +3,7 @@
 Two JWTs in headers of the requests to the PAR and token endpoints:
 
     OAuth-Client-Attestation       by the wallet provider: iss, sub = client_id, cnf.jwk, iat, exp; header x5c
-    OAuth-Client-Attestation-PoP   by that key: iss = client_id, aud = the server, jti, iat, challenge
+    OAuth-Client-Attestation-PoP   by that key: iss = client_id, aud = the server, jti, iat, exp, challenge
 
 `sub` is the same for every instance of a wallet and nothing else names one; each issuer gets an attestation of its
 own, with a key of its own (HAIP 4.4.1), so that two issuers cannot recognise a resident by it.
@@ -68,8 +68,12 @@ def sign_client_attestation(
 def sign_attestation_pop(
     key: Es256Private, *, client_id: str, audience: str, iat: int, jti: str, challenge: str | None = None
 ) -> str:
-    """The proof that we hold the attested key; `audience` is the server's issuer identifier, `jti` fresh."""
-    claims: dict[str, Any] = {"iss": client_id, "aud": audience, "iat": iat, "jti": jti}
+    """The proof that we hold the attested key; `audience` is the server's issuer identifier, `jti` fresh.
+
+    `exp` is of earlier drafts: servers by @openid4vc/oauth2 0.4.6 refuse a proof without it.
+    """
+    exp = iat + POP_MAX_AGE
+    claims: dict[str, Any] = {"iss": client_id, "aud": audience, "iat": iat, "exp": exp, "jti": jti}
     if challenge is not None:
         claims["challenge"] = challenge
     return sign_jws(claims, key, typ=POP_TYP)
