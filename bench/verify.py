@@ -15,7 +15,7 @@ from jwcrypto.jwk import JWK
 from sd_jwt.verifier import SDJWTVerifier
 
 from bench.pairs import compare
-from protocol import credential, keys, x509
+from protocol import issuer_jwt, keys, x509
 from protocol.canonical import b64u_decode, b64u_encode
 from protocol.credential import verify_presentation
 from protocol.disclosure import make_disclosure
@@ -58,8 +58,8 @@ def make_presentations() -> list[str]:
 
 def forget() -> None:
     """Empty every cache on the way."""
-    credential._verdicts = credential._Verdicts(2048)
-    credential._read_header.cache_clear()
+    issuer_jwt._verdicts = issuer_jwt.Verdicts(2048)
+    issuer_jwt._read_header.cache_clear()
     keys._load_point.cache_clear()
     for name in dir(x509):
         cached = getattr(x509, name)
@@ -83,7 +83,7 @@ def measure() -> dict[str, Any]:
         key.verify(der, head.encode(), algorithm)
 
     def ours() -> None:
-        credential._verdicts = credential._Verdicts(1)
+        issuer_jwt._verdicts = issuer_jwt.Verdicts(1)
         check(next(fresh), trust)
 
     def uncached() -> None:

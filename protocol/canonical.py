@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -98,11 +99,17 @@ def _no_float(text: str) -> NoReturn:
     raise Rejected("bad_json", "only whole numbers are used here")
 
 
+def _finite(text: str) -> float:
+    if math.isinf(number := float(text)):  # 1e999 reads as infinity, which has no JSON form
+        raise Rejected("bad_json", "number is too large")
+    return number
+
+
 _reader = json.JSONDecoder(
     object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_integer, parse_float=_no_float
 )
 _reader_of_floats = json.JSONDecoder(
-    object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_integer
+    object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_integer, parse_float=_finite
 )
 
 
@@ -194,9 +201,9 @@ def parse_json(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, floats: bo
     return value
 
 
-def parse_object(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+def parse_object(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, floats: bool = False) -> dict[str, Any]:
     """Like `parse_json`, for an object. Raises `Rejected`: `bad_json` and those of `parse_json`."""
-    value = parse_json(data, max_bytes=max_bytes)
+    value = parse_json(data, max_bytes=max_bytes, floats=floats)
     if not isinstance(value, dict):
         raise Rejected("bad_json", "expected a JSON object")
     return value

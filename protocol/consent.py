@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from protocol.canonical import b64u_decode, b64u_encode, sha256
-from protocol.credential import VerifiedIssuerJwt, split_sd_jwt, verify_issuer_jwt
+from protocol.credential import split_sd_jwt
 from protocol.errors import Rejected
+from protocol.issuer_jwt import VerifiedIssuerJwt, verify_issuer_jwt
 from protocol.key_binding import verify_key_binding
 from protocol.presentation import RegieSealed, grant_opening
 from protocol.terms import ConsentElement, Terms, terms_hash
@@ -75,8 +76,8 @@ def verify_consent(
     `consent` = H(JCS(T)), `transaction_data_hashes` at the named credential and nowhere else; 7. one `set`: not
     the attributes of two residents.
     **Not**: what the log says. A mandate (`on_behalf_of`) is refused, never ignored.
-    Raises `Rejected`: `bad_vp_token`, `disclosures_present`, `key_binding_missing`, `claim_mismatch`,
-    `digest_mismatch`, `outlives_credential`, `consent_mismatch`, `transaction_data_mismatch`,
+    Raises `Rejected`: `bad_vp_token`, `disclosures_present`, `key_binding_missing`, `not_listed`,
+    `claim_mismatch`, `digest_mismatch`, `outlives_credential`, `consent_mismatch`, `transaction_data_mismatch`,
     `mandate_unsupported` and those of `verify_issuer_jwt` and `verify_key_binding`.
     """
     terms = answer.terms
@@ -115,6 +116,8 @@ def _verify_one(
     if parts.kb_jwt is None:
         raise Rejected("key_binding_missing", "a presentation without the holder's signature")
     credential = verify_issuer_jwt(parts.jwt, trust, now)  # 3.
+    if credential.stranger is not None:
+        raise Rejected("not_listed", "standing access rests on credentials of listed issuers only", status=403)
     claims = [claim for claim in terms.claims if claim.credential == name]
     if any(credential.vct != vct for vct in (asked.vcts[name], *(claim.vct for claim in claims))):
         raise Rejected("claim_mismatch", "credential is of another type")

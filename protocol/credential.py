@@ -1,71 +1,29 @@
 """SD-JWT VC credentials (RFC 9901, draft-ietf-oauth-sd-jwt-vc, HAIP 1.0 section 6.1; protocol section 2).
 
-Issuing puts every attribute into a disclosure of its own. Verifying is the hot path of an agency: header and
-signature verdict are remembered, but listing, certificate dates and credential dates are checked each time.
+Issuing puts every attribute into a disclosure of its own. Verifying joins the issuer-signed JWT (`issuer_jwt.py`),
+its disclosures and the key binding.
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
-import msgspec
-
-from protocol import disclosure, x509
+from protocol import disclosure
 from protocol.attributes import CREDENTIAL_TYPES, credential_type, fits
-from protocol.canonical import JsonValue, b64u_decode, b64u_encode, b64u_fixed, convert, parse_object
+from protocol.canonical import JsonValue, b64u_encode, b64u_fixed
 from protocol.errors import Rejected
-from protocol.jws import parse_jws, sign_jws
+from protocol.issuer_jwt import CREDENTIAL_TYP, OWN_MEMBERS, VerifiedIssuerJwt, verify_issuer_jwt
+from protocol.jws import sign_jws
 from protocol.key_binding import VerifiedKeyBinding, verify_key_binding
-from protocol.keys import Es256Private, Es256Public, parse_jwk
+from protocol.keys import Es256Private, Es256Public
 from protocol.status_list import StatusReference
-from protocol.trust_list import TrustedIssuer, TrustList
+from protocol.trust_list import TrustList
 
-CREDENTIAL_TYP = "dc+sd-jwt"
 MAX_SD_JWT_BYTES = 64 * 1024
 """One credential with its disclosures: ours are 6 kB."""
-MAX_ISSUER_JWT_BYTES = 16 * 1024
-"""The issuer-signed part: ours are 3 kB with a chain of one."""
-MAX_HEADER_CHARACTERS = 8 * 1024
-MAX_CLOCK_SKEW = 60
-"""Seconds that an issuer's clock may run ahead of ours."""
 SET_BYTES = 16
-"""`set` is compared as the text it is: 22 characters of base64url."""
-_REMEMBERED_VERDICTS = 2048
-_OWN_MEMBERS = frozenset(
-    {"iss", "iat", "nbf", "exp", "cnf", "vct", "vct#integrity", "status", "loa", "set", "_sd", "_sd_alg"}
-)
-"""Members of the JWT that are about the credential, not about the resident."""
-_Digest = Annotated[str, msgspec.Meta(min_length=43, max_length=43)]
-_Time = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class _Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`cnf`: the key itself; a key to be fetched (jku, kid) would be a way to phone home."""
-
-    jwk: dict[str, Any]
-
-
-class _Status(msgspec.Struct, frozen=True):
-    status_list: StatusReference
-
-
-class _Payload(msgspec.Struct, frozen=True):
-    """What we read of an issuer-signed JWT; issuers of other types may add visible claims."""
-
-    iss: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
-    vct: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-    iat: _Time
-    exp: _Time
-    cnf: _Confirmation
-    sd: Annotated[list[_Digest], msgspec.Meta(max_length=512)] = msgspec.field(name="_sd", default_factory=list)
-    nbf: _Time = 0
-    status: _Status | None = None
-    loa: Literal["low", "substantial", "high"] | None = None
-    set: Annotated[str, msgspec.Meta(min_length=22, max_length=22)] | None = None
+_OWN_TYPE_MEMBERS = OWN_MEMBERS | {"loa", "set"}
+"""In a type of our vocabulary; in other types `loa` and `set` are claims like any other."""
 
 
 @dataclass(frozen=True)
@@ -80,32 +38,6 @@ class SdJwt:
     def presented(self) -> str:
         """Everything up to and including the last `~`: what a key binding covers."""
         return "~".join((self.jwt, *self.disclosures, ""))
-
-
-class VerifiedIssuerJwt(msgspec.Struct, frozen=True, dict=True):
-    """What a listed issuer signed; made only by `verify_issuer_jwt`. Times in POSIX seconds.
-
-    `loa` and `set_id` (b64u, 16 bytes) are None only for types outside our vocabulary. `payload` is the
-    claims set as signed, with its digests.
-    """
-
-    token: str
-    iss: str
-    vct: str
-    iat: int
-    exp: int
-    nbf: int
-    holder: Es256Public
-    loa: str | None
-    set_id: str | None
-    status: StatusReference | None
-    payload: Mapping[str, Any]
-    chain: tuple[bytes, ...]
-
-    @cached_property
-    def digests(self) -> frozenset[bytes]:
-        """Digests of the top level, decoys among them: 32 bytes each. Raises `Rejected`: `bad_base64`."""
-        return frozenset(b64u_fixed(digest, 32) for digest in self.payload.get("_sd", ()))
 
 
 @dataclass(frozen=True)
@@ -123,39 +55,13 @@ class VerifiedCredential:
 
 @dataclass(frozen=True)
 class VerifiedPresentation:
-    """A credential whose holder answers this audience now."""
+    """A credential whose holder answers this audience now.
+
+    `key_binding` is None for a credential that is bound to no key.
+    """
 
     credential: VerifiedCredential
-    key_binding: VerifiedKeyBinding
-
-
-class _Verdicts:
-    """Verified JWTs, the least recently used forgotten first. Only what a listed issuer signed ever enters."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._known: OrderedDict[str, VerifiedIssuerJwt] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, token: str) -> VerifiedIssuerJwt | None:
-        with self._lock:
-            known = self._known.get(token)
-            if known is not None:
-                self._known.move_to_end(token)
-            return known
-
-    def put(self, verdict: VerifiedIssuerJwt) -> None:
-        with self._lock:
-            self._known[verdict.token] = verdict
-            if len(self._known) > self._size:
-                self._known.popitem(last=False)
-
-    def drop(self, token: str) -> None:
-        with self._lock:
-            self._known.pop(token, None)
-
-
-_verdicts = _Verdicts(_REMEMBERED_VERDICTS)
+    key_binding: VerifiedKeyBinding | None
 
 
 def split_sd_jwt(text: str) -> SdJwt:
@@ -229,92 +135,15 @@ def issue_credential(
     return "~".join((jwt, *(made.encoded for made in disclosures), ""))
 
 
-@lru_cache(maxsize=128)
-def _read_header(header: str) -> tuple[bytes, ...]:
-    """The chain in a JWS header; an issuer writes one header for all its credentials."""
-    if len(header) > MAX_HEADER_CHARACTERS:
-        raise Rejected("too_large", f"a header is at most {MAX_HEADER_CHARACTERS} characters")
-    return x509.parse_x5c(parse_jws(f"{header}..", typ=CREDENTIAL_TYP).header.get("x5c"))
-
-
-def _read_issuer_jwt(jwt: str) -> tuple[VerifiedIssuerJwt, bytes]:
-    """What the token says, and its signature: to be trusted only after `_check_trust` and the signature."""
-    if len(jwt) > MAX_ISSUER_JWT_BYTES:
-        raise Rejected("too_large", f"an issuer-signed JWT is at most {MAX_ISSUER_JWT_BYTES} bytes")
-    parts = jwt.split(".")
-    if len(parts) != 3:
-        raise Rejected("bad_jws", "a compact JWS has three parts")
-    chain = _read_header(parts[0])
-    payload = parse_object(b64u_decode(parts[1]))
-    claims = convert(payload, _Payload)
-    if claims.vct in CREDENTIAL_TYPES and (claims.loa is None or claims.set is None or claims.status is None):
-        raise Rejected("bad_credential", "a credential of this type has loa, set and status")
-    status = None if claims.status is None else claims.status.status_list
-    read = VerifiedIssuerJwt(
-        jwt, claims.iss, claims.vct, claims.iat, claims.exp, claims.nbf, parse_jwk(claims.cnf.jwk),
-        claims.loa, claims.set, status, payload, chain,
-    )  # fmt: skip
-    return read, b64u_fixed(parts[2], 64)
-
-
-def _is_named(leaf: x509.VerifiedLeaf, iss: str) -> bool:
-    """Whether a certificate speaks for `iss`: the same URI, or the dNSName of its host (SD-JWT VC 2.5)."""
-    if iss in leaf.san_uri:
-        return True
-    try:
-        host = urlsplit(iss).hostname
-    except ValueError:
-        return False
-    return host is not None and host in leaf.san_dns
-
-
-def _check_trust(read: VerifiedIssuerJwt, issuer: TrustedIssuer, now: int) -> Es256Public:
-    """The leaf's key, once the listed issuer may issue this type with it."""
-    if read.vct not in issuer.vcts:
-        raise Rejected("vct_not_allowed", "this issuer may not issue this type of credential", status=403)
-    leaf = x509.verify_chain(read.chain, issuer.root_certificates, now)
-    if not _is_named(leaf, read.iss):
-        raise Rejected("wrong_issuer", "the certificate does not speak for iss")
-    return leaf.key
-
-
-def _check_dates(read: VerifiedIssuerJwt, now: int) -> None:
-    if read.exp <= now:
-        _verdicts.drop(read.token)
-        raise Rejected("expired_credential", "the credential has expired")
-    if read.nbf > now or read.iat > now + MAX_CLOCK_SKEW:
-        raise Rejected("not_yet_valid", "the credential is not valid yet")
-
-
-def verify_issuer_jwt(jwt: str, trust: TrustList, now: int) -> VerifiedIssuerJwt:
-    """The issuer-signed JWT of a listed issuer, in force at `now` (SD-JWT VC section 2.5, RFC 9901 7.1 steps 1-2).
-
-    1. size and form; `typ` dc+sd-jwt, `alg` ES256, no `jku`, `x5u`, `jwk`, `crit`; members have their types;
-    `cnf.jwk` is a public P-256 key; 2. `iss` is listed; 3. it may issue this `vct` (a type gives no right);
-    4. `x5c` leads to a root listed for it at `now`, its leaf names `iss` in a SAN (HAIP 6.1.1); 5. signature by
-    the leaf, the one step that is remembered (until `exp`); 6. `iat`, `nbf`, `exp`.
-    **Not** checked: the credential's status; the caller MUST look it up or say why not.
-    Raises `Rejected`: `not_listed`, `vct_not_allowed`, `wrong_issuer`, `bad_signature`, `expired_credential`,
-    `not_yet_valid`, `bad_credential`, `bad_form` and those of parsing, keys and certificates.
-    """
-    known = _verdicts.get(jwt)
-    if known is None:
-        read, signature = _read_issuer_jwt(jwt)  # 1
-    else:
-        read, signature = known, b""
-    issuer = trust.issuer(read.iss)  # 2
-    key = _check_trust(read, issuer, now)  # 3, 4
-    if known is None:  # 5
-        key.verify(signature, jwt.rpartition(".")[0].encode("ascii"))
-    _check_dates(read, now)  # 6
-    if known is None:
-        _verdicts.put(read)
-    return read
+def claims_about_holder(processed: Mapping[str, Any]) -> dict[str, Any]:
+    """A processed payload without the members that are about the credential itself."""
+    about_itself = _OWN_TYPE_MEMBERS if processed["vct"] in CREDENTIAL_TYPES else OWN_MEMBERS
+    return {name: value for name, value in processed.items() if name not in about_itself}
 
 
 def _with_disclosures(issuer_jwt: VerifiedIssuerJwt, encoded: Sequence[str]) -> VerifiedCredential:
-    processed = disclosure.process(issuer_jwt.payload, encoded)
-    claims = {name: value for name, value in processed.payload.items() if name not in _OWN_MEMBERS}
+    processed = disclosure.process(issuer_jwt.payload, encoded, floats=issuer_jwt.vct not in CREDENTIAL_TYPES)
+    claims = claims_about_holder(processed.payload)
     named = {found.name: found.encoded for found in processed.top_level if found.name is not None}
     return VerifiedCredential(issuer_jwt, claims, named)
 
@@ -344,20 +173,33 @@ def verify_credential(sd_jwt: str, trust: TrustList, now: int) -> VerifiedCreden
 
 
 def verify_presentation(
-    sd_jwt_kb: str, trust: TrustList, *, now: int, audience: str, nonce: str, max_age: int = 300
+    sd_jwt_kb: str,
+    trust: TrustList,
+    *,
+    now: int,
+    audience: str,
+    nonce: str,
+    max_age: int = 300,
+    allow_unbound: bool = False,
 ) -> VerifiedPresentation:
     """A presentation made for `audience` (full client_id) in answer to `nonce` (RFC 9901 section 7.3).
 
-    1. form; 2. key binding is there, by our policy and not because it happens to be (7.3 step 1, 9.5);
-    3. `verify_issuer_jwt`; 4. key binding by its `cnf` key over exactly this text, at most `max_age` seconds old;
-    5. disclosures belong to it (7.1 steps 3-5).
+    1. form; 2. `verify_issuer_jwt`; 3. key binding is there, by our policy and not because it happens to be (7.3
+    step 1, 9.5): a credential that is bound to a key is never taken without, one that is bound to none only where
+    the query said so (`allow_unbound`: `require_cryptographic_holder_binding` false, OpenID4VP 6.1); 4. key
+    binding by its `cnf` key over exactly this text, at most `max_age` seconds old; 5. disclosures belong to it
+    (7.1 steps 3-5).
     **Not** checked: credential status, and whether the claims answer the query.
-    Raises `Rejected`: `no_key_binding` and those of the parts.
+    Raises `Rejected`: `no_key_binding`, `no_holder` and those of the parts.
     """
     parts = split_sd_jwt(sd_jwt_kb)  # 1
-    if parts.kb_jwt is None:  # 2
+    if parts.kb_jwt is None and not allow_unbound:
         raise Rejected("no_key_binding", "a presentation without key binding is refused")
-    issuer_jwt = verify_issuer_jwt(parts.jwt, trust, now)  # 3
+    issuer_jwt = verify_issuer_jwt(parts.jwt, trust, now)  # 2
+    if parts.kb_jwt is None:  # 3
+        if issuer_jwt.cnf is not None:
+            raise Rejected("no_key_binding", "a presentation without key binding is refused")
+        return VerifiedPresentation(_with_disclosures(issuer_jwt, parts.disclosures), None)
     presented = sd_jwt_kb[: -len(parts.kb_jwt)]
     binding = verify_key_binding(  # 4
         parts.kb_jwt, presented, issuer_jwt.holder, audience=audience, nonce=nonce, now=now, max_age=max_age

@@ -3,7 +3,7 @@
 A disclosure is base64url(JSON array); its digest is SHA-256 over that ASCII text, not over the JSON.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,12 +58,14 @@ def make_disclosure(name: str, value: JsonValue, salt: bytes) -> Disclosure:
     return Disclosure(encoded, digest_of(encoded), name, value, text)
 
 
-def parse_disclosure(encoded: str) -> Disclosure:
+def parse_disclosure(encoded: str, *, floats: bool = False) -> Disclosure:
     """A disclosure from the wire: [salt, name, value] or [salt, value] (RFC 9901 sections 4.2.1, 4.2.2).
 
+    `floats` admits fractions, for types that are not of our vocabulary.
     Raises `Rejected`: `bad_disclosure` and those of parsing.
     """
-    parts = parse_json(b64u_decode(encoded, max_bytes=MAX_DISCLOSURE_BYTES), max_bytes=MAX_DISCLOSURE_BYTES)
+    text = b64u_decode(encoded, max_bytes=MAX_DISCLOSURE_BYTES)
+    parts = parse_json(text, max_bytes=MAX_DISCLOSURE_BYTES, floats=floats)
     if not isinstance(parts, list) or len(parts) not in (2, 3):
         raise Rejected("bad_disclosure", "a disclosure is an array of two or three elements")
     salt, value = parts[0], parts[-1]
@@ -78,8 +80,8 @@ def parse_disclosure(encoded: str) -> Disclosure:
 class _Unpacking:
     """One run of RFC 9901 section 7.1 step 3; the sets hold base64url digests, as they stand in the payload."""
 
-    def __init__(self, disclosures: Sequence[str]) -> None:
-        parsed = [parse_disclosure(encoded) for encoded in disclosures]
+    def __init__(self, disclosures: Sequence[str], *, floats: bool) -> None:
+        parsed = [parse_disclosure(encoded, floats=floats) for encoded in disclosures]
         self.by_digest = {b64u_encode(disclosure.digest): disclosure for disclosure in parsed}
         if len(self.by_digest) != len(disclosures):
             raise Rejected("digest_twice", "one disclosure was sent twice")
@@ -155,7 +157,7 @@ class Processed:
     top_level: tuple[Disclosure, ...]
 
 
-def process(payload: Mapping[str, Any], disclosures: Sequence[str]) -> Processed:
+def process(payload: Mapping[str, Any], disclosures: Sequence[str], *, floats: bool = False) -> Processed:
     """RFC 9901 section 7.1 from step 2.3 on: what an ordinary JWT would have said.
 
     1. number of disclosures; 2. `_sd_alg` absent or sha-256 (step 2.3); 3. disclosures parse, digests are replaced
@@ -169,12 +171,80 @@ def process(payload: Mapping[str, Any], disclosures: Sequence[str]) -> Processed
         raise Rejected("too_many_disclosures", f"at most {MAX_DISCLOSURES} disclosures are read")
     if payload.get("_sd_alg", SD_ALG) != SD_ALG:  # 2
         raise Rejected("bad_sd_alg", "only sha-256 digests are accepted")
-    run = _Unpacking(disclosures)
+    run = _Unpacking(disclosures, floats=floats)
     processed = run.value(payload, 1)  # 3, 4
     if len(run.used) != len(run.by_digest):  # 5
         raise Rejected("unreferenced_disclosure", "a disclosure belongs to no digest of the credential")
     processed.pop("_sd_alg", None)
     return Processed(processed, run.top_level)
+
+
+class _Revealing:
+    """What has to be revealed for some paths; `needed` holds encoded disclosures."""
+
+    def __init__(self, disclosures: Sequence[str]) -> None:
+        parsed = [parse_disclosure(encoded, floats=True) for encoded in disclosures]
+        self.by_digest = {b64u_encode(disclosure.digest): disclosure for disclosure in parsed}
+        self.needed: set[str] = set()
+
+    def follow(self, value: Any, path: Sequence[str | int | None]) -> bool:
+        """Reveal what `path` selects below `value`, whole, and what leads there. Whether it selects anything."""
+        if not path:
+            self._reveal_all(value)
+            return True
+        found = [
+            disclosure for child, disclosure in self._children(value, path[0]) if self.follow(child, path[1:])
+        ]
+        self.needed.update(disclosure.encoded for disclosure in found if disclosure is not None)
+        return bool(found)
+
+    def _reveal_all(self, value: Any) -> None:
+        """ "The claim with its sub-claims as the value is selected" (OpenID4VP 7.3)."""
+        for child, disclosure in self._members(value) if isinstance(value, dict) else self._elements(value):
+            if disclosure is not None:
+                self.needed.add(disclosure.encoded)
+            if isinstance(child, _CONTAINERS):
+                self._reveal_all(child)
+
+    def _children(self, value: Any, element: str | int | None) -> list[tuple[Any, Disclosure | None]]:
+        if isinstance(element, str):
+            return self._members(value, element) if isinstance(value, dict) else []
+        if not isinstance(value, list):
+            return []
+        elements = self._elements(value)
+        return elements if element is None else elements[element : element + 1]
+
+    def _members(self, value: Mapping[str, Any], name: str | None = None) -> list[tuple[Any, Disclosure | None]]:
+        """All members or the one of this name, each with its disclosure if it has one of its own."""
+        visible = [(child, None) for key, child in value.items() if key != "_sd" and name in (None, key)]
+        hidden = [self.by_digest[digest] for digest in value.get("_sd", ()) if digest in self.by_digest]
+        return [*visible, *((one.value, one) for one in hidden if name in (None, one.name))]
+
+    def _elements(self, value: Sequence[Any]) -> list[tuple[Any, Disclosure | None]]:
+        out: list[tuple[Any, Disclosure | None]] = []
+        for element in value:
+            if not isinstance(element, dict) or "..." not in element:
+                out.append((element, None))
+            elif element["..."] in self.by_digest:
+                disclosure = self.by_digest[element["..."]]
+                out.append((disclosure.value, disclosure))
+        return out
+
+
+def disclosures_for(
+    payload: Mapping[str, Any], disclosures: Sequence[str], paths: Iterable[Sequence[str | int | None]]
+) -> tuple[str, ...]:
+    """Which of `disclosures` a holder reveals so that exactly `paths` can be read (OpenID4VP section 7).
+
+    Parents of a nested claim go along, and what lies within a selected claim. In the order given. The payload and
+    its disclosures MUST have been processed before, when they were received: nothing is checked here.
+    Raises `Rejected`: `not_satisfiable` when a path selects nothing.
+    """
+    run = _Revealing(disclosures)
+    for path in paths:
+        if not run.follow(payload, path):
+            raise Rejected("not_satisfiable", "the request cannot be answered")
+    return tuple(encoded for encoded in disclosures if encoded in run.needed)
 
 
 def unpack(payload: Mapping[str, Any], disclosures: Sequence[str]) -> dict[str, Any]:

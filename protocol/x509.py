@@ -231,6 +231,25 @@ def _alternative_names(certificate: x509.Certificate) -> tuple[tuple[str, ...], 
     return dns, tuple(san.get_values_for_type(x509.UniformResourceIdentifier))
 
 
+def _authority_key_id(certificate: x509.Certificate) -> bytes | None:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    except x509.ExtensionNotFound:
+        return None
+    return found.value.key_identifier
+
+
+@lru_cache(maxsize=256)
+def authority_key_ids(chain: tuple[bytes, ...]) -> frozenset[str]:
+    """KeyIdentifiers (b64u) of the authorities that a chain (DER) names, as `aki` asks for them (OpenID4VP 6.1.1).
+
+    Raises `Rejected`: `bad_certificate`.
+    """
+    with _hostile_input():
+        found = [_authority_key_id(x509.load_der_x509_certificate(der)) for der in chain]
+    return frozenset(b64u_encode(key_id) for key_id in found if key_id)
+
+
 @lru_cache(maxsize=256)
 def _read(der: bytes) -> _Certificate:
     """A certificate of a form that the rules accept. Raises `Rejected`: `bad_certificate`."""

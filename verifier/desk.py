@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from protocol.canonical import b64u_decode, sha256
 from protocol.checkpoint import VerifiedCheckpoint, VerifiedStanding
 from protocol.consent import Asked, CredentialStatus, StandingAnswer
-from protocol.credential import VerifiedIssuerJwt
 from protocol.errors import RegieError, Rejected
+from protocol.issuer_jwt import VerifiedIssuerJwt, issuer_roots
 from protocol.light_check import KeptCheckpoint, verify_kept, verify_light_check
 from protocol.openid4vp import build_authorization_url, check_registration, verify_request_object
 from protocol.policy import satisfied
@@ -174,7 +174,7 @@ class Desk:
     def _status_list(self, credential: VerifiedIssuerJwt, trust: TrustList, now: int) -> StatusList | None:
         if credential.status is None:
             return None
-        uri, roots = credential.status.uri, trust.issuer(credential.iss).root_certificates
+        uri, roots = credential.status.uri, issuer_roots(credential, trust)
         row = self.store.seen.status_list(uri)
         minimum = row["iat"] if row else 0
         try:

@@ -12,9 +12,10 @@ from protocol import dcql
 from protocol.attributes import short_name
 from protocol.canonical import JsonValue, b64u_decode
 from protocol.consent import KEY_BINDING_AGE, Asked, CredentialStatus, StandingAnswer
-from protocol.credential import VerifiedIssuerJwt, VerifiedPresentation, verify_presentation
+from protocol.credential import VerifiedPresentation, verify_presentation
 from protocol.direct_post import ResponseObject
 from protocol.errors import Rejected, Unavailable
+from protocol.issuer_jwt import VerifiedIssuerJwt
 from protocol.light_check import GrantOpening
 from protocol.log_keys import LogKeys, log_keys
 from protocol.policy import Policy, VerifiedQuorum, parse_policy, satisfied

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocol import x509
+from protocol.anchors import AnchoredTrust, Anchors, StrangerIssuer, with_anchors
 from protocol.attributes import CREDENTIAL_TYPES, credential_type
 from protocol.canonical import b64u_encode
 from protocol.credential import issue_credential, split_sd_jwt
@@ -133,6 +134,9 @@ ISSUER = party("issuer", san_dns="issuer.voorbeeld.example", san_uri=ISSUER_ID)
 AGENCY = party("agency", san_dns=AGENCY_HOST)
 STRANGER = party("stranger", san_dns="issuer.voorbeeld.example", san_uri=ISSUER_ID)
 """Has the issuer's names on a leaf under a root that nobody listed."""
+FOREIGN_ID = "https://pid.elders.example"
+FOREIGN = party("foreign", san_dns="pid.elders.example", san_uri=FOREIGN_ID)
+"""An issuer abroad, whom the trust list does not know and a home's anchors may."""
 REGISTRAR = es256("registrar")
 HOLDER = es256("holder")
 LOG_KEY, LOG_RECEIPT_KEY, WITNESS_KEY, AUDITOR_KEY = (
@@ -243,6 +247,12 @@ def trust_list(**changes: Any) -> TrustList:
 
 
 TRUST = trust_list()
+
+
+def anchored(trust: TrustList = TRUST, **changes: Any) -> AnchoredTrust:
+    """The trust list of a home whose anchors know the foreign issuer; `changes` are members of its entry."""
+    members = {"name": "Elders", "roots": FOREIGN.roots, "vcts": ["*"], **changes}
+    return with_anchors(trust, Anchors(issuers=[StrangerIssuer(**members)]))
 
 
 def trust_list_token(**changes: Any) -> str:

@@ -8,8 +8,8 @@ from protocol import (
     canonical,
     checkpoint,
     consent_api,
-    credential,
     dcql,
+    issuer_jwt,
     key_binding,
     key_proof,
     merkle,
@@ -176,7 +176,7 @@ def binding_ahead(seconds: int) -> object:
 def credential_ahead(seconds: int) -> object:
     payload = {**payload_of(CARD_JWT), "iat": NOW + seconds}
     token = forge(payload, b.ISSUER.key, "dc+sd-jwt", {"x5c": b.ISSUER.x5c})
-    return credential.verify_issuer_jwt(token, b.TRUST, NOW)
+    return issuer_jwt.verify_issuer_jwt(token, b.TRUST, NOW)
 
 
 def status(**members: Any) -> status_list.StatusList:

@@ -7,6 +7,8 @@ from protocol import (
     canonical,
     credential,
     disclosure,
+    formats,
+    issuer_jwt,
     jwe,
     jws,
     key_binding,
@@ -46,6 +48,18 @@ AGENCY = b.agency()
 KEM = b.kem("agency")
 INFO = b"regie/test"
 MLDSA = MlDsa44Private(sha256(b"ml-dsa"))
+SD_JWT_VC = formats.SdJwtVc()
+CHALLENGE = formats.Challenge(b.AGENCY.client_id, b.NONCE)
+ANCHORED = b.anchored()
+FOREIGN_PAYLOAD = {
+    "vct": "urn:eudi:pid:1",
+    "exp": NOW + 1000,
+    "cnf": {"jwk": b.HOLDER.public.jwk()},
+    "_sd_alg": "sha-256",
+    "address": {"_sd": [b64u_encode(bytes(32))], "country": "DE"},
+    "nationalities": ["DE", {"...": b64u_encode(bytes(31) + b"1")}],
+    "height": 1.85,
+}
 NESTED_PAYLOAD = {
     "iss": "https://a.example",
     "_sd_alg": "sha-256",
@@ -59,13 +73,16 @@ def _key(jwk: Any) -> Any:
     return keys.parse_jwk(jwk).verify(b.HOLDER.sign(b"m"), b"m")
 
 
+def _verified(payload: Any) -> issuer_jwt.VerifiedIssuerJwt:
+    return issuer_jwt.verify_issuer_jwt(forge(payload, b.ISSUER.key, "dc+sd-jwt", X5C), TRUST, NOW)
+
+
 def _issuer_payload(payload: Any) -> object:
-    token = forge(payload, b.ISSUER.key, "dc+sd-jwt", X5C)
-    return credential.verify_issuer_jwt(token, TRUST, NOW).digests
+    return _verified(payload).digests
 
 
 def _issuer_header(header: Any) -> object:
-    return credential.verify_issuer_jwt(forge_header(header, JWT.split(".")[1], b.ISSUER.key), TRUST, NOW)
+    return issuer_jwt.verify_issuer_jwt(forge_header(header, JWT.split(".")[1], b.ISSUER.key), TRUST, NOW)
 
 
 def _credential_payload(payload: Any) -> object:
@@ -210,10 +227,16 @@ _CREDENTIALS = [
     Row("key_binding.verify_key_binding", header_of(KB_JWT), lambda header: _verify_binding(
         forge_header(header, KB_JWT.split(".")[1], b.HOLDER)), "header"),
     Row("credential.split_sd_jwt", PRESENTATION, credential.split_sd_jwt),
-    Row("credential.verify_issuer_jwt", JWT, lambda token: credential.verify_issuer_jwt(token, TRUST, NOW)),
-    Row("credential.verify_issuer_jwt", payload_of(JWT), _issuer_payload, "payload"),
-    Row("credential.verify_issuer_jwt", header_of(JWT), _issuer_header, "header"),
-    Row("credential.VerifiedIssuerJwt.digests", payload_of(JWT), _issuer_payload, "payload"),
+    Row("issuer_jwt.verify_issuer_jwt", JWT, lambda token: issuer_jwt.verify_issuer_jwt(token, TRUST, NOW)),
+    Row("issuer_jwt.verify_issuer_jwt", payload_of(JWT), _issuer_payload, "payload"),
+    Row("issuer_jwt.verify_issuer_jwt", header_of(JWT), _issuer_header, "header"),
+    Row("issuer_jwt.VerifiedIssuerJwt.digests", payload_of(JWT), _issuer_payload, "payload"),
+    Row("issuer_jwt.VerifiedIssuerJwt.holder", payload_of(JWT), lambda payload: _verified(payload).holder),
+    Row("issuer_jwt.issuer_roots", payload_of(JWT), lambda p: issuer_jwt.issuer_roots(_verified(p), TRUST)),
+    Row("issuer_jwt.issuer_name", payload_of(JWT), lambda p: issuer_jwt.issuer_name(_verified(p), TRUST)),
+    Row("issuer_jwt.read_payload", JWT, issuer_jwt.read_payload),
+    Row("issuer_jwt.read_payload", payload_of(JWT), lambda payload: issuer_jwt.read_payload(
+        forge(payload, b.ISSUER.key, "dc+sd-jwt", X5C)), "payload"),
     Row("credential.verify_credential", CARD, lambda text: credential.verify_credential(text, TRUST, NOW)),
     Row("credential.verify_credential", payload_of(JWT), _credential_payload, "payload"),
     Row("credential.verify_presentation", PRESENTATION, _verify_presentation),
@@ -251,4 +274,19 @@ _LISTS = [
     Row("trust_list.TrustList.log", b.LOG_ORIGIN, TRUST.log),
     Row("trust_list.TrustList.witness", b.WITNESS_NAME, TRUST.witness),
 ]  # fmt: skip
-ROWS = [*_CANONICAL, *_KEYS, *_TOKENS, *_CERTIFICATES, *_CREDENTIALS, *_LISTS]
+_FORMATS = [
+    Row("formats.credential_format", "dc+sd-jwt", formats.credential_format),
+    Row("formats.SdJwtVc.verify_issued", CARD, lambda text: SD_JWT_VC.verify_issued(text, TRUST, NOW)),
+    Row("formats.SdJwtVc.verify_issued", FOREIGN_PAYLOAD, lambda payload: SD_JWT_VC.verify_issued(
+        forge(payload, b.FOREIGN.key, "dc+sd-jwt", {"x5c": b.FOREIGN.x5c}) + "~", ANCHORED, NOW), "stranger"),
+    Row("formats.SdJwtVc.verify_presented", PRESENTATION, lambda text: SD_JWT_VC.verify_presented(
+        text, TRUST, CHALLENGE, NOW)),
+    Row("formats.SdJwtVc.read_card", CARD, SD_JWT_VC.read_card),
+    Row("formats.SdJwtVc.read_card", payload_of(JWT), lambda payload: SD_JWT_VC.read_card(
+        forge(payload, b.ISSUER.key, "dc+sd-jwt", X5C) + "~"), "payload"),
+    Row("formats.SdJwtVc.present", CARD, lambda text: SD_JWT_VC.present(
+        text, [["postcode"]], b.HOLDER, CHALLENGE, NOW)),
+    Row("formats.SdJwtVc.is_accepted", {"dc+sd-jwt": {"sd-jwt_alg_values": ["ES256"]}}, lambda value:
+        SD_JWT_VC.is_accepted(received(value, dict)), keep_root=True),
+]  # fmt: skip
+ROWS = [*_CANONICAL, *_KEYS, *_TOKENS, *_CERTIFICATES, *_CREDENTIALS, *_FORMATS, *_LISTS]

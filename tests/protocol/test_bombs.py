@@ -13,7 +13,18 @@ from typing import Any
 
 import pytest
 
-from protocol import credential, disclosure, jws, note, openid4vp, policy, status_list, trust_list, x509
+from protocol import (
+    credential,
+    disclosure,
+    issuer_jwt,
+    jws,
+    note,
+    openid4vp,
+    policy,
+    status_list,
+    trust_list,
+    x509,
+)
 from protocol.canonical import b64u_encode, parse_json
 from protocol.consent_api import MAX_PAGE_BYTES, OpeningsAnswer, parse_body
 from protocol.errors import Rejected
@@ -64,7 +75,7 @@ def sign_payload(text: bytes, *, typ: str = "dc+sd-jwt") -> str:
 
 
 def verify_issuer(token: str) -> object:
-    return credential.verify_issuer_jwt(token, b.TRUST, b.NOW)
+    return issuer_jwt.verify_issuer_jwt(token, b.TRUST, b.NOW)
 
 
 def verify_status(token: str) -> object:

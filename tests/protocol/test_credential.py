@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol import credential as c
+from protocol import issuer_jwt as j
 from protocol import x509
+from protocol.anchors import speaks_for
 from protocol.attributes import CREDENTIAL_TYPES
 from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, parse_object
 from protocol.disclosure import MAX_DISCLOSURES, digest_of, make_disclosure
@@ -29,15 +31,15 @@ PAYLOAD = parse_object(b64u_decode(JWT.split(".")[1]))
 
 
 def issuer_jwt(
-    *, key: Es256Private = b.ISSUER.key, header: Any = None, typ: str = c.CREDENTIAL_TYP, **members: Any
+    *, key: Es256Private = b.ISSUER.key, header: Any = None, typ: str = j.CREDENTIAL_TYP, **members: Any
 ) -> str:
     """The issuer-signed JWT with other members; None removes one."""
     payload = {name: value for name, value in {**PAYLOAD, **members}.items() if value is not None}
     return sign_jws(payload, key, typ=typ, header={"x5c": b.ISSUER.x5c, **(header or {})})
 
 
-def verify_jwt(jwt: str, trust: TrustList = b.TRUST, now: int = b.NOW) -> c.VerifiedIssuerJwt:
-    return c.verify_issuer_jwt(jwt, trust, now)
+def verify_jwt(jwt: str, trust: TrustList = b.TRUST, now: int = b.NOW) -> j.VerifiedIssuerJwt:
+    return j.verify_issuer_jwt(jwt, trust, now)
 
 
 def jwt_refused(code: str, jwt: str, trust: TrustList = b.TRUST, now: int = b.NOW) -> None:
@@ -184,9 +186,9 @@ def test_sizes_and_numbers_are_limited() -> None:
     assert c.split_sd_jwt("a" * (c.MAX_SD_JWT_BYTES - 1) + "~")
     with pytest.raises(Rejected, match="too_large"):
         c.split_sd_jwt("a" * c.MAX_SD_JWT_BYTES + "~")
-    jwt_refused("too_large", "a" * (c.MAX_ISSUER_JWT_BYTES + 1))
-    jwt_refused("bad_jws", "a" * c.MAX_ISSUER_JWT_BYTES)
-    jwt_refused("too_large", "A" * (c.MAX_HEADER_CHARACTERS + 1) + ".e30.AA")
+    jwt_refused("too_large", "a" * (j.MAX_ISSUER_JWT_BYTES + 1))
+    jwt_refused("bad_jws", "a" * j.MAX_ISSUER_JWT_BYTES)
+    jwt_refused("too_large", "A" * (j.MAX_HEADER_CHARACTERS + 1) + ".e30.AA")
 
 
 # The issuer-signed JWT
@@ -277,7 +279,7 @@ def test_member_that_controls_validity_must_be_visible(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["loa", "set", "status"])
 def test_own_types_carry_loa_set_and_status(name: str) -> None:
-    jwt_refused("bad_credential", issuer_jwt(**{name: None}))
+    jwt_refused("bad_form", issuer_jwt(**{name: None}))
 
 
 @pytest.mark.parametrize(
@@ -337,8 +339,8 @@ def test_dates_are_checked_also_for_what_was_remembered() -> None:
 
 
 def test_credential_from_the_future_is_refused() -> None:
-    assert verify_jwt(JWT, now=b.NOW - c.MAX_CLOCK_SKEW)
-    jwt_refused("not_yet_valid", JWT, now=b.NOW - c.MAX_CLOCK_SKEW - 1)
+    assert verify_jwt(JWT, now=b.NOW - j.MAX_CLOCK_SKEW)
+    jwt_refused("not_yet_valid", JWT, now=b.NOW - j.MAX_CLOCK_SKEW - 1)
 
 
 def test_issuer_that_left_the_trust_list_is_refused_although_remembered() -> None:
@@ -357,7 +359,7 @@ def test_certificate_that_expires_is_noticed_although_remembered() -> None:
 
 
 def test_only_as_many_verdicts_are_remembered() -> None:
-    verdicts = c._Verdicts(2)
+    verdicts = j.Verdicts(2)
     made = [verify_jwt(issuer_jwt(nbf=n)) for n in range(3)]
     for verdict in made[:2]:
         verdicts.put(verdict)
@@ -494,8 +496,8 @@ def test_der_certificate_in_place_of_the_chain_is_refused() -> None:
 def test_names_of_a_leaf_match_only_whole_hosts() -> None:
     leaf = x509.verify_chain([b.ISSUER.leaf], [b.ISSUER.root], b.NOW)
     for iss in ("https://voorbeeld.example", "https://x.issuer.voorbeeld.example", "issuer.voorbeeld.example", ""):
-        assert not c._is_named(leaf, iss)
-    assert c._is_named(leaf, "https://ISSUER.voorbeeld.example:8443/path")
+        assert not speaks_for(leaf, iss)
+    assert speaks_for(leaf, "https://ISSUER.voorbeeld.example:8443/path")
 
 
 # Noise
@@ -531,7 +533,7 @@ def test_noise_raises_nothing_but_rejected(text: str) -> None:
     st.dictionaries(st.sampled_from(["x5c", "kid", "cty", "crit"]), json_values, max_size=2),
 )
 def test_hostile_issuer_raises_nothing_but_rejected(members: dict[str, Any], header: dict[str, Any]) -> None:
-    head = {"alg": "ES256", "typ": c.CREDENTIAL_TYP, "x5c": b.ISSUER.x5c, **header}
+    head = {"alg": "ES256", "typ": j.CREDENTIAL_TYP, "x5c": b.ISSUER.x5c, **header}
     body = ".".join(b64u_encode(json.dumps(part).encode()) for part in (head, {**PAYLOAD, **members}))
     try:
         verify_jwt(f"{body}.{b64u_encode(b.ISSUER.key.sign(body.encode()))}").digests  # noqa: B018

@@ -23,6 +23,7 @@ from protocol import (
     direct_post,
     disclosure,
     fraud_form,
+    issuer_jwt,
     issuer_metadata,
     jwe,
     jws,
@@ -92,12 +93,12 @@ LIMITS = {
         lambda n: p.body(consent_api.DepositRequest, p.DEPOSIT_REQUEST, n, consent_api.MAX_RELEASE_BYTES),
         "too_large",
     ),
-    "credential.MAX_CLOCK_SKEW": Limit(p.credential_ahead, "not_yet_valid"),
-    "credential.MAX_HEADER_CHARACTERS": Limit(
-        lambda n: credential.verify_issuer_jwt(f"{'A' * n}.e30.AA", b.TRUST, NOW), "too_large", "bad_json"
+    "issuer_jwt.MAX_CLOCK_SKEW": Limit(p.credential_ahead, "not_yet_valid"),
+    "issuer_jwt.MAX_HEADER_CHARACTERS": Limit(
+        lambda n: issuer_jwt.verify_issuer_jwt(f"{'A' * n}.e30.AA", b.TRUST, NOW), "too_large", "bad_json"
     ),
-    "credential.MAX_ISSUER_JWT_BYTES": Limit(
-        lambda n: credential.verify_issuer_jwt("a" * n, b.TRUST, NOW), "too_large", "bad_jws"
+    "issuer_jwt.MAX_ISSUER_JWT_BYTES": Limit(
+        lambda n: issuer_jwt.verify_issuer_jwt("a" * n, b.TRUST, NOW), "too_large", "bad_jws"
     ),
     "credential.MAX_SD_JWT_BYTES": Limit(lambda n: credential.split_sd_jwt("a" * (n - 1) + "~"), "too_large"),
     "dcql.MAX_CLAIMS": Limit(lambda n: p.query_claims([{"path": [name]} for name in p.fields(n)]), "bad_form"),

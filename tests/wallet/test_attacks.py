@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from protocol.canonical import b64u_encode, sha256
-from protocol.credential import split_sd_jwt, verify_issuer_jwt
+from protocol.credential import split_sd_jwt
 from protocol.errors import RegieError, Rejected, Unavailable
+from protocol.issuer_jwt import verify_issuer_jwt
 from protocol.terms import MAX_READS, MAX_TIME
 from service.command import root
 from service.fetch import Answer

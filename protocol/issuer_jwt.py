@@ -1,0 +1,290 @@
+"""The issuer-signed JWT of an SD-JWT VC (draft-ietf-oauth-sd-jwt-vc, HAIP 1.0 section 6.1; protocol section 2).
+
+Types of our vocabulary are read strictly. Those of others may leave out `iss` (the certificate says who issues),
+`exp` (then a status tells when it ends) and `cnf` (then nobody can prove that it is theirs). The signature's
+verdict is remembered, but listing, certificate dates and credential dates are checked each time: this is the hot
+path of an agency.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from protocol import x509
+from protocol.anchors import AnchoredTrust, StrangerIssuer, speaks_for, verify_stranger_issuer
+from protocol.attributes import CREDENTIAL_TYPES
+from protocol.canonical import b64u_decode, b64u_fixed, convert, parse_object
+from protocol.errors import Rejected
+from protocol.jws import parse_jws
+from protocol.keys import Es256Public, parse_jwk
+from protocol.status_list import StatusReference
+from protocol.trust_list import TrustedIssuer, TrustList
+
+CREDENTIAL_TYP = "dc+sd-jwt"
+MAX_ISSUER_JWT_BYTES = 16 * 1024
+"""The issuer-signed part: ours are 3 kB with a chain of one."""
+MAX_HEADER_CHARACTERS = 8 * 1024
+MAX_CLOCK_SKEW = 60
+"""Seconds that an issuer's clock may run ahead of ours."""
+NO_END = 253_402_300_799
+"""9999-12-31T23:59:59Z, by which RFC 5280 4.1.2.5 says that there is no end; later ends are read as this one."""
+OWN_MEMBERS = frozenset(
+    {"iss", "iat", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "_sd", "_sd_alg"}
+)
+"""Members of the JWT that are about the credential, not about the resident."""
+_REMEMBERED_VERDICTS = 2048
+_Digest = Annotated[str, msgspec.Meta(min_length=43, max_length=43)]
+_Digests = Annotated[list[_Digest], msgspec.Meta(max_length=512)]
+_Time = Annotated[int, msgspec.Meta(ge=0)]
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+_Type = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+_Set = Annotated[str, msgspec.Meta(min_length=22, max_length=22)]
+"""`set` is compared as the text it is: 22 characters of base64url."""
+
+
+class _Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`cnf`: the key itself; a key to be fetched (jku, kid) would be a way to phone home."""
+
+    jwk: dict[str, Any]
+
+
+class _Status(msgspec.Struct, frozen=True):
+    status_list: StatusReference
+
+
+class _OwnPayload(msgspec.Struct, frozen=True):
+    """A credential of our vocabulary."""
+
+    iss: _Text
+    vct: _Type
+    iat: _Time
+    exp: _Time
+    cnf: _Confirmation
+    status: _Status
+    loa: Literal["low", "substantial", "high"]
+    set: _Set
+    sd: _Digests = msgspec.field(name="_sd", default_factory=list)
+    nbf: _Time = 0
+
+
+class _ForeignPayload(msgspec.Struct, frozen=True):
+    """A credential of any other type: what SD-JWT VC section 2.2.2 requires. `loa` and `set` are claims in it."""
+
+    vct: _Type
+    iss: _Text | None = None
+    iat: _Time = 0
+    exp: _Time | None = None
+    cnf: _Confirmation | None = None
+    status: _Status | None = None
+    sd: _Digests = msgspec.field(name="_sd", default_factory=list)
+    nbf: _Time = 0
+    loa: Any = None
+    set: Any = None
+
+
+class VerifiedIssuerJwt(msgspec.Struct, frozen=True, dict=True):
+    """What a trusted issuer signed; made only by `verify_issuer_jwt`. Times in POSIX seconds.
+
+    `iss`: who issued it, said by the certificate where the JWT does not; `exp`: `NO_END` when only the status
+    tells; `loa` and `set_id` (b64u, 16 bytes): None for types outside our vocabulary; `payload`: the claims set as
+    signed, with its digests; `stranger`: the home's anchor, None for an issuer of the trust list.
+    """
+
+    token: str
+    iss: str
+    vct: str
+    iat: int
+    exp: int
+    nbf: int
+    cnf: Es256Public | None
+    loa: str | None
+    set_id: str | None
+    status: StatusReference | None
+    payload: Mapping[str, Any]
+    chain: tuple[bytes, ...]
+    stranger: StrangerIssuer | None = None
+
+    @property
+    def holder(self) -> Es256Public:
+        """The key that the credential is bound to. Raises `Rejected`: `no_holder` when it is bound to none."""
+        if self.cnf is None:
+            raise Rejected("no_holder", "the credential is bound to no key")
+        return self.cnf
+
+    @cached_property
+    def digests(self) -> frozenset[bytes]:
+        """Digests of the top level, decoys among them: 32 bytes each. Raises `Rejected`: `bad_base64`."""
+        return frozenset(b64u_fixed(digest, 32) for digest in self.payload.get("_sd", ()))
+
+
+class Verdicts:
+    """Verified JWTs, the least recently used forgotten first. Only what a trusted issuer signed ever enters."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._known: OrderedDict[str, VerifiedIssuerJwt] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, token: str) -> VerifiedIssuerJwt | None:
+        """What was found out about this very text."""
+        with self._lock:
+            known = self._known.get(token)
+            if known is not None:
+                self._known.move_to_end(token)
+            return known
+
+    def put(self, verdict: VerifiedIssuerJwt) -> None:
+        """Remember it, and forget another when there are too many."""
+        with self._lock:
+            self._known[verdict.token] = verdict
+            if len(self._known) > self._size:
+                self._known.popitem(last=False)
+
+    def drop(self, token: str) -> None:
+        """Forget it, if it is known."""
+        with self._lock:
+            self._known.pop(token, None)
+
+
+_verdicts = Verdicts(_REMEMBERED_VERDICTS)
+
+
+@lru_cache(maxsize=128)
+def _read_header(header: str) -> tuple[bytes, ...]:
+    """The chain in a JWS header; an issuer writes one header for all its credentials."""
+    if len(header) > MAX_HEADER_CHARACTERS:
+        raise Rejected("too_large", f"a header is at most {MAX_HEADER_CHARACTERS} characters")
+    return x509.parse_x5c(parse_jws(f"{header}..", typ=CREDENTIAL_TYP).header.get("x5c"))
+
+
+def _read_issuer_jwt(jwt: str) -> tuple[VerifiedIssuerJwt, bytes]:
+    """What the token says, and its signature: to be trusted only after `_find_issuer` and the signature."""
+    if len(jwt) > MAX_ISSUER_JWT_BYTES:
+        raise Rejected("too_large", f"an issuer-signed JWT is at most {MAX_ISSUER_JWT_BYTES} bytes")
+    parts = jwt.split(".")
+    if len(parts) != 3:
+        raise Rejected("bad_jws", "a compact JWS has three parts")
+    chain = _read_header(parts[0])
+    payload = parse_object(b64u_decode(parts[1]), floats=True)
+    claims = _convert(payload)
+    read = VerifiedIssuerJwt(
+        jwt, claims.iss or "", claims.vct, claims.iat, NO_END if claims.exp is None else min(claims.exp, NO_END),
+        claims.nbf, None if claims.cnf is None else parse_jwk(claims.cnf.jwk), claims.loa, claims.set,
+        None if claims.status is None else claims.status.status_list, payload, chain,
+    )  # fmt: skip
+    return read, b64u_fixed(parts[2], 64)
+
+
+def read_payload(jwt: str) -> tuple[Mapping[str, Any], tuple[bytes, ...]]:
+    """Payload and chain of a JWT that was verified when it was received and kept since; form only.
+
+    Raises `Rejected`: `too_large`, `bad_jws` and those of parsing.
+    """
+    read, _ = _read_issuer_jwt(jwt)
+    return read.payload, read.chain
+
+
+def _convert(payload: Mapping[str, Any]) -> _OwnPayload | _ForeignPayload:
+    vct = payload.get("vct")
+    if isinstance(vct, str) and vct in CREDENTIAL_TYPES:
+        return convert(payload, _OwnPayload)
+    claims = convert(payload, _ForeignPayload)
+    if claims.exp is None and claims.status is None:
+        raise Rejected("bad_credential", "the credential says neither when it ends nor where its status stands")
+    return msgspec.structs.replace(claims, loa=None, set=None)
+
+
+def _find_issuer(read: VerifiedIssuerJwt, trust: TrustList, now: int) -> tuple[VerifiedIssuerJwt, Es256Public]:
+    """Steps 2 to 4 of `verify_issuer_jwt`: `read` with its issuer in place, and the key of the leaf."""
+    if not read.iss:
+        return _find_unnamed(read, trust, now)
+    try:
+        issuer = trust.issuer(read.iss)
+    except Rejected:
+        if not isinstance(trust, AnchoredTrust):
+            raise
+        return _find_stranger(read, trust, now)
+    return read, _check_listed(read, issuer, read.iss, now)
+
+
+def _check_listed(read: VerifiedIssuerJwt, issuer: TrustedIssuer, iss: str, now: int) -> Es256Public:
+    if read.vct not in issuer.vcts:
+        raise Rejected("vct_not_allowed", "this issuer may not issue this type of credential", status=403)
+    leaf = x509.verify_chain(read.chain, issuer.root_certificates, now)
+    if not speaks_for(leaf, iss):
+        raise Rejected("wrong_issuer", "the certificate does not speak for iss")
+    return leaf.key
+
+
+def _find_unnamed(read: VerifiedIssuerJwt, trust: TrustList, now: int) -> tuple[VerifiedIssuerJwt, Es256Public]:
+    """Without `iss`: the listed issuer for which the certificate speaks, else a stranger."""
+    refusal = Rejected("not_listed", "the certificate is of no listed issuer", status=403)
+    for issuer in trust.issuers:
+        try:
+            key = _check_listed(read, issuer, issuer.id, now)
+        except Rejected as error:
+            refusal = error
+        else:
+            return msgspec.structs.replace(read, iss=issuer.id), key
+    if isinstance(trust, AnchoredTrust):
+        return _find_stranger(read, trust, now)
+    raise refusal
+
+
+def _find_stranger(
+    read: VerifiedIssuerJwt, trust: AnchoredTrust, now: int
+) -> tuple[VerifiedIssuerJwt, Es256Public]:
+    """An issuer of the home's anchors; never in the name of a listed one."""
+    found = verify_stranger_issuer(trust.anchors, read.chain, iss=read.iss or None, vct=read.vct, now=now)
+    if any(issuer.id == found.id or speaks_for(found.leaf, issuer.id) for issuer in trust.issuers):
+        raise Rejected("wrong_issuer", "the certificate of a stranger names a listed issuer")
+    return msgspec.structs.replace(read, iss=found.id, stranger=found.issuer), found.leaf.key
+
+
+def _check_dates(read: VerifiedIssuerJwt, now: int) -> None:
+    if read.exp <= now:
+        _verdicts.drop(read.token)
+        raise Rejected("expired_credential", "the credential has expired")
+    if read.nbf > now or read.iat > now + MAX_CLOCK_SKEW:
+        raise Rejected("not_yet_valid", "the credential is not valid yet")
+
+
+def verify_issuer_jwt(jwt: str, trust: TrustList, now: int) -> VerifiedIssuerJwt:
+    """The issuer-signed JWT of a trusted issuer, in force at `now` (SD-JWT VC section 2.5, RFC 9901 7.1 steps
+    1-2).
+
+    1. size and form; `typ` dc+sd-jwt, `alg` ES256, no `jku`, `x5u`, `jwk`, `crit`; members have their types;
+    `cnf.jwk` is a public P-256 key; 2. `iss` is listed, or an anchor of an `AnchoredTrust`; 3. it may issue this
+    `vct` (a type gives no right); 4. `x5c` leads to a root of that issuer at `now`, its leaf names `iss` in a SAN
+    (HAIP 6.1.1), or stands for a missing one; 5. signature by the leaf, the one step that is remembered (until
+    `exp`); 6. `iat`, `nbf`, `exp`.
+    **Not** checked: the credential's status; the caller MUST look it up or say why not.
+    Raises `Rejected`: `not_listed`, `vct_not_allowed`, `wrong_issuer`, `bad_signature`, `expired_credential`,
+    `not_yet_valid`, `bad_credential`, `bad_form` and those of parsing, keys and certificates.
+    """
+    known = _verdicts.get(jwt)
+    if known is None:
+        read, signature = _read_issuer_jwt(jwt)  # 1
+    else:
+        read, signature = known, b""
+    found, key = _find_issuer(read, trust, now)  # 2, 3, 4
+    if known is None:  # 5
+        key.verify(signature, jwt.rpartition(".")[0].encode("ascii"))
+    _check_dates(read, now)  # 6
+    if known is None:
+        _verdicts.put(read)
+    return found
+
+
+def issuer_roots(issuer_jwt: VerifiedIssuerJwt, trust: TrustList) -> tuple[bytes, ...]:
+    """The roots (DER) under which its issuer signs, status lists too. Raises `Rejected`: `not_listed`."""
+    return (issuer_jwt.stranger or trust.issuer(issuer_jwt.iss)).root_certificates
+
+
+def issuer_name(issuer_jwt: VerifiedIssuerJwt, trust: TrustList) -> str:
+    """The issuer's name by trust list or anchor, never by what it sent. Raises `Rejected`: `not_listed`."""
+    return (issuer_jwt.stranger or trust.issuer(issuer_jwt.iss)).name
