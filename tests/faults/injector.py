@@ -8,6 +8,7 @@ program is replaced; files through `os` and `io.open`, which Python's own librar
 import errno
 import io
 import os
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -185,7 +186,7 @@ def _kind(path: object) -> str:
     name = Path(os.fsdecode(path)).name  # type: ignore[arg-type]
     if name.startswith("."):
         name = "." + name.split(".")[1]
-    return "".join("n" if char.isdigit() else char for char in name)
+    return re.sub("[0-9]+", "n", name)
 
 
 def _os_error(number: int, path: object) -> OSError:
