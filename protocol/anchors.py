@@ -151,7 +151,7 @@ def verify_stranger_issuer(
 
 
 def _issuer_id(issuer: StrangerIssuer, leaf: x509.VerifiedLeaf, iss: str | None) -> str:
-    named = iss or issuer.id
+    named = issuer.id if iss is None else iss
     if named is None:
         named = next(iter(leaf.san_uri), None) or next((f"https://{name}" for name in leaf.san_dns), None)
         if named is None:

@@ -16,6 +16,7 @@ import pytest
 
 import protocol
 from protocol import (
+    anchors,
     canonical,
     checkpoint,
     consent_api,
@@ -41,6 +42,7 @@ from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from tests.protocol import builders as b
 from tests.protocol import limit_probes as p
+from tests.protocol import peer_input_trust as t
 from tests.protocol.limit_probes import NOW
 from tests.protocol.peer_input_openid import OFFER, PAYLOAD, read_request
 
@@ -62,6 +64,8 @@ class Limit:
 
 REVOCATION = {"r": p.B32}
 LIMITS = {
+    "anchors.MAX_ANCHORS": Limit(t.many_strangers, "bad_form"),
+    "anchors.MAX_ANCHORS_BYTES": Limit(lambda n: anchors.parse_anchors(p.spaced({}, n)), "too_large"),
     "canonical.MAX_JSON_BYTES": Limit(lambda n: canonical.parse_json(p.spaced({}, n)), "too_large"),
     "canonical.MAX_JSON_DEPTH": Limit(lambda n: canonical.parse_json("[" * n + "]" * n), "too_deep"),
     "canonical.MAX_JSON_PARTS": Limit(p.parts, "too_large"),
@@ -208,6 +212,8 @@ LIMITS = {
     "trust_list.MAX_TRUST_LIST_BYTES": Limit(
         lambda n: trust_list.verify_trust_list("a" * n, b.REGISTRAR.public, NOW), "too_large", "bad_jws"
     ),
+    "wallet_attestation.MAX_WALLET_KEY_AGE": Limit(lambda n: t.key_proof_at(NOW - n), "expired_proof"),
+    "wallet_attestation.MAX_WALLET_KEY_BYTES": Limit(lambda n: t.read_key("a" * n), "too_large", "bad_jws"),
     "witness.MAX_REQUEST_BYTES": Limit(
         lambda n: witness.parse_add_checkpoint("a" * n), "too_large", "bad_request"
     ),

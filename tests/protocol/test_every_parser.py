@@ -25,6 +25,7 @@ from tests.protocol import (
     peer_input_log,
     peer_input_openid,
     peer_input_tokens,
+    peer_input_trust,
 )
 from tests.protocol.mutations import json_values, spoiled_bytes, spoiled_text
 from tests.protocol.peer_input import Row
@@ -36,6 +37,7 @@ ROWS = [
     *peer_input_consent.ROWS,
     *peer_input_openid.ROWS,
     *peer_input_fraud.ROWS,
+    *peer_input_trust.ROWS,
 ]
 SPOILED = int(os.environ.get("REGIE_SPOILED", "120"))
 NO_ROW = {

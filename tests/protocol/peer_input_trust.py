@@ -1,0 +1,63 @@
+"""Rows of what a home is configured with, and of what a wallet shows a wallet provider."""
+
+from typing import Any
+
+from protocol import anchors, trust_list, wallet_attestation
+from protocol.anchors import Anchors
+from protocol.canonical import convert, to_builtins
+from tests.protocol import builders as b
+from tests.protocol.builders import NOW
+from tests.protocol.peer_input import Row, forge, forge_header, header_of, payload_of
+from tests.protocol.spoiling import dump
+
+PROVIDER = "https://registrar.voorbeeld.example"
+STRANGERS = {
+    "issuers": [
+        {"id": b.ISSUER_ID, "name": "Elsewhere", "roots": b.STRANGER.roots, "vcts": ["urn:example:card"]},
+        {"name": "Anybody under a root", "roots": b.STRANGER.roots, "vcts": ["*"]},
+    ],
+    "verifiers": [{"name": "Shops", "roots": b.AGENCY.roots}],
+    "wallet_providers": [{"id": "https://wallet.example", "name": "A wallet", "roots": b.STRANGER.roots}],
+    "registration_roots": b.ISSUER.roots,
+}
+ANCHORS = convert(STRANGERS, Anchors)
+WALLET_KEY = wallet_attestation.sign_wallet_key(b.HOLDER, provider=PROVIDER, iat=NOW)
+LISTED = convert({**to_builtins(b.TRUST), "wallet_providers": STRANGERS["wallet_providers"]}, trust_list.TrustList)
+_ISSUER = {"iss": b.ISSUER_ID, "vct": "urn:example:card", "now": NOW}
+
+
+def read_key(proof: str) -> object:
+    return wallet_attestation.verify_wallet_key(proof, provider=PROVIDER, now=NOW)
+
+
+def _stranger_issuer(value: Any) -> object:
+    return anchors.verify_stranger_issuer(convert(value, Anchors), [b.STRANGER.leaf], **_ISSUER)
+
+
+ROWS = [
+    Row("anchors.parse_anchors", STRANGERS, lambda value: anchors.parse_anchors(dump(value))),
+    Row("anchors.parse_anchors", dump(STRANGERS), anchors.parse_anchors, "bytes"),
+    Row("anchors.verify_stranger_issuer", STRANGERS, _stranger_issuer, "anchors"),
+    Row("anchors.verify_stranger_issuer", b.STRANGER.leaf, lambda der: anchors.verify_stranger_issuer(
+        ANCHORS, [der], **_ISSUER), "leaf"),
+    Row("anchors.verify_stranger_issuer", b.ISSUER_ID, lambda iss: anchors.verify_stranger_issuer(
+        ANCHORS, [b.STRANGER.leaf], iss=iss, vct="urn:example:card", now=NOW), "iss"),
+    Row("anchors.verify_stranger_verifier", b.AGENCY.leaf, lambda der: anchors.verify_stranger_verifier(
+        ANCHORS, [der], NOW)),
+    Row("trust_list.TrustList.wallet_provider", "https://wallet.example", LISTED.wallet_provider),
+    Row("trust_list.verify_trust_list", to_builtins(LISTED), lambda payload: trust_list.verify_trust_list(
+        forge(payload, b.REGISTRAR, trust_list.TRUST_LIST_TYP), b.REGISTRAR.public, NOW), "wallet providers"),
+    Row("wallet_attestation.verify_wallet_key", WALLET_KEY, read_key),
+    Row("wallet_attestation.verify_wallet_key", payload_of(WALLET_KEY), lambda payload: read_key(
+        forge(payload, b.HOLDER, wallet_attestation.WALLET_KEY_TYP, {"jwk": b.HOLDER.public.jwk()})), "payload"),
+    Row("wallet_attestation.verify_wallet_key", header_of(WALLET_KEY), lambda header: read_key(
+        forge_header(header, WALLET_KEY.split(".")[1], b.HOLDER)), "header"),
+]  # fmt: skip
+
+
+def many_strangers(count: int) -> object:
+    return anchors.parse_anchors(dump({"verifiers": STRANGERS["verifiers"] * count}))
+
+
+def key_proof_at(iat: int) -> object:
+    return read_key(wallet_attestation.sign_wallet_key(b.HOLDER, provider=PROVIDER, iat=iat))
