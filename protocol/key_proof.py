@@ -1,7 +1,8 @@
 """Key proof (OpenID4VCI 1.0 F.1): a holder's JWT that shows the issuer which key to bind a copy to.
 
 Header `{"alg": "ES256", "typ": "openid4vci-proof+jwt", "jwk": public key}`; payload `{"aud": issuer identifier,
-"iat", "nonce": c_nonce}`. One proof for each copy, each with a key of its own; all are good or none is taken.
+"iat", "nonce": c_nonce}`, with `iss` = client_id unless access was anonymous. One proof for each copy, each with a
+key of its own; all are good or none is taken. A header `key_attestation` (appendix D) is carried, not judged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,8 @@ from protocol.jws import UnverifiedJws, parse_jws, sign_jws, verify_jws
 from protocol.keys import Es256Private, Es256Public, parse_jwk
 
 KEY_PROOF_TYPE = "openid4vci-proof+jwt"
-MAX_PROOF_BYTES = 4 * 1024
+MAX_PROOF_BYTES = 24 * 1024
+"""A key attestation of the largest size fits into the header."""
 MAX_NONCE = 1024
 PROOF_MAX_AGE = 300
 PROOF_MAX_AHEAD = 60
@@ -23,18 +25,37 @@ PROOF_MAX_AHEAD = 60
 
 @dataclass(frozen=True)
 class UnverifiedKeyProof:
-    """A key proof of good form. Its nonce may be spent, its claims and signature MUST still be verified."""
+    """A key proof of good form. Its nonce may be spent, its claims and signature MUST still be verified, and so
+    MUST `attestation` where it is there: one of the attested keys is `key`.
+    """
 
     jws: UnverifiedJws
     key: Es256Public
     nonce: str
     claims: Mapping[str, Any]
+    attestation: str | None = None
 
 
-def sign_key_proof(key: Es256Private, *, audience: str, nonce: str, iat: int) -> str:
-    """The wallet's proof that it holds `key` (F.1); `audience` is the issuer identifier."""
+def sign_key_proof(
+    key: Es256Private,
+    *,
+    audience: str,
+    nonce: str | None,
+    iat: int,
+    client_id: str | None = None,
+    attestation: str | None = None,
+) -> str:
+    """The wallet's proof that it holds `key` (F.1); `audience` is the issuer identifier. No nonce for an issuer
+    without nonce endpoint; a `client_id` unless access was anonymous.
+    """
+    claims = {"iss": client_id, "aud": audience, "iat": iat, "nonce": nonce}
+    header = {"jwk": key.public.jwk(), "key_attestation": attestation}
+    present = {name: value for name, value in header.items() if value is not None}
     return sign_jws(
-        {"aud": audience, "iat": iat, "nonce": nonce}, key, typ=KEY_PROOF_TYPE, header={"jwk": key.public.jwk()}
+        {name: value for name, value in claims.items() if value is not None},
+        key,
+        typ=KEY_PROOF_TYPE,
+        header=present,
     )
 
 
@@ -51,7 +72,10 @@ def parse_key_proof(token: str) -> UnverifiedKeyProof:
     nonce = claims.get("nonce") if isinstance(claims, dict) else None
     if not isinstance(nonce, str) or not 0 < len(nonce) <= MAX_NONCE:
         raise Rejected("invalid_proof", "the proof has no c_nonce")
-    return UnverifiedKeyProof(jws, key, nonce, claims)
+    attestation = jws.header.get("key_attestation")
+    if attestation is not None and not isinstance(attestation, str):
+        raise Rejected("invalid_proof", "key_attestation is not a token")
+    return UnverifiedKeyProof(jws, key, nonce, claims, attestation)
 
 
 def parse_key_proofs(tokens: Sequence[str]) -> tuple[tuple[UnverifiedKeyProof, ...], Rejected | None]:
@@ -77,18 +101,21 @@ def _header_key(header: Mapping[str, Any]) -> Es256Public:
     return parse_jwk(jwk)
 
 
-def verify_key_proofs(proofs: Sequence[UnverifiedKeyProof], *, audience: str, now: int) -> tuple[Es256Public, ...]:
+def verify_key_proofs(
+    proofs: Sequence[UnverifiedKeyProof], *, audience: str, now: int, client_id: str | None = None
+) -> tuple[Es256Public, ...]:
     """The keys that the proofs hold, in their order: all are good, or none is taken (8.2, F.4, 13.8).
 
-    1. no key twice; for each proof: 2. `aud` is this issuer; 3. no `iss`, as access was anonymous; 4. `iat` within
-    the window; 5. `exp` and `nbf`, when there; 6. signature by the key in the header.
+    1. no key twice; for each proof: 2. `aud` is this issuer; 3. `iss`, where it is there, is `client_id`; access
+    without one was anonymous and has none; 4. `iat` within the window; 5. `exp` and `nbf`, when there; 6.
+    signature by the key in the header.
     The caller MUST have spent the nonces before. Raises `Rejected`: `invalid_proof`.
     """
     keys = tuple(proof.key for proof in proofs)
     if len(set(keys)) != len(keys):
         raise Rejected("invalid_proof", "two proofs hold the same key")
     for proof in proofs:
-        _check_proof_claims(proof.claims, audience, now)
+        _check_proof_claims(proof.claims, audience, now, client_id)
         try:
             verify_jws(proof.jws, proof.key)
         except Rejected as error:
@@ -96,11 +123,11 @@ def verify_key_proofs(proofs: Sequence[UnverifiedKeyProof], *, audience: str, no
     return keys
 
 
-def _check_proof_claims(claims: Mapping[str, Any], audience: str, now: int) -> None:
+def _check_proof_claims(claims: Mapping[str, Any], audience: str, now: int, client_id: str | None) -> None:
     if claims.get("aud") != audience:
         raise Rejected("invalid_proof", "aud is not this issuer")
-    if "iss" in claims:
-        raise Rejected("invalid_proof", "iss has no place in a proof of an anonymous client")
+    if "iss" in claims and (client_id is None or claims["iss"] != client_id):
+        raise Rejected("invalid_proof", "iss is not the client, or has no place as access was anonymous")
     iat = _time(claims, "iat")
     if iat is None or not now - PROOF_MAX_AGE <= iat <= now + PROOF_MAX_AHEAD:
         raise Rejected("invalid_proof", "iat is missing or not near the present")

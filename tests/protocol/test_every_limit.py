@@ -42,6 +42,7 @@ from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from tests.protocol import builders as b
 from tests.protocol import limit_probes as p
+from tests.protocol import limits_oauth
 from tests.protocol import peer_input_trust as t
 from tests.protocol.limit_probes import NOW
 from tests.protocol.peer_input_openid import OFFER, PAYLOAD, read_request
@@ -237,6 +238,9 @@ ALSO = {
     "terms.MAX_CLAIMS": Limit(p.many_asked, "invalid_transaction_data"),
 }
 """Other limits, and other places of the same."""
+
+
+LIMITS |= {name: Limit(*row) for name, row in limits_oauth.LIMITS.items()}
 
 
 def named_limits() -> set[str]:

@@ -23,6 +23,7 @@ from tests.protocol import (
     peer_input_consent,
     peer_input_fraud,
     peer_input_log,
+    peer_input_oauth,
     peer_input_openid,
     peer_input_tokens,
     peer_input_trust,
@@ -36,6 +37,7 @@ ROWS = [
     *peer_input_log.ROWS,
     *peer_input_consent.ROWS,
     *peer_input_openid.ROWS,
+    *peer_input_oauth.ROWS,
     *peer_input_fraud.ROWS,
     *peer_input_trust.ROWS,
 ]
