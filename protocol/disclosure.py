@@ -200,11 +200,12 @@ class _Revealing:
 
     def _reveal_all(self, value: Any) -> None:
         """ "The claim with its sub-claims as the value is selected" (OpenID4VP 7.3)."""
+        if not isinstance(value, _CONTAINERS):
+            return
         for child, disclosure in self._members(value) if isinstance(value, dict) else self._elements(value):
             if disclosure is not None:
                 self.needed.add(disclosure.encoded)
-            if isinstance(child, _CONTAINERS):
-                self._reveal_all(child)
+            self._reveal_all(child)
 
     def _children(self, value: Any, element: str | int | None) -> list[tuple[Any, Disclosure | None]]:
         if isinstance(element, str):

@@ -222,17 +222,16 @@ def _check_listed(read: VerifiedIssuerJwt, issuer: TrustedIssuer, iss: str, now:
 
 def _find_unnamed(read: VerifiedIssuerJwt, trust: TrustList, now: int) -> tuple[VerifiedIssuerJwt, Es256Public]:
     """Without `iss`: the listed issuer for which the certificate speaks, else a stranger."""
-    refusal = Rejected("not_listed", "the certificate is of no listed issuer", status=403)
     for issuer in trust.issuers:
         try:
-            key = _check_listed(read, issuer, issuer.id, now)
-        except Rejected as error:
-            refusal = error
-        else:
-            return msgspec.structs.replace(read, iss=issuer.id), key
+            leaf = x509.verify_chain(read.chain, issuer.root_certificates, now)
+        except Rejected:
+            continue
+        if speaks_for(leaf, issuer.id):
+            return msgspec.structs.replace(read, iss=issuer.id), _check_listed(read, issuer, issuer.id, now)
     if isinstance(trust, AnchoredTrust):
         return _find_stranger(read, trust, now)
-    raise refusal
+    raise Rejected("not_listed", "the certificate is of no listed issuer", status=403)
 
 
 def _find_stranger(
