@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from protocol import (
+    asker,
     canonical,
     checkpoint,
     consent_api,
@@ -32,6 +33,7 @@ from protocol.keys import Es256Private
 from tests.protocol import builders as b
 from tests.protocol import dealing as d
 from tests.protocol import granting as g
+from tests.protocol import strangers
 from tests.protocol import witnessed_log as w
 from tests.protocol.peer_input import forge, payload_of
 from tests.protocol.peer_input_openid import STATE, read_response
@@ -364,3 +366,10 @@ def transcript(size: int) -> object:
     """A transcript of so many bytes."""
     leaves = b64u_encode(bytes(size))
     return convert({"kind": "transcript", "checkpoint": "x", "leaves": leaves}, Transcript)
+
+
+def registrations(count: int) -> object:
+    """A request with so many registration certificates of its asker."""
+    trust = strangers.trust()
+    who, _, leaf = asker.verify_asker([strangers.SHOP.leaf], strangers.SHOP.client_id, trust, NOW)
+    return asker.verify_registrations([strangers.registration()] * count, who, leaf, trust, NOW)

@@ -4,20 +4,25 @@ from typing import Any
 from urllib.parse import quote
 
 from protocol import (
+    asker,
     dcql,
     direct_post,
     issuer_metadata,
     jwe,
     key_proof,
+    names,
     openid4vci,
     openid4vp,
+    request_form,
     request_object,
     revocation_code,
 )
 from protocol.attributes import CREDENTIAL_TYPES
 from protocol.canonical import canonical_bytes, convert, to_builtins
+from protocol.registration_certificate import REGISTRATION_TYP
 from tests.protocol import builders as b
 from tests.protocol import granting as g
+from tests.protocol import strangers
 from tests.protocol.peer_input import Row, forge, forge_header, header_of, payload_of, received
 from tests.protocol.spoiling import dump
 
@@ -125,11 +130,21 @@ def _request_header(header: Any) -> object:
     return _request_token(forge_header(header, REQUEST_TOKEN.split(".")[1], b.AGENCY.key))
 
 
+def _registrations(payload: Any) -> object:
+    """A certificate of the asker's own, whatever its registrar wrote into it."""
+    trust = strangers.trust()
+    who, _, leaf = asker.verify_asker([strangers.SHOP.leaf], strangers.SHOP.client_id, trust, NOW)
+    registrar = strangers.SECTOR_REGISTRAR
+    token = forge(payload, registrar.key, REGISTRATION_TYP, {"x5c": registrar.x5c})
+    return asker.verify_registrations([token], who, leaf, trust, NOW)
+
+
 def _answer_to(payload: Any) -> object:
     """What a wallet goes on to do with the key of a request."""
-    return direct_post.encrypt_response(
-        read_request(payload).encryption, nonce=b.NONCE, state=None, vp_token={"a": ["b"]}
-    )
+    key = read_request(payload).encryption
+    if key is None:
+        return None
+    return direct_post.encrypt_response(key, nonce=b.NONCE, state=None, vp_token={"a": ["b"]})
 
 
 def read_response(value: Any) -> object:
@@ -188,6 +203,21 @@ _REQUESTS = [
     Row("openid4vp.verify_request_object", PAYLOAD, read_request, "payload, standing access"),
     Row("openid4vp.verify_request_object", COPY_PAYLOAD, read_request, "payload, copy"),
     Row("openid4vp.check_registration", {**PAYLOAD}, lambda v: openid4vp.check_registration(read_request(v))),
+    Row("asker.check_client_id", b.AGENCY.client_id, asker.check_client_id),
+    Row("asker.verify_asker", b.AGENCY.client_id, lambda v: asker.verify_asker([b.AGENCY.leaf], v, TRUST, NOW)),
+    Row("asker.verify_registrations", strangers.registration_payload(), _registrations),
+    Row("request_form.parse_request", PAYLOAD, lambda v: request_form.parse_request(received(v, dict))),
+    Row("request_form.check_dates", PAYLOAD, lambda v: request_form.check_dates(
+        request_form.parse_request(received(v, dict)), NOW)),
+    Row("request_form.find_key", PAYLOAD["client_metadata"], lambda v: request_form.find_key(
+        request_form.parse_request({**PAYLOAD, "client_metadata": received(v, dict)}).client_metadata,
+        encrypted=True)),
+    Row("request_form.registration_tokens", [{"format": "registration_cert", "data": "a.b.c"}, {"format": "x",
+        "data": 1}], lambda v: request_form.registration_tokens(
+        request_form.parse_request({**PAYLOAD, "verifier_info": received(v, list)}))),
+    Row("names.check_name", "Gemeente Voorbeeld", names.check_name),
+    Row("names.check_no_double", "Winkel", lambda v: names.check_no_double(v, ["Gemeente Voorbeeld"])),
+    Row("names.check_text", "To see whether you live here", names.check_text),
     Row("request_object.parse_wallet_nonce", b"wallet_nonce=abc&wallet_metadata=%7B%7D",
         request_object.parse_wallet_nonce),
 ]  # fmt: skip

@@ -29,6 +29,7 @@ from protocol import (
     jwe,
     jws,
     leaf,
+    names,
     note,
     openid4vci,
     presentation,
@@ -67,6 +68,7 @@ REVOCATION = {"r": p.B32}
 LIMITS = {
     "anchors.MAX_ANCHORS": Limit(t.many_strangers, "bad_form"),
     "anchors.MAX_ANCHORS_BYTES": Limit(lambda n: anchors.parse_anchors(p.spaced({}, n)), "too_large"),
+    "asker.MAX_REGISTRATIONS": Limit(p.registrations, "invalid_request"),
     "canonical.MAX_JSON_BYTES": Limit(lambda n: canonical.parse_json(p.spaced({}, n)), "too_large"),
     "canonical.MAX_JSON_DEPTH": Limit(lambda n: canonical.parse_json("[" * n + "]" * n), "too_deep"),
     "canonical.MAX_JSON_PARTS": Limit(p.parts, "too_large"),
@@ -172,7 +174,7 @@ LIMITS = {
     "openid4vci.MAX_TEXT": Limit(
         lambda n: openid4vci.parse_nonce_response(json.dumps({"c_nonce": "x" * n})), "bad_nonce_response"
     ),
-    "openid4vp.MAX_LIFETIME": Limit(lambda n: read_request({**PAYLOAD, "exp": NOW + n}), "invalid_request"),
+    "names.MAX_NAME_CHARACTERS": Limit(lambda n: names.check_name("n" * n), "misleading_name"),
     "openid4vp.MAX_LINK_CHARS": Limit(p.link, "too_large"),
     "policy.MAX_AGE": Limit(lambda n: p.quorum_at(-n), "stale_checkpoint"),
     "policy.MAX_CLOCK_SKEW": Limit(p.quorum_at, "no_quorum"),
@@ -187,6 +189,10 @@ LIMITS = {
     "reading.MAX_TICKET_BYTES": Limit(p.ticket_of, "bad_ticket"),
     "receipt.MAX_EXTRA_BYTES": Limit(p.extra, "bad_proof"),
     "receipt.MAX_PROOF_BYTES": Limit(lambda n: receipt.parse_tlog_proof("a" * n), "too_large", "bad_proof"),
+    "request_form.MAX_LIFETIME": Limit(lambda n: read_request({**PAYLOAD, "exp": NOW + n}), "invalid_request"),
+    "request_form.MAX_VERIFIER_INFO": Limit(
+        lambda n: read_request({**PAYLOAD, "verifier_info": [{"format": "x", "data": 1}] * n}), "bad_form"
+    ),
     "revocation_code.MAX_CODE_CHARS": Limit(p.code, "bad_code"),
     "revocation_code.MAX_QR_CHARS": Limit(p.paper_qr, "bad_code"),
     "status_list.MAX_CLOCK_SKEW": Limit(lambda n: p.status(iat=NOW + n), "expired_status_list"),

@@ -29,7 +29,6 @@ from protocol.errors import Rejected
 from protocol.jws import sign_jws
 from protocol.keys import Es256Private
 from protocol.openid4vp import (
-    MAX_LIFETIME,
     MAX_LINK_CHARS,
     VerifiedRequest,
     build_authorization_url,
@@ -37,6 +36,7 @@ from protocol.openid4vp import (
     parse_authorization_url,
     verify_request_object,
 )
+from protocol.request_form import MAX_LIFETIME
 from protocol.request_object import client_id_of, parse_wallet_nonce, request_payload, sign_request_object
 from protocol.seal import KemPrivate
 from protocol.trust_list import Agency, Service, ServiceClaim, TrustedLog, TrustList, Words
@@ -176,7 +176,13 @@ CLIENT = urlencode({"client_id": CLIENT_ID})
         ("openid4vp://?" + CLIENT + "&request_uri=https%3A%2F%2Fuser%40agency.example%2F", "invalid_request"),
         ("openid4vp://?" + CLIENT + "&request_uri=https%3A%2F%2Fagency.example%2F%23x", "invalid_request"),
         ("openid4vp://?client_id=redirect_uri%3Ahttps%3A%2F%2Fa.example&" + URI, "invalid_client"),
-        ("openid4vp://?client_id=x509_san_dns%3Aagency.example&" + URI, "invalid_client"),
+        ("openid4vp://?client_id=x509_san_dns%3AAgency.example&" + URI, "invalid_client"),
+        ("openid4vp://?client_id=x509_san_dns%3A-agency.example&" + URI, "invalid_client"),
+        ("openid4vp://?client_id=x509_san_dns%3Aagency.example%3A443&" + URI, "invalid_client"),
+        ("openid4vp://?client_id=x509_san_dns%3A&" + URI, "invalid_client"),
+        ("openid4vp://?client_id=x509_san_uri%3Ahttps%3A%2F%2Fa.example&" + URI, "invalid_client"),
+        ("openid4vp://?client_id=verifier_attestation%3Aa.example&" + URI, "invalid_client"),
+        ("openid4vp://?client_id=openid_federation%3Ahttps%3A%2F%2Fa.example&" + URI, "invalid_client"),
         ("openid4vp://?client_id=origin%3Ahttps%3A%2F%2Fa.example&" + URI, "invalid_client"),
         ("openid4vp://?client_id=decentralized_identifier%3Adid%3Aweb%3Aa&" + URI, "invalid_client"),
         ("openid4vp://?client_id=unknown%3Ax&" + URI, "invalid_client"),
@@ -258,11 +264,10 @@ def test_wallet_reads_a_request_for_standing_access() -> None:
         ({"exp": "soon"}, "bad_form"),
         ({"iat": NOW + 61, "exp": NOW + 200}, "not_yet_valid"),
         ({"nbf": NOW + 61}, "not_yet_valid"),
-        ({"iat": None}, "bad_form"),
         ({"iat": NOW - 301, "exp": None}, "expired"),
         ({"exp": NOW + MAX_LIFETIME + 1}, "invalid_request"),
         ({"response_type": "code"}, "invalid_request"),
-        ({"response_mode": "direct_post"}, "invalid_request"),
+        ({"response_mode": "direct_post.jws"}, "invalid_request"),
         ({"response_mode": "fragment"}, "invalid_request"),
         ({"response_mode": "dc_api.jwt"}, "invalid_request"),
         ({"response_mode": None}, "bad_form"),
@@ -280,7 +285,15 @@ def test_wallet_reads_a_request_for_standing_access() -> None:
         ({"nonce": 1234567890123456}, {"bad_form", "bad_json"}),
         ({"dcql_query": None}, "bad_form"),
         ({"dcql_query": {"credentials": []}}, "bad_form"),
-        ({"client_metadata": None}, "bad_form"),
+        ({"client_metadata": None}, "invalid_request"),
+        ({"scope": "com.example.card"}, "invalid_request"),
+        ({"verifier_info": []}, "bad_form"),
+        ({"verifier_info": [{"format": "registration_cert"}]}, "bad_form"),
+        ({"verifier_info": [{"format": "registration_cert", "data": {"a": 1}}]}, "invalid_request"),
+        (
+            {"verifier_info": [{"format": "registration_cert", "data": "a.b.c"}]},
+            {"bad_base64", "bad_json", "bad_jws"},
+        ),
         ({"state": "s" * 513}, "bad_form"),
         ({"transaction_data": []}, "invalid_transaction_data"),
         ({"transaction_data": "x"}, "invalid_transaction_data"),
@@ -358,7 +371,8 @@ def test_oid4vp_1final_wallet_negative_test_mismatched_client_id() -> None:
 def test_oid4vp_1final_wallet_negative_test_invalid_client_id_prefix() -> None:
     for client_id in (
         "https://agency.example",
-        "x509_san_dns:agency.example",
+        "x509_san_dns:other.example",
+        "x509_san_uri:https://agency.example",
         "redirect_uri:https://a.example",
         "",
     ):
