@@ -2,6 +2,8 @@
 
 root-key.pem, root.der          signs leaves only; after `init` it belongs in a safe, not on this machine
 signing-key.pem, signing.der    signs for the party; travels in `x5c`, without the root
+
+A home that signs in several parts has the same files for each, with `prefix` before their names.
 """
 
 from collections.abc import Callable
@@ -20,11 +22,20 @@ _MAX_COMMON_NAME = 64
 
 
 def make_certificates(
-    home: Home, *, name: str, url: str, leaf_days: int, now: int, random: Callable[[int], bytes]
+    home: Home,
+    *,
+    name: str,
+    url: str,
+    leaf_days: int,
+    now: int,
+    random: Callable[[int], bytes],
+    organization_id: str = "",
+    prefix: str = "",
 ) -> list[str]:
     """Draw both keys, write them and their certificates; the root as it stands in the trust list.
 
     The leaf's SAN has the party's URL, and its host unless that is an IP address, which is no dNSName.
+    `organization_id`: what a registration certificate would name the party by, such as an OIN.
     """
     root_key, key = (Es256Private.from_secret(random(_SECRET_BYTES)) for _ in range(2))
     today = now - now % DAY
@@ -42,24 +53,26 @@ def make_certificates(
         root,
         san_dns=_dns_name(url),
         san_uri=url,
+        organization_id=organization_id,
         serial=_serial(random),
         not_before=today,
         not_after=today + leaf_days * DAY,
     )
-    home.write_secret(ROOT_KEY, root_key.to_pem())
-    home.write_public(ROOT, root)
-    home.write_secret(SIGNING_KEY, key.to_pem())
-    home.write_public(SIGNING, leaf)
+    home.write_secret(prefix + ROOT_KEY, root_key.to_pem())
+    home.write_public(prefix + ROOT, root)
+    home.write_secret(prefix + SIGNING_KEY, key.to_pem())
+    home.write_public(prefix + SIGNING, leaf)
     return x509.x5c([root])
 
 
-def load_certificate(home: Home, now: int) -> tuple[Es256Private, x509.VerifiedLeaf]:
+def load_certificate(home: Home, now: int, *, prefix: str = "") -> tuple[Es256Private, x509.VerifiedLeaf]:
     """The signing key and its leaf, verified as everybody else will, so that a bad home is found at the start.
 
     Raises `Rejected`: `no_home`, `open_secret`, `certificate_expired` and others of `x509.verify_chain`.
     """
-    leaf = x509.verify_chain([home.read_public(SIGNING)], [home.read_public(ROOT)], now)
-    return Es256Private.from_pem(home.read_secret(SIGNING_KEY)), leaf
+    roots = [home.read_public(prefix + ROOT)]
+    leaf = x509.verify_chain([home.read_public(prefix + SIGNING)], roots, now)
+    return Es256Private.from_pem(home.read_secret(prefix + SIGNING_KEY)), leaf
 
 
 def _common_name(name: str, ending: str) -> str:

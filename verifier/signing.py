@@ -39,7 +39,15 @@ class Signer:
 
 def make_keys(home: Home, config: VerifierConfig, *, now: int, random: Callable[[int], bytes]) -> Agency:
     """Draw and write all keys; the entry for the trust list, without services."""
-    roots = make_certificates(home, name=config.name, url=config.url, leaf_days=LEAF_DAYS, now=now, random=random)
+    roots = make_certificates(
+        home,
+        name=config.name,
+        url=config.url,
+        leaf_days=LEAF_DAYS,
+        now=now,
+        random=random,
+        organization_id=config.oin,  # a registration certificate names the agency by it
+    )
     home.write_secret(COPIES_KEY, random(32))
     return Agency(id=config.oin, name=config.name, roots=roots, bsn_allowed=False, erasure_contact=config.url)
 
