@@ -188,8 +188,8 @@ def verify_registration_certificate(
 
     1. size, `typ` rc-wrp+jwt, `alg`; 2. `x5c` leads to a root at `now`; 3. signature; 4. members; names and
     purposes are printable, so that nothing hides in them; 5. `iat` not ahead, neither `exp` nor twelve months
-    passed; 6. `sub` is one of `asker`: what the asker's own certificate carries (`VerifiedLeaf.organization_id`), or
-    the OIN of a listed agency. Else anybody could bring a copy along.
+    passed; 6. `sub` is one of `asker`: what the asker's own certificate carries (its `organization_id`), or the
+    OIN of a listed agency. Else anybody could bring a copy along.
     **Not** checked: `status`; the caller MUST look it up or say that it did not.
     Raises `Rejected`: `bad_registration`, `expired_registration`, `registration_of_another`, and those of parsing,
     certificates and signatures.

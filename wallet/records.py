@@ -39,10 +39,13 @@ class Secrets(msgspec.Struct, frozen=True):
 
 
 class Copy(msgspec.Struct, frozen=True):
-    """One copy of a credential. `set_id`: copies of all types that may stand in one grant share it.
+    """One copy of a credential. `set_id`: copies of all types that may stand in one grant share it; empty for a
+    type outside our vocabulary, of which each copy stands alone.
 
-    `batch` and `number` name its holder key (see `seed`). `agency`: the OIN that this copy's whole set was spent
-    on; no other agency ever sees a copy of the set.
+    `batch` and `number` name its holder key (see `seed`). `agency`: the asker (`Asker.id`; of an agency its OIN)
+    that this copy's whole set was spent on; no other ever sees a copy of the set. `format`: see
+    `protocol/formats.py`. `exp`: `issuer_jwt.NO_END` when only its status ends it. `is_bound`: whether a key of
+    ours proves that it is ours. `title`: what the issuer calls the card, empty where the vocabulary knows.
     """
 
     issuer: str
@@ -56,6 +59,9 @@ class Copy(msgspec.Struct, frozen=True):
     exp: int
     received: int
     agency: str | None = None
+    format: str = "dc+sd-jwt"
+    is_bound: bool = True
+    title: str = ""
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -64,6 +70,18 @@ class Choice(msgspec.Struct, frozen=True):
     without: tuple[str, ...] = ()
     until: date | None = None
     max_reads: int | None = None
+
+
+class ShareChoice(msgspec.Struct, frozen=True):
+    """What the resident says to a request for a copy.
+
+    `cards`: `QUERY=CARD` or `CARD`, for what more than one card can answer. `optional`: give also what the asker
+    can do without. `unregistered`: a stranger may ask without a registration that can be checked.
+    """
+
+    cards: tuple[str, ...] = ()
+    optional: bool = False
+    unregistered: bool = False
 
 
 class Stop(msgspec.Struct, frozen=True):
@@ -139,7 +157,11 @@ class OutgoingMessage(msgspec.Struct, frozen=True):
 
 
 class Activity(msgspec.Struct, frozen=True):
-    """What the wallet did that no log knows: names of attributes, never values (ARF DASH_03a)."""
+    """What the wallet did that no log knows: names of attributes, never values (ARF DASH_03a).
+
+    `agency`: `Asker.id`. `request`: the signed request, kept as evidence of what was asked (empty in records of
+    before); it holds nothing of the resident.
+    """
 
     time: int
     kind: ActivityKind
@@ -148,6 +170,7 @@ class Activity(msgspec.Struct, frozen=True):
     service: str | None
     asked: list[str]
     given: list[str]
+    request: str = ""
 
 
 class KnownLog(msgspec.Struct, frozen=True):
