@@ -1,0 +1,168 @@
+// A wallet: @openid4vc/openid4vci fetches, @sd-jwt/sd-jwt-vc keeps and shows, dcql chooses, @openid4vc/openid4vp answers.
+import { clientAuthenticationAnonymous, preAuthorizedCodeGrantIdentifier } from '@openid4vc/oauth2'
+import { Openid4vciClient } from '@openid4vc/openid4vci'
+import { Openid4vpClient } from '@openid4vc/openid4vp'
+import { DcqlQuery } from 'dcql'
+import { claimsOf, frameOf, present, verifierOf } from './credentials.mjs'
+import { callbacks, newKey } from './crypto.mjs'
+import { obey } from './lines.mjs'
+
+const roots = { issuers: [], verifiers: [] }
+const held = []
+const verifying = verifierOf(() => roots.issuers)
+const issuing = new Openid4vciClient({
+  callbacks: { ...callbacks(() => roots.issuers), clientAuthentication: clientAuthenticationAnonymous() },
+})
+const answering = new Openid4vpClient({ callbacks: callbacks(() => roots.verifiers) })
+
+/** Fetch `copies` of each configuration of an offer, verify all, tell the issuer. */
+async function receive({ offer, txCode, copies = 1 }) {
+  const credentialOffer = await issuing.resolveCredentialOffer(offer)
+  const issuerMetadata = await issuing.resolveIssuerMetadata(credentialOffer.credential_issuer)
+  if (!credentialOffer.grants[preAuthorizedCodeGrantIdentifier]) throw new Error('no code in the offer')
+  const { accessTokenResponse } = await issuing.retrievePreAuthorizedCodeAccessTokenFromOffer({
+    credentialOffer,
+    issuerMetadata,
+    txCode,
+  })
+  const access = { issuerMetadata, accessToken: accessTokenResponse.access_token }
+  const received = []
+  for (const id of credentialOffer.credential_configuration_ids) {
+    received.push(await fetchOne(id, copies, access))
+  }
+  return { version: issuerMetadata.originalDraftVersion, received }
+}
+
+async function fetchOne(credentialConfigurationId, copies, access) {
+  const { issuerMetadata } = access
+  const { c_nonce: nonce } = await issuing.requestNonce({ issuerMetadata })
+  const jwks = await Promise.all(Array.from({ length: copies }, () => newKey()))
+  const proofs = await Promise.all(
+    jwks.map((publicJwk) =>
+      issuing.createCredentialRequestJwtProof({
+        issuerMetadata,
+        credentialConfigurationId,
+        nonce,
+        signer: { method: 'jwk', alg: 'ES256', publicJwk },
+      })
+    )
+  )
+  const { credentialResponse } = await issuing.retrieveCredentials({
+    ...access,
+    credentialConfigurationId,
+    proofs: { jwt: proofs.map((proof) => proof.jwt) },
+  })
+  const credentials = credentialResponse.credentials.map((item) => item.credential)
+  for (const [number, credential] of credentials.entries()) {
+    const { payload } = await (number ? verifying.glance(credential) : verifying.verify(credential))
+    if (payload.cnf.jwk.x !== jwks[number].x) throw new Error('bound to another key')
+    held.push({ credential, jwk: jwks[number], vct: payload.vct, isFirst: number === 0 })
+  }
+  if (credentialResponse.notification_id) {
+    const notification = { notificationId: credentialResponse.notification_id, event: 'credential_accepted' }
+    await issuing.sendNotification({ ...access, notification })
+  }
+  return { configuration: credentialConfigurationId, claims: await claimsOf(credentials[0]), count: credentials.length }
+}
+
+/** Verify the first copy of each credential again, with its status now: the words of each that is refused. */
+async function recheck() {
+  const refused = []
+  for (const { credential } of held.filter((one) => one.isFirst)) {
+    await verifying.verify(credential).catch((error) => refused.push(error.message))
+  }
+  return { held: held.length, refused }
+}
+
+/** Read a request: who asks, and what dcql makes of it with the credentials held. */
+async function resolve({ request, post }) {
+  const authorizationRequestPayload = answering.parseOpenid4vpAuthorizationRequest({ authorizationRequest: request })
+  const wallet = post ? { metadata: walletMetadata } : undefined
+  const resolved = await answering.resolveOpenId4vpAuthorizationRequest({
+    authorizationRequestPayload: authorizationRequestPayload.params,
+    wallet,
+  })
+  const query = DcqlQuery.parse(resolved.dcql.query)
+  DcqlQuery.validate(query)
+  const cards = await Promise.all(
+    held.map(async ({ credential, vct }) => ({
+      credential_format: 'dc+sd-jwt',
+      cryptographic_holder_binding: true,
+      vct,
+      claims: await claimsOf(credential),
+    }))
+  )
+  return { resolved, query, result: DcqlQuery.query(query, cards) }
+}
+
+const walletMetadata = {
+  vp_formats_supported: { 'dc+sd-jwt': { 'sd-jwt_alg_values': ['ES256'], 'kb-jwt_alg_values': ['ES256'] } },
+}
+
+/** Answer a request with the first credential that dcql finds for each query of the option `options[id]`. */
+async function answer({ request, post = true, choose = undefined, spoil = {} }) {
+  const { resolved, query, result } = await resolve({ request, post })
+  if (!result.can_be_satisfied) throw new Error('not satisfiable')
+  const payload = resolved.authorizationRequestPayload
+  const ofSets = result.credential_sets?.flatMap((set) => set.matching_options?.[0] ?? [])
+  const ids = choose ?? ofSets ?? query.credentials.map((one) => one.id)
+  const vpToken = {}
+  for (const id of ids) {
+    const matches = result.credential_matches[id].valid_credentials
+    const wanted = query.credentials.find((one) => one.id === id)
+    const chosen = wanted.multiple ? matches : matches.slice(0, 1)
+    vpToken[id] = await Promise.all(
+      chosen.map(async (match) => {
+        const { credential, jwk } = held[match.input_credential_index]
+        const frame = frameOf(pathsOf(match, wanted), await claimsOf(credential))
+        const bound = { audience: payload.client_id, nonce: payload.nonce, ...spoil }
+        return present(credential, frame, jwk, bound)
+      })
+    )
+  }
+  return send(payload, vpToken)
+}
+
+/** The paths of the claim set that dcql chose. */
+function pathsOf(match, wanted) {
+  const found = match.claims.valid_claim_sets[0].valid_claim_indexes ?? []
+  return found.map((number) => wanted.claims[number].path)
+}
+
+async function send(authorizationRequestPayload, vpToken) {
+  const isSealed = authorizationRequestPayload.response_mode === 'direct_post.jwt'
+  const jwk = authorizationRequestPayload.client_metadata?.jwks?.keys[0]
+  const created = await answering.createOpenid4vpAuthorizationResponse({
+    authorizationRequestPayload,
+    authorizationResponsePayload: { vp_token: vpToken },
+    jarm: isSealed
+      ? {
+          encryption: { jwk, nonce: 'a wallet nonce' },
+          serverMetadata: {
+            authorization_signing_alg_values_supported: [],
+            authorization_encryption_alg_values_supported: ['ECDH-ES'],
+            authorization_encryption_enc_values_supported: ['A256GCM', 'A128GCM'],
+          },
+        }
+      : undefined,
+  })
+  const { response } = await answering.submitOpenid4vpAuthorizationResponse({
+    authorizationRequestPayload,
+    ...created,
+  })
+  return { status: response.status, body: await response.json().catch(() => null) }
+}
+
+await obey({
+  forget: () => {
+    held.length = 0
+  },
+  trust: ({ issuers = [], verifiers = [] }) => Object.assign(roots, { issuers, verifiers }) && null,
+  receive,
+  recheck,
+  ask: async ({ request, post = true }) => {
+    const { resolved, result } = await resolve({ request, post })
+    return { request: resolved.authorizationRequestPayload, prefix: resolved.client.prefix, result }
+  },
+  answer,
+})
