@@ -70,17 +70,25 @@ class TxCode(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PreAuthorizedGrant(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The one grant we offer: a short-lived single-use code, guarded by a transaction code."""
+    """A short-lived single-use code, guarded by a transaction code."""
 
     pre_authorized_code: str = msgspec.field(name="pre-authorized_code")
     tx_code: TxCode | None = None
     authorization_server: str | None = None
 
 
+class AuthorizationCodeGrant(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The resident logs in at the issuer (4.1.1); `issuer_state` ties the login to this offer."""
+
+    issuer_state: str | None = None
+    authorization_server: str | None = None
+
+
 class OfferGrants(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Grants of others, `authorization_code` among them, are ignored."""
+    """Other grants are ignored. Without any, the wallet finds out from the metadata (4.1.1)."""
 
     pre_authorized: PreAuthorizedGrant | None = msgspec.field(name=PRE_AUTHORIZED_GRANT, default=None)
+    authorization_code: AuthorizationCodeGrant | None = None
 
 
 class CredentialOffer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -202,6 +210,12 @@ def parse_offer(data: bytes | str) -> CredentialOffer:
             raise Rejected("bad_offer", "the pre-authorized code is empty or too long")
         if grant.tx_code and len(grant.tx_code.description or "") > 300:
             raise Rejected("bad_offer", "tx_code description is longer than 300 characters")
+    login = offer.grants.authorization_code if offer.grants else None
+    if login is not None and login.issuer_state is not None and not _is_text(login.issuer_state):
+        raise Rejected("bad_offer", "issuer_state is empty or too long")
+    for one in (grant, login):
+        if one is not None and one.authorization_server is not None:
+            check_url(one.authorization_server, "bad_offer")
     return offer
 
 

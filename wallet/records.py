@@ -64,6 +64,43 @@ class Copy(msgspec.Struct, frozen=True):
     title: str = ""
 
 
+class Access(msgspec.Struct, frozen=True):
+    """How the wallet can come back to an issuer for more copies of what it got there.
+
+    `issuer`: its identifier, `server`: that of its OAuth server; `client` names our keys there (see `seed`);
+    `client_id`: what the server knows us by, None where access was anonymous; `attested`: whether it wants to see
+    a wallet attestation. `expires`: of the access token, POSIX seconds.
+    """
+
+    issuer: str
+    server: str
+    client: str
+    client_id: str | None
+    attested: bool
+    configurations: list[str]
+    access_token: str
+    token_type: str
+    expires: int
+    refresh_token: str | None = None
+
+
+class Awaited(msgspec.Struct, frozen=True):
+    """Copies that an issuer will make later (OpenID4VCI section 9), bound to the keys of `batch`.
+
+    `access`: name of the record that says how to ask; `next`: not before then, POSIX seconds.
+    """
+
+    access: str
+    configuration: str
+    vct: str
+    batch: str
+    copies: int
+    transaction_id: str
+    next: int
+    format: str = "dc+sd-jwt"
+    title: str = ""
+
+
 class Choice(msgspec.Struct, frozen=True):
     """What the resident narrows: attributes left out (`postcode`, `adres.postcode`), last day, number of reads."""
 

@@ -1,4 +1,4 @@
-"""What the wallet's one secret becomes: holder keys for credentials, codes for grants.
+"""What the wallet's one secret becomes: holder keys for credentials, client keys at issuers, codes for grants.
 
 The seed is drawn once and never changes, so a backup of it brings back every key and every paper code. Holder keys
 hang on a random batch number as well: a wallet restored from an older backup never makes the same key twice, which
@@ -24,6 +24,19 @@ def holder_key(secrets: Secrets, batch: str, number: int) -> Es256Private:
 def key_of(secrets: Secrets, copy: Copy) -> Es256Private:
     """The key that the issuer bound a copy to."""
     return holder_key(secrets, copy.batch, copy.number)
+
+
+def client_keys(secrets: Secrets, client: str) -> tuple[Es256Private, Es256Private]:
+    """What the wallet is to one issuer: the key that a wallet provider attests, and that of DPoP proofs.
+
+    `client` is the random name (b64u, 16 bytes) that it has for this issuer alone (HAIP 4.4.1).
+    """
+    name = b64u_fixed(client, BATCH_BYTES)
+    first, second = (
+        hkdf_sha256(_seed(secrets), label + name, length=_KEY_SECRET_BYTES)
+        for label in (b"regie/client/v1", b"regie/dpop/v1")
+    )
+    return Es256Private.from_secret(first), Es256Private.from_secret(second)
 
 
 def grant_code(secrets: Secrets, number: int) -> bytes:

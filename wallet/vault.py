@@ -16,7 +16,7 @@ One process at a time: the file is held under SQLite's exclusive lock for as lon
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -31,7 +31,9 @@ from service.home import Home
 from wallet.passphrase import Profile, Random, WrappedKey, check_passphrase, unwrap_key, wrap_key
 from wallet.rows import Header, Row, RowKeys, damaged, xor
 
-TABLES = ("secrets", "copies", "grants", "messages", "activities", "logs")
+_ADDED = ("accesses", "awaited")
+"""Not in vaults of earlier versions."""
+TABLES = ("secrets", "copies", "grants", "messages", "activities", "logs", *_ADDED)
 _PURPOSE = b"regie/vault/v1"
 _FORMAT = 1
 T = TypeVar("T")
@@ -203,8 +205,7 @@ def create_vault(path: Path, passphrase: bytes, profile: Profile, random: Random
     vault = Vault(path, database, RowKeys(store_key, random))
     with vault.transaction():
         database.conn.execute("CREATE TABLE lock (format INTEGER, wrapped TEXT, header BLOB)")
-        for table in TABLES:
-            database.table(table).create({"id": str, "version": int, "sealed": bytes}, pk="id")
+        _add_tables(database, TABLES)
         text = msgspec.json.encode(wrapped).decode()
         database.conn.execute("INSERT INTO lock VALUES (?, ?, NULL)", (_FORMAT, text))
     return vault
@@ -221,6 +222,7 @@ def open_vault(path: Path, passphrase: bytes, random: Random, *, accept_older: b
     database = _connect(path)
     try:
         wrapped, header = _read_lock(database)
+        _add_tables(database, _ADDED)
         vault = Vault(path, database, RowKeys(unwrap_key(wrapped, passphrase, _PURPOSE), random))
         vault.check(header, accept_older=accept_older)
     except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
@@ -232,6 +234,13 @@ def open_vault(path: Path, passphrase: bytes, random: Random, *, accept_older: b
     if accept_older:
         vault.accept_as_newest()
     return vault
+
+
+def _add_tables(database: Database, tables: Sequence[str]) -> None:
+    """Those that are missing. An empty one where one was lost deceives nobody: the header knows all rows."""
+    for table in tables:
+        if not database.table(table).exists():
+            database.table(table).create({"id": str, "version": int, "sealed": bytes}, pk="id")
 
 
 def _read_lock(database: Database) -> tuple[WrappedKey, bytes]:

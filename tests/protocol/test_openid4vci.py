@@ -101,8 +101,18 @@ def test_offer_has_the_members_of_the_specification() -> None:
 
 
 def test_wallet_ignores_what_it_does_not_know_in_an_offer() -> None:
-    grants = {**to_builtins(OFFER.grants), "authorization_code": {"issuer_state": "x"}, "other": 1.5}
+    grants = {**to_builtins(OFFER.grants), "other": 1.5}
     assert parse_offer(offer_json(grants=grants, unknown=[1, 2.5])) == OFFER
+
+
+def test_wallet_reads_an_offer_of_a_login() -> None:
+    grants = {"authorization_code": {"issuer_state": "x", "authorization_server": ISSUER}}
+    found = parse_offer(offer_json(grants=grants)).grants
+    assert found is not None
+    assert found.pre_authorized is None
+    assert to_builtins(found) == grants
+    for bad in ({"issuer_state": ""}, {"issuer_state": "x" * 1025}, {"authorization_server": "ftp://x"}):
+        refused(lambda bad=bad: parse_offer(offer_json(grants={"authorization_code": bad})), "bad_offer")
 
 
 def test_wallet_reads_an_offer_without_grants() -> None:
