@@ -1,7 +1,7 @@
 """Our side: registrar, issuer, agency and wallets as their owners set them up, on real sockets in this process.
 
-All is done by the commands of `regie` and the two `create(home)` that `serve` runs, so that a peer meets what everybody
-who installs Regie has. The log is listed and does not run: sharing once does without it.
+All is done by the commands of `regie` and the two `create(home)` that `serve` runs, so that a peer meets what
+everybody who installs Regie has. The log is listed and does not run: sharing once does without it.
 """
 
 import json
@@ -23,12 +23,12 @@ from tests.interop.served import SOON, free_port
 PERSONS = Path(__file__).resolve().parents[2] / "examples" / "persons.jsonl"
 ORIGIN, OIN = "log.voorbeeld.example/2026", "00000099000000001000"
 NOOR, KARIM = "999100002", "999108669"
-PASSPHRASE = "vier gele fietsen"  # noqa: S105 - of a fictional resident
+PASSPHRASE = "vier gele fietsen"
 LOOPBACK = {"REGIE_LOOPBACK": "1"}
 
 
 class Refused(Exception):
-    """A command ended with a refusal; the text is its stable code."""
+    """A command ended with a refusal; the text begins with its stable code."""
 
 
 def regie(home: Path, *arguments: str, stdin: str = "", **env: str) -> Any:
@@ -38,7 +38,8 @@ def regie(home: Path, *arguments: str, stdin: str = "", **env: str) -> Any:
     done = CliRunner().invoke(root, line, input=stdin, env={**LOOPBACK, **env})
     answers = [text for text in done.stdout.splitlines() if text.startswith("{")]
     if done.exit_code and answers:
-        raise Refused(json.loads(answers[-1])["error"]["code"])
+        error = json.loads(answers[-1])["error"]
+        raise Refused(f"{error['code']}: {error.get('detail', '')}")
     assert done.exit_code == 0, done.output + repr(done.exception)
     return json.loads(answers[-1])
 
@@ -79,6 +80,11 @@ class Place:
         path = self.write(f"service-{service['id']}.json", service)
         self.regie("registrar", "registrar", "add-service", "--agency", agency, path)
 
+    def entry(self, kind: str) -> dict[str, Any]:
+        """The newest entry of this kind in the trust list."""
+        entry: dict[str, Any] = json.loads((self.folder / f"{kind}.json").read_text())
+        return entry
+
     def offer(self, *names: str, bsn: str = NOOR, **options: Any) -> dict[str, Any]:
         """An offer of the issuer: `offer`, `tx_code`, `id`."""
         wanted = [part for name in names for part in ("--credential", name)]
@@ -95,6 +101,12 @@ class Place:
         self.wallet(name, "init", "--profile", "small", *self.trust)
         if anchors is not None:
             (self.at(name) / "anchors.json").write_text(json.dumps(anchors))
+
+    def receive(self, name: str, *cards: str, bsn: str = NOOR) -> dict[str, Any]:
+        """Cards of our issuer into a wallet; the offer."""
+        offer = self.offer(*cards, bsn=bsn)
+        self.wallet(name, "receive", offer["offer"], "--tx-code", offer["tx_code"])
+        return offer
 
     def ask(self, service: str, *options: str) -> dict[str, Any]:
         """A request of the agency for a copy: `request`, `id`."""
@@ -135,8 +147,16 @@ def served(app: Any, port: int) -> Iterator[None]:
 
 
 @contextmanager
-def founded(folder: Path, *services: dict[str, Any], listed: tuple[tuple[str, Any], ...] = ()) -> Iterator[Place]:
-    """Issuer and agency at work on one trust list. `listed`: further entries as (kind, entry)."""
+def founded(
+    folder: Path,
+    *services: dict[str, Any],
+    listed: tuple[tuple[str, Any], ...] = (),
+    registered: tuple[tuple[str, Any], ...] = (),
+) -> Iterator[Place]:
+    """Issuer and agency at work on one trust list.
+
+    `listed`: further entries as (kind, entry), before ours; `registered`: services of others as (OIN, service).
+    """
     place = Place(folder)
     (folder / "passphrase").write_text(PASSPHRASE + "\n")
     registrar = place.regie("registrar", "registrar", "new", "--name", "Registrar van Voorbeeldland")
@@ -147,14 +167,14 @@ def founded(folder: Path, *services: dict[str, Any], listed: tuple[tuple[str, An
     issuing = ("issuer", "init", "--url", place.issuer_url, "--name", "Gemeente Voorbeeldstad")
     asking = ("--url", place.agency_url, "--oin", OIN, "--name", "Parkeerbedrijf", "--log", ORIGIN)
     watching = ("auditor", "init", "--url", elsewhere, "--name", "rekenkamer.example", "--log", ORIGIN)
+    for kind, entry in listed:
+        place.add(kind, entry)
     place.add("issuer", place.init("issuer", *issuing))
     place.add("agency", place.init("agency", "verifier", "init", *asking))
     place.add("log", place.init("log", "log", "init", "--url", elsewhere, "--origin", ORIGIN))
     place.add("witness", place.init("cosigner", *watching))
-    for kind, entry in listed:
-        place.add(kind, entry)
-    for registered in services:
-        place.add_service(registered)
+    for oin, wanted in (*((OIN, one) for one in services), *registered):
+        place.add_service(wanted, oin)
     place.regie("registrar", "registrar", "sign")
     place.regie("issuer", "issuer", "import", str(PERSONS))
     with ExitStack() as stack:

@@ -35,11 +35,11 @@ class Stranger:
         return x509.x5c([self.root])
 
 
-def stranger(name: str, host: str = "localhost") -> Stranger:
-    """In force since yesterday, for a month."""
+def stranger(name: str, host: str = "localhost", **names: str) -> Stranger:
+    """In force since yesterday, for a month. `names`: further names of the leaf, as `make_leaf` has them."""
     now = int(time.time())
     root_key, key = es256(f"{name}/root"), es256(f"{name}/leaf")
     dates = {"not_before": now - DAY, "not_after": now + 30 * DAY}
     root = x509.make_root(root_key, f"{name} root", serial=1, **dates)
-    leaf = x509.make_leaf(key.public, name, root_key, root, san_dns=host, serial=2, **dates)
+    leaf = x509.make_leaf(key.public, name, root_key, root, san_dns=host, serial=2, **dates, **names)
     return Stranger(name, key, leaf, root)

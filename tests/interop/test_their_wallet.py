@@ -4,7 +4,6 @@ It fetches by @openid4vc/openid4vci, verifies and shows by @sd-jwt/sd-jwt-vc, ch
 @openid4vc/openid4vp, over HTTP.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture(scope="module")
 def peer(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     with node.running("holder", tmp_path_factory.mktemp("theirs")) as running:
-        running.tell("trust", issuers=roots(place, "issuer"), verifiers=roots(place, "agency"))
+        trust(place, running)
         yield running
 
 
@@ -44,8 +43,10 @@ def holder(place: Place, peer: Peer) -> Peer:
     return peer
 
 
-def roots(place: Place, kind: str) -> Any:
-    return json.loads((place.folder / f"{kind}.json").read_text())["roots"]
+def trust(place: Place, peer: Peer) -> None:
+    """Our issuer and our agency, by their roots."""
+    issuers, verifiers = (place.entry(kind)["roots"] for kind in ("issuer", "agency"))
+    peer.tell("trust", issuers=issuers, verifiers=verifiers)
 
 
 def receive(place: Place, peer: Peer, *names: str, bsn: str = NOOR, copies: int = 1, **options: Any) -> Any:
@@ -122,7 +123,7 @@ def test_our_agency_takes_one_answer_of_their_wallet(place: Place, holder: Peer)
 def test_their_wallet_and_our_agency_see_a_revocation(tmp_path: Path, place: Place) -> None:
     """A town of its own: the agency of the others keeps its copy of the status list for as long as that says."""
     with founded(tmp_path, PARKING) as fresh, node.running("holder", tmp_path) as peer:
-        peer.tell("trust", issuers=roots(fresh, "issuer"), verifiers=roots(fresh, "agency"))
+        trust(fresh, peer)
         _, offer = receive(fresh, peer, "adres", bsn=KARIM)
         assert peer.tell("recheck") == {"held": 1, "refused": []}
         fresh.regie("issuer", "issuer", "revoke", offer["id"], "--reason", "moved")

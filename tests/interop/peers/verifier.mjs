@@ -68,7 +68,7 @@ async function requestObject(id, walletNonce) {
       expiresInSeconds: 600,
       additionalJwtPayload: { aud: 'https://self-issued.me/v2' },
     },
-    ...(walletNonce && { wallet: { nonce: walletNonce } }),
+    wallet: { expectedNonce: walletNonce },
   })
   return { headers: { 'content-type': 'application/oauth-authz-req+jwt' }, body: jar.authorizationRequestJwt }
 }
