@@ -50,12 +50,12 @@ def request_payload(
     iat: int,
     exp: int,
     transaction_data: Sequence[str] = (),
-    registration: str | None = None,
+    registrations: Sequence[str] = (),
 ) -> dict[str, Any]:
     """All members of a request but `wallet_nonce` (sections 5.1, 5.2, 5.8, 8.3; HAIP 5).
 
     `encryption_key` MUST be fresh for this request (HAIP 5.5); its `kid` is its thumbprint. None asks for a plain
-    answer. `registration`: the asker's registration certificate, for `verifier_info` (section 5.1).
+    answer. `registrations`: the asker's registration certificates, for `verifier_info` (section 5.1).
     """
     algorithms = {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256"]}
     metadata: dict[str, Any] = {"vp_formats_supported": {FORMAT: algorithms}}
@@ -76,8 +76,8 @@ def request_payload(
         "dcql_query": to_builtins(query),
         "client_metadata": metadata,
     }
-    if registration is not None:
-        payload["verifier_info"] = [{"format": REGISTRATION_FORMAT, "data": registration}]
+    if registrations:
+        payload["verifier_info"] = [{"format": REGISTRATION_FORMAT, "data": token} for token in registrations]
     if transaction_data:
         payload["transaction_data"] = list(transaction_data)
     return payload

@@ -9,8 +9,16 @@ from msgspec import json
 from protocol.canonical import b64u_decode, b64u_encode, is_equal
 from protocol.checkpoint import ChunkProof, VerifiedStanding
 from protocol.consent import StandingAnswer, verify_consent
-from protocol.direct_post import ResponseObject, WalletError, decrypt_response, parse_response_form
+from protocol.direct_post import (
+    ResponseObject,
+    WalletError,
+    check_state,
+    decrypt_response,
+    parse_response_form,
+)
 from protocol.errors import Rejected
+from protocol.formats import Challenge
+from protocol.keys import Es256Private
 from protocol.light_check import verify_slot_status
 from protocol.policy import satisfied
 from protocol.seal import NONCE_BYTES, aead_seal
@@ -20,16 +28,12 @@ from protocol.trust_list import TrustList
 from verifier.desk import Desk
 from verifier.grants import StoredGrant
 from verifier.requests import StoredRequest
-from verifier.verify import (
-    LogTrust,
-    check_statuses,
-    label_values,
-    standing_answer,
-    verify_copy,
-    verify_grant,
-)
+from verifier.verdict import Trace
+from verifier.verify import LogTrust, judge_statuses, standing_answer, verify_copy, verify_grant
 
-COPY_FORMAT = b"regie/copy/v1"
+COPY_FORMAT = b"regie/copy/v2"
+FIRST_COPY_FORMAT = b"regie/copy/v1"
+"""Values by name, as 0.1 sealed them: those of the last seven days may still wait."""
 
 
 def accept_answer(desk: Desk, request_id: str, body: bytes) -> str | None:
@@ -37,32 +41,61 @@ def accept_answer(desk: Desk, request_id: str, body: bytes) -> str | None:
 
     1. the request exists; 2. form; a refusal of the wallet ends the request; 3. it is still open, or was answered
     with this very grant (a wallet that did not hear us repeats itself); 4. decryption and `state`; 5. everything
-    else by kind.
-    Raises `Rejected`, after which nothing has changed; `Unavailable` when log or trust list cannot be had.
+    else by kind. What was found out is kept as the verdict, of the answer that ended the request and of refusals.
+    Raises `Rejected`, after which nothing else has changed; `Unavailable` when log or trust list cannot be had.
     """
-    now = desk.now()
+    now, trace = desk.now(), Trace()
     stored = desk.store.requests.get(request_id)  # 1.
-    posted = parse_response_form(body)  # 2.
+    try:
+        redirect = _accept(desk, stored, body, trace, now)
+    except Rejected as error:
+        _keep_verdict(desk, stored, trace, error.code, now)
+        raise
+    declined = next((step.code for step in trace.steps if step.name == "wallet_agrees"), None)
+    _keep_verdict(desk, stored, trace, declined, now)
+    return redirect
+
+
+def _keep_verdict(desk: Desk, stored: StoredRequest, trace: Trace, code: str | None, now: int) -> None:
+    """Of an answer to an open request only: later ones change nothing, and could push out the one that did."""
+    if stored.state == "open":
+        desk.store.verdicts.add(stored.request.id, trace.verdict(stored.request.kind, code), now)
+
+
+def _accept(desk: Desk, stored: StoredRequest, body: bytes, trace: Trace, now: int) -> str | None:
+    """Steps 2 to 5."""
+    request = stored.request
+    with trace.step("form"):
+        posted = parse_response_form(body, plain=request.is_plain)  # 2.
     if isinstance(posted, WalletError):
-        _decline(desk, stored, posted, now)
+        _decline(desk, stored, posted, trace, now)
         return None
-    key = stored.request.answer_key
-    if key is None or stored.state == "declined":  # 3.
-        raise Rejected("already_answered", "this request has been answered")
-    if now >= stored.request.exp:
-        raise Rejected("expired", "this request has expired")
-    if isinstance(posted, ResponseObject):
-        raise Rejected("invalid_request", "encryption was asked for")
-    response = decrypt_response(posted, key, state=stored.request.state)  # 4.
-    if stored.request.kind == "copy":  # 5.
-        return _accept_copy(desk, stored, response, now)
-    return _accept_standing(desk, stored, standing_answer(response), now)
+    with trace.step("request_open"):
+        if request.answer_key is None or stored.state == "declined":  # 3.
+            raise Rejected("already_answered", "this request has been answered")
+        if now >= request.exp:
+            raise Rejected("expired", "this request has expired")
+    with trace.step("answers_request"):
+        response = _read(posted, request.answer_key, request.state)  # 4.
+    if request.kind == "copy":  # 5.
+        return _accept_copy(desk, stored, response, trace, now)
+    return _accept_standing(desk, stored, standing_answer(response), trace, now)
 
 
-def _decline(desk: Desk, stored: StoredRequest, error: WalletError, now: int) -> None:
+def _read(posted: str | ResponseObject, key: Es256Private, state: str) -> ResponseObject:
+    """The answer, which brings back the state of the request, decrypted unless it came plain."""
+    if isinstance(posted, str):
+        return decrypt_response(posted, key, state=state)
+    check_state(posted, state)
+    return posted
+
+
+def _decline(desk: Desk, stored: StoredRequest, error: WalletError, trace: Trace, now: int) -> None:
     """Only who read the request knows its `state`."""
-    if error.state is None or not is_equal(error.state.encode(), stored.request.state.encode()):
-        raise Rejected("invalid_request", "state is not that of the request")
+    with trace.step("answers_request"):
+        if error.state is None or not is_equal(error.state.encode(), stored.request.state.encode()):
+            raise Rejected("invalid_request", "state is not that of the request")
+    trace.note("wallet_agrees", "failed", code=error.code)
     desk.store.requests.decline(stored.request.id, error.code, now)
 
 
@@ -70,54 +103,71 @@ def _redirect(desk: Desk, stored: StoredRequest, code: str) -> str:
     return f"{desk.config.url}/answers/{stored.request.id}?response_code={code}"
 
 
-def _accept_copy(desk: Desk, stored: StoredRequest, response: ResponseObject, now: int) -> str:
+def _accept_copy(desk: Desk, stored: StoredRequest, response: ResponseObject, trace: Trace, now: int) -> str:
     """Share once: the values are kept sealed under a key of the home until they are handed over."""
-    request, trust = stored.request, desk.trust(now)
+    request = stored.request
     copy = verify_copy(
-        response, request.query, trust=trust, audience=request.client_id, nonce=request.nonce, now=now
+        response,
+        request.query,
+        trust=desk.trust(now),
+        challenge=Challenge(request.client_id, request.nonce),
+        now=now,
+        trace=trace,
+        transactions=request.transactions,
     )
-    check_statuses(
-        desk.statuses(copy.credentials, trust, now),
+    judge_statuses(
+        desk.statuses_of_copy(copy.contents, now),
         accept_undetermined=desk.accepts_undetermined(request.service),
+        trace=trace,
     )
     nonce = desk.parts.random(NONCE_BYTES)
-    plaintext = json.encode(label_values(copy.values))
-    sealed = nonce + aead_seal(desk.copies_key(), nonce, plaintext, COPY_FORMAT + request.id.encode())
+    sealed = nonce + aead_seal(
+        desk.copies_key(), nonce, json.encode(copy.shared), COPY_FORMAT + request.id.encode()
+    )
     code = b64u_encode(desk.parts.random(16))
     desk.store.requests.answer_with_copy(request.id, sealed, code=code, now=now)
     return _redirect(desk, stored, code)
 
 
-def _accept_standing(desk: Desk, stored: StoredRequest, answer: StandingAnswer, now: int) -> str | None:
+def _accept_standing(
+    desk: Desk, stored: StoredRequest, answer: StandingAnswer, trace: Trace, now: int
+) -> str | None:
     """Standing access: signatures and receipt, then credential status, then the log as it stands now."""
     request, trust = stored.request, desk.trust(now)
     wanted = b64u_decode(answer.terms.request_hash)
-    if answer.terms.version != 1 or wanted not in desk.store.requests.objects(request.id):
-        raise Rejected("wrong_request", "terms answer another request")
+    with trace.step("terms"):
+        if answer.terms.version != 1 or wanted not in desk.store.requests.objects(request.id):
+            raise Rejected("wrong_request", "terms answer another request")
     if request.kem is None:
         raise Rejected("already_answered", "this request has been answered")
     asked = desk.asked(trust, request, wanted)
     log = desk.log_trust(trust, asked.element.log.origin)
-    grant = verify_grant(answer, asked, trust=trust, kem=request.kem, log=log, now=now)
+    with trace.step("grant"):
+        grant = verify_grant(answer, asked, trust=trust, kem=request.kem, log=log, now=now)
     if stored.state == "answered":
         if stored.binding is None or not is_equal(stored.binding, terms_hash(answer.terms)):
             raise Rejected("already_answered", "this request has been answered")
         return None
-    standing = _check_now(desk, grant, trust, log, request.service, now)
+    standing = _check_now(desk, grant, trust, log, request.service, trace, now)
     code = b64u_encode(desk.parts.random(16))
     desk.store.grants.add(request.id, grant, standing, code=code, now=now)
     return _redirect(desk, stored, code)
 
 
 def _check_now(
-    desk: Desk, grant: VerifiedStandingGrant, trust: TrustList, log: LogTrust, service: str, now: int
+    desk: Desk,
+    grant: VerifiedStandingGrant,
+    trust: TrustList,
+    log: LogTrust,
+    service: str,
+    trace: Trace,
+    now: int,
 ) -> VerifiedStanding:
     """What only the network knows: the status of the credentials, and that the grant stands in the log today."""
-    check_statuses(
-        desk.statuses(grant.consent.credentials, trust, now),
-        accept_undetermined=desk.accepts_undetermined(service),
-    )
-    return desk.current_standing(grant.answer, grant.grant_index, log, now)
+    statuses = desk.statuses(grant.consent.credentials, trust, now)
+    judge_statuses(statuses, accept_undetermined=desk.accepts_undetermined(service), trace=trace)
+    with trace.step("standing"):
+        return desk.current_standing(grant.answer, grant.grant_index, log, now)
 
 
 def accept_refresh(desk: Desk, grant_id: str, response: ResponseObject) -> None:
@@ -142,7 +192,7 @@ def accept_refresh(desk: Desk, grant_id: str, response: ResponseObject) -> None:
     consent = verify_consent(old.answer, asked, trust=trust, now=old.received, fresh=False)
     verify_refresh(VerifiedStandingGrant(old.answer, consent, old.grant_index), grant)  # 3.
     _check_replaced(desk, old, log, now)  # 4.
-    standing = _check_now(desk, grant, trust, log, old.request.service, now)  # 5.
+    standing = _check_now(desk, grant, trust, log, old.request.service, Trace(), now)  # 5.
     desk.store.grants.replace(old, grant, standing, now=now)
 
 

@@ -1,7 +1,8 @@
 """What an agency asks: a request built from one registered service version, never from free input (pure).
 
 Standing access names credentials without claims and puts the claims into the consent element (protocol section 3);
-a copy asks the same claims by DCQL. What a resident reads about it stands in the trust list, not in the request.
+a copy asks the same claims, or less, by DCQL (`query.py`). What a resident reads about it stands in the trust
+list, not in the request.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +17,9 @@ from protocol.errors import Rejected
 from protocol.keys import Es256Private
 from protocol.narrowing import check_element
 from protocol.reading import Ticket, sign_ticket
-from protocol.request_object import request_payload
+from protocol.request_object import PLAIN_MODE, request_payload
 from protocol.seal import KemPrivate
 from protocol.terms import (
-    BSN_ATTRIBUTE,
     CONSENT_TYPE,
     ConsentElement,
     Context,
@@ -31,6 +31,8 @@ from protocol.terms import (
     with_flags,
 )
 from protocol.trust_list import Agency, Service, TrustedLog
+from verifier.query import query_of, within
+from verifier.transaction import make_items
 
 REQUEST_SECONDS = 3000
 """A link lives 50 minutes, below the hour of the ticket in it: consent must not be hurried (WCAG 2.2.1)."""
@@ -41,13 +43,20 @@ Kind: TypeAlias = Literal["standing", "copy"]
 
 @dataclass(frozen=True)
 class Wish:
-    """What the desk adds to a service. `case` is the agency's own number; `days` and `max_reads` only narrow."""
+    """What the desk adds to a service. `case` is the agency's own number; `days` and `max_reads` only narrow.
+
+    Of a copy (`once`): `query` asks less than the service registers, or lets the wallet choose; `transactions` are
+    to be signed besides. `same_device`: the wallet must come back to the browser that began the request.
+    """
 
     once: bool = False
     case: str | None = None
     max_reads: int | None = None
     days: int | None = None
     context: Context | None = None
+    query: Query | None = None
+    transactions: Sequence[Mapping[str, Any]] = ()
+    same_device: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,16 @@ class Request:
         """The DCQL query."""
         return parse_query(self.payload["dcql_query"])
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the answer comes without encryption, as this home was configured when it asked."""
+        return bool(self.payload["response_mode"] == PLAIN_MODE)
+
+    @property
+    def transactions(self) -> Sequence[str]:
+        """The elements of `transaction_data`, as they were sent."""
+        return tuple(self.payload.get("transaction_data", ()))
+
     def asked(self, service: Service, request_hash: bytes) -> Asked:
         """What the rules of standing access compare an answer with. Raises `ValueError` for a copy."""
         (item,) = self.payload["transaction_data"]
@@ -107,8 +126,20 @@ class Request:
 
 
 @dataclass(frozen=True)
+class CopyMode:
+    """How this home asks for copies, so that also wallets can answer that are not HAIP's (config.json)."""
+
+    client_id: str
+    plain: bool = False
+    transaction_types: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Office:
-    """Who asks: the agency as listed, its address, its certificate chain and key, its consent log."""
+    """Who asks: the agency as listed, its address, its certificate chain and key, its consent log.
+
+    `registrations`: its registration certificates for the service, for wallets that do not know the trust list.
+    """
 
     agency: Agency
     url: str
@@ -116,6 +147,8 @@ class Office:
     key: Es256Private
     x5c: Sequence[str]
     log: TrustedLog
+    copies: CopyMode
+    registrations: Sequence[str] = ()
 
 
 def make_request(
@@ -128,27 +161,29 @@ def make_request(
     _check_wish(wish)
     request_id = random(16).hex()  # an operand of commands: base64url may begin with a hyphen
     answer_key = Es256Private.from_secret(random(48))
-    places = _places(service)
-    kem, case_salt, items = None, None, []
+    kem, case_salt = None, None
     if wish.once:
-        if not office.agency.bsn_allowed and any(place.name == BSN_ATTRIBUTE for place in places):
-            raise Rejected("over_asking", "this agency has no right to the burgerservicenummer", status=403)
+        query = within(wish.query or query_of(service), service, bsn_allowed=office.agency.bsn_allowed)
+        items = make_items(wish.transactions, query, office.copies.transaction_types)
     else:
+        places = _places(service)
+        query = _query(places)
         kem = KemPrivate(random(96))
         case_salt = random(32) if wish.case is not None else None
         element = _element(office, service, wish, places, request_id, kem, case_salt, now=now, random=random)
         check_element(element, {place.credential: place.vct for place in places}, office.agency, service)
         items = [b64u_encode(canonical_bytes(element))]
     payload = request_payload(
-        client_id=office.client_id,
+        client_id=office.copies.client_id if wish.once else office.client_id,
         response_uri=f"{office.url}/responses/{request_id}",
         nonce=b64u_encode(random(32)),
         state=b64u_encode(random(16)),
-        query=_query(places, claims=wish.once),
-        encryption_key=answer_key.public,
+        query=query,
+        encryption_key=None if wish.once and office.copies.plain else answer_key.public,
         iat=now,
         exp=now + REQUEST_SECONDS,
         transaction_data=items,
+        registrations=office.registrations,
     )
     kind: Kind = "copy" if wish.once else "standing"
     return Request(request_id, kind, service.id, service.version, payload, answer_key, kem, case_salt, created=now)
@@ -161,23 +196,21 @@ def _check_wish(wish: Wish) -> None:
         raise Rejected("bad_wish", "days and reads are at least 1")
     if wish.once and (wish.max_reads, wish.days, wish.context) != (None, None, None):
         raise Rejected("bad_wish", "a copy has no term, no number of reads and no context: nothing can hold it")
+    if not wish.once and (wish.query is not None or wish.transactions):
+        raise Rejected("bad_wish", "standing access has neither a query nor transactions of your own")
 
 
 def _places(service: Service) -> list[Place]:
-    """All registered attributes and the flags of their credentials; one DCQL id for each type."""
+    """All registered attributes and the flags of their credentials; one DCQL id for each type. `unknown_vct`."""
     places = [Place(credential_type(c.vct).configuration_id, c.vct, c.path[0]) for c in service.claims]
     return with_flags(places)
 
 
-def _query(places: Sequence[Place], *, claims: bool) -> Query:
-    """One credential query for each type, in order of appearance; with `claims`, those that are to be shown."""
-    credentials: dict[str, dict[str, Any]] = {}
-    for place in places:
-        item = {"id": place.credential, "format": FORMAT, "meta": {"vct_values": [place.vct]}}
-        asked = credentials.setdefault(place.credential, item)
-        if claims:
-            asked.setdefault("claims", []).append({"path": [place.name]})
-    return parse_query({"credentials": list(credentials.values())})
+def _query(places: Sequence[Place]) -> Query:
+    """One credential query for each type, in order of appearance, without claims: nothing opens by the query."""
+    types = {place.credential: place.vct for place in places}
+    asked = [{"id": name, "format": FORMAT, "meta": {"vct_values": [vct]}} for name, vct in types.items()]
+    return parse_query({"credentials": asked})
 
 
 def _element(

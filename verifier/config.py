@@ -21,6 +21,8 @@ class VerifierConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
 
     `accept_undetermined`: services that go on when the issuer cannot tell the status of a credential (its list is
     not reachable or does not verify). All others stop then: a credential may have been revoked.
+    `client_id_prefix`, `response_mode`: of requests for copies; other than HAIP's only for wallets that know no
+    better. `transaction_types`: what residents may be asked to sign besides.
     """
 
     role: Literal["verifier"]
@@ -31,6 +33,9 @@ class VerifierConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     trust_list: str
     registrar: dict[str, Any]
     accept_undetermined: tuple[str, ...] = ()
+    client_id_prefix: Literal["x509_hash", "x509_san_dns"] = "x509_hash"
+    response_mode: Literal["direct_post.jwt", "direct_post"] = "direct_post.jwt"
+    transaction_types: tuple[str, ...] = ()
     contact: Contact | None = None
 
 

@@ -4,29 +4,31 @@
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from protocol.canonical import b64u_decode, sha256
+from protocol.canonical import b64u_decode, b64u_encode, sha256
 from protocol.checkpoint import VerifiedCheckpoint, VerifiedStanding
 from protocol.consent import Asked, CredentialStatus, StandingAnswer
 from protocol.errors import RegieError, Rejected
+from protocol.formats import VerifiedContent
 from protocol.issuer_jwt import VerifiedIssuerJwt, issuer_roots
 from protocol.light_check import KeptCheckpoint, verify_kept, verify_light_check
 from protocol.openid4vp import build_authorization_url, check_registration, verify_request_object
 from protocol.policy import satisfied
 from protocol.presentation import grant_leaf
-from protocol.request_object import sign_request_object
-from protocol.status_list import StatusList, verify_status_token
+from protocol.request_object import PLAIN_MODE, sign_request_object
+from protocol.status_list import StatusList, StatusReference, verify_status_token
 from protocol.trust_list import Agency, Service, TrustedLog, TrustList
 from service.clock import Clock, SystemClock
 from service.fetch import Fetcher
 from service.home import Home
 from service.trust import TrustSource
-from verifier.ask import Office, Request, Wish, make_request
+from verifier.ask import CopyMode, Office, Request, Wish, make_request
 from verifier.client import LogClient, OperatorClient, StatusClient
 from verifier.config import DATABASE, VerifierConfig
-from verifier.signing import Signer, load_copies_key, load_signer
+from verifier.sessions import hash_of
+from verifier.signing import Signer, load_copies_key, load_registrations, load_signer
 from verifier.store import Store
 from verifier.verify import LogTrust, grant_opening_of, log_trust, status_of
 
@@ -105,14 +107,16 @@ class Desk:
         return max(found, key=lambda service: service.version)
 
     def ask(self, name: str, wish: Wish) -> tuple[str, str]:
-        """A new request, stored: its id and the link for the wallet.
+        """A new request, stored: its id, and what to hand out.
 
+        That is the link for the wallet or, for the same device, an address of this agency for the browser of the
+        resident: a secret, since whoever opens it first is the session that the wallet has to come back to.
         It is verified as a wallet will, so that nothing goes out that a wallet must refuse.
-        Raises `Rejected`: `over_asking`, `not_listed`, `bad_wish`, `log_closed`.
+        Raises `Rejected`: `over_asking`, `not_listed`, `bad_wish`, `bad_query`, `bad_config`, `log_closed`.
         """
         now = self.now()
         trust = self.trust(now)
-        signer = self.signer(now)
+        signer, service = self.signer(now), self.service(trust, name)
         office = Office(
             self.agency(trust),
             self.config.url,
@@ -120,13 +124,33 @@ class Desk:
             signer.key,
             signer.x5c,
             self._open_log(trust, now),
+            self._copy_mode(signer),
+            load_registrations(self.home, self.config.oin, service),
         )
-        request = make_request(office, self.service(trust, name), wish, now=now, random=self.parts.random)
+        request = make_request(office, service, wish, now=now, random=self.parts.random)
+        self._check_as_wallet(request, signer, trust, now)
         token = sign_request_object(request.payload, signer.key, signer.chain)
-        check_registration(verify_request_object(token, signer.client_id, trust, now))
-        self.store.requests.add(request)
+        start = self.parts.random(16) if wish.same_device else None
+        self.store.requests.add(request, start=None if start is None else hash_of(start))
         self.store.requests.add_object(request.id, sha256(token.encode("ascii")), token, None)
+        if start is not None:
+            return request.id, f"{self.config.url}/start/{b64u_encode(start)}"
         return request.id, self.link(request)
+
+    def _copy_mode(self, signer: Signer) -> CopyMode:
+        config = self.config
+        by_host = config.client_id_prefix == "x509_san_dns"
+        client_id = signer.client_id_at(config.url) if by_host else signer.client_id
+        return CopyMode(client_id, config.response_mode == PLAIN_MODE, config.transaction_types)
+
+    @staticmethod
+    def _check_as_wallet(request: Request, signer: Signer, trust: TrustList, now: int) -> None:
+        """As our wallet will, which knows no transactions of others: of these it only sees the rest."""
+        payload = dict(request.payload)
+        if request.kind == "copy":
+            payload.pop("transaction_data", None)
+        token = sign_request_object(payload, signer.key, signer.chain)
+        check_registration(verify_request_object(token, request.client_id, trust, now))
 
     def _open_log(self, trust: TrustList, now: int) -> TrustedLog:
         """The log for new grants. Raises `Rejected`: `not_listed`, `log_closed` 410."""
@@ -150,7 +174,7 @@ class Desk:
         now = self.now()
         stored = self.store.requests.get(request_id)
         signer = self.signer(now)
-        if stored.state != "open" or now >= stored.request.exp or signer.client_id != stored.request.client_id:
+        if stored.state != "open" or now >= stored.request.exp or not signer.is_client(stored.request.client_id):
             raise Rejected("request_ended", "this request has ended", status=410)
         token = sign_request_object(stored.request.payload, signer.key, signer.chain, wallet_nonce=wallet_nonce)
         return self.store.requests.add_object(request_id, sha256(token.encode("ascii")), token, wallet_nonce)
@@ -167,14 +191,19 @@ class Desk:
     ) -> dict[str, CredentialStatus]:
         """Status of each credential: valid, revoked, or undetermined when its list cannot be had or trusted."""
         return {
-            name: status_of(credential, self._status_list(credential, trust, now))
+            name: self._status(credential.status, issuer_roots(credential, trust), now)
             for name, credential in credentials.items()
         }
 
-    def _status_list(self, credential: VerifiedIssuerJwt, trust: TrustList, now: int) -> StatusList | None:
-        if credential.status is None:
-            return None
-        uri, roots = credential.status.uri, issuer_roots(credential, trust)
+    def statuses_of_copy(self, contents: Mapping[str, VerifiedContent], now: int) -> dict[str, CredentialStatus]:
+        """The same for what was shown once, whichever its format."""
+        return {name: self._status(shown.status, shown.status_roots, now) for name, shown in contents.items()}
+
+    def _status(self, reference: StatusReference | None, roots: Sequence[bytes], now: int) -> CredentialStatus:
+        found = None if reference is None else self._status_list(reference.uri, roots, now)
+        return status_of(reference, found)
+
+    def _status_list(self, uri: str, roots: Sequence[bytes], now: int) -> StatusList | None:
         row = self.store.seen.status_list(uri)
         minimum = row["iat"] if row else 0
         try:

@@ -10,6 +10,14 @@ from verifier.inbox import InboxMessage
 HTML = "text/html"
 _OPENID4VP = "OpenID4VP 1.0"
 _REQUEST = Parameter("request_id", "path", "Which request.")
+_START = Parameter("start", "path", "What `regie verifier request --same-device` gave.")
+
+
+def _page_of(*codes: str) -> tuple[str, Content]:
+    """A refusal as a page for people."""
+    return f"A page: {', '.join(f'`{code}`' for code in codes)}", Content(HTML)
+
+
 _UNKNOWN = oauth_error("invalid_request: unknown_request")
 _FETCH = {
     404: _UNKNOWN,
@@ -94,6 +102,7 @@ AGENCY = Api(
                         "type": "object",
                         "properties": {
                             "response": {"type": "string", "description": "A compact JWE: direct_post.jwt."},
+                            "vp_token": {"type": "string", "description": "JSON: direct_post."},
                             "error": {"type": "string"},
                             "state": {"type": "string"},
                         },
@@ -109,9 +118,35 @@ AGENCY = Api(
             "/answers/{request_id}",
             "Where the wallet sends its user",
             {200: Reply("A page for people.", (Content(HTML),))},
-            own_errors={404: _UNKNOWN},
+            own_errors={403: _page_of("other_session"), 404: _page_of("unknown_request")},
             parameters=(_REQUEST, Parameter("response_code", "query", "From `redirect_uri`.")),
-            standard=f"{_OPENID4VP} section 13.3",
+            standard=f"{_OPENID4VP} section 13.3, HAIP 1.0 section 5.1",
+            tag="presentation",
+        ),
+        Operation(
+            "getStart",
+            "GET",
+            "/start/{start}",
+            "Where a resident begins on the device of the wallet",
+            {200: Reply("A page with a button.", (Content(HTML),))},
+            own_errors={404: _page_of("unknown_start"), 410: _page_of("request_ended")},
+            parameters=(_START,),
+            standard="HAIP 1.0 section 5.1",
+            tag="presentation",
+        ),
+        Operation(
+            "beginSession",
+            "POST",
+            "/start/{start}",
+            "Make this browser the session that the wallet has to come back to",
+            {200: Reply("A page with the link for the wallet.", (Content(HTML),))},
+            own_errors={
+                403: _page_of("cross_site"),
+                404: _page_of("unknown_start"),
+                410: _page_of("request_ended", "start_used"),
+            },
+            parameters=(_START,),
+            standard="HAIP 1.0 section 5.1",
             tag="presentation",
         ),
         Operation(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from protocol.canonical import JsonValue, parse_object
+from protocol.canonical import JsonValue, convert, parse_json, parse_object
 from protocol.consent import Asked, CredentialStatus, verify_consent
 from protocol.consent_api import ReadAnswer, ReleaseAnswer, ReleaseRequest
 from protocol.errors import Rejected
@@ -14,7 +14,8 @@ from protocol.standing import VerifiedReading
 from protocol.terms import Operators
 from protocol.trust_list import TrustList
 from service.journal import log_event
-from verifier.accept import COPY_FORMAT
+from verifier.accept import COPY_FORMAT, FIRST_COPY_FORMAT
+from verifier.browser import check_returned
 from verifier.desk import Desk
 from verifier.gate import (
     ENDED,
@@ -32,7 +33,7 @@ from verifier.gate import (
 )
 from verifier.gather import Open, gather
 from verifier.grants import StoredGrant
-from verifier.verify import LogTrust, check_statuses
+from verifier.verify import LogTrust, Shared, check_statuses, flat_values
 
 MAX_COPY_BYTES = 256 * 1024
 TRANSIENT = frozenset({"stale_checkpoint", "no_quorum", "bad_tile"})
@@ -99,6 +100,7 @@ def _attempt(desk: Desk, context: _Context, digests: Sequence[str], purpose: Pur
 def _prepare(desk: Desk, grant_id: str) -> _Context:
     now = desk.now()
     grant = desk.store.grants.get(grant_id)
+    check_returned(desk, grant_id)
     if grant.state == "revoked":
         raise Rejected("revoked", "the resident ended this grant", status=410)
     if now >= grant.answer.terms.not_after:
@@ -219,13 +221,23 @@ def _from_operators(
     return reading
 
 
-def take_copy(desk: Desk, request_id: str) -> dict[str, JsonValue]:
+def take_shared(desk: Desk, request_id: str) -> list[Shared]:
     """What a resident shared once, handed over once: it is deleted before it is returned.
 
-    Raises `Rejected`: `unknown_request` 404, `no_copy` 410.
+    Raises `Rejected`: `unknown_request` 404, `no_copy` 410; `not_returned`, `other_session` 403.
     """
     desk.store.requests.get(request_id)
+    check_returned(desk, request_id)
     sealed = desk.store.requests.take_copy(request_id)
     nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-    plaintext = aead_open(desk.copies_key(), nonce, ciphertext, COPY_FORMAT + request_id.encode())
-    return parse_object(plaintext, max_bytes=MAX_COPY_BYTES)
+    try:
+        plaintext = aead_open(desk.copies_key(), nonce, ciphertext, COPY_FORMAT + request_id.encode())
+    except Rejected:
+        plaintext = aead_open(desk.copies_key(), nonce, ciphertext, FIRST_COPY_FORMAT + request_id.encode())
+        return [Shared("", "", "", parse_object(plaintext, max_bytes=MAX_COPY_BYTES))]
+    return convert(parse_json(plaintext, max_bytes=MAX_COPY_BYTES, floats=True), list[Shared])
+
+
+def take_copy(desk: Desk, request_id: str) -> dict[str, JsonValue]:
+    """The same as values by name. Raises as `take_shared`."""
+    return flat_values(take_shared(desk, request_id))

@@ -9,6 +9,7 @@ from protocol.errors import Rejected
 from protocol.keys import Es256Private
 from protocol.seal import KemPrivate
 from verifier.ask import REQUEST_SECONDS, Kind, Request
+from verifier.sessions import RETURN_SECONDS
 from verifier.tables import StoreFile
 
 MAX_OBJECTS = 32
@@ -35,8 +36,11 @@ class Requests:
     def __init__(self, file: StoreFile) -> None:
         self._file = file
 
-    def add(self, request: Request) -> None:
-        """A new request, before anybody hears of it. What is overdue goes: dead keys, copies nobody fetched."""
+    def add(self, request: Request, *, start: bytes | None = None) -> None:
+        """A new request, before anybody hears of it; `start`: hash of the address that a browser opens first.
+
+        What is overdue goes: dead keys, copies that nobody fetched or that no session took back.
+        """
         if request.answer_key is None:
             raise ValueError("a new request has a key for its answer")
         with self._file.writing() as db:
@@ -49,10 +53,20 @@ class Requests:
                     request.kem.seed if request.kem else None, request.case_salt, request.created,
                 ),
             )  # fmt: skip
+            if start is not None:
+                db.execute(
+                    "INSERT INTO sessions (request, start, changed) VALUES (?, ?, ?)",
+                    (request.id, start, request.created),
+                )
             ended = (request.created - REQUEST_SECONDS,)
             db.execute("UPDATE requests SET answer_key = NULL WHERE created < ?", ended)
             db.execute("UPDATE requests SET kem_seed = NULL WHERE created < ? AND state = 'open'", ended)
             db.execute("DELETE FROM copies WHERE received < ?", (request.created - COPY_SECONDS,))
+            db.execute(
+                "DELETE FROM copies WHERE received < ? AND request IN"
+                " (SELECT request FROM sessions WHERE state != 'returned')",
+                (request.created - RETURN_SECONDS,),
+            )
 
     def get(self, request_id: str) -> StoredRequest:
         """Raises `Rejected`: `unknown_request` 404."""

@@ -11,7 +11,9 @@ from verifier.grants import Grants
 from verifier.reads import Reads
 from verifier.requests import Requests
 from verifier.seen import Seen
+from verifier.sessions import Sessions
 from verifier.tables import StoreFile
+from verifier.verdicts import Verdicts
 
 
 class Store:
@@ -23,6 +25,8 @@ class Store:
         self.grants = Grants(self._file)
         self.reads = Reads(self._file)
         self.seen = Seen(self._file)
+        self.sessions = Sessions(self._file)
+        self.verdicts = Verdicts(self._file)
 
     def close(self) -> None:
         """Close the file."""

@@ -3,19 +3,20 @@
 The desk does the I/O between these rules: it fetches status lists and the log's evidence, and stores at the end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from protocol import dcql
 from protocol.attributes import short_name
 from protocol.canonical import JsonValue, b64u_decode
 from protocol.consent import KEY_BINDING_AGE, Asked, CredentialStatus, StandingAnswer
-from protocol.credential import VerifiedPresentation, verify_presentation
 from protocol.direct_post import ResponseObject
 from protocol.errors import Rejected, Unavailable
-from protocol.issuer_jwt import VerifiedIssuerJwt
+from protocol.formats import Challenge, VerifiedContent, credential_format
 from protocol.light_check import GrantOpening
 from protocol.log_keys import LogKeys, log_keys
 from protocol.policy import Policy, VerifiedQuorum, parse_policy, satisfied
@@ -23,8 +24,11 @@ from protocol.presentation import grant_opening
 from protocol.receipt import parse_tlog_proof
 from protocol.seal import KemPrivate
 from protocol.standing import VerifiedStandingGrant, verify_standing
-from protocol.status_list import VALID, StatusList
+from protocol.status_list import VALID, StatusList, StatusReference
 from protocol.trust_list import TrustedLog, TrustList
+from verifier.explain import failed_step
+from verifier.transaction import check_transactions
+from verifier.verdict import Outcome, Trace
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,24 @@ class LogTrust:
     policy: Policy
 
 
+class Shared(msgspec.Struct, frozen=True):
+    """What one card showed of what was asked. `id`: its credential query; `claims`: the asked parts (DCQL 7.1)."""
+
+    id: str
+    vct: str
+    issuer: str
+    claims: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class VerifiedCopy:
     """What a resident shared once; only `verify_copy` makes one. Holds nothing that was not asked.
 
-    `values`: credential type and attribute name to value; `credentials` under their DCQL id, for their status.
+    `contents`: the cards by the label of each presentation, for their status.
     """
 
-    values: Mapping[tuple[str, str], JsonValue]
-    credentials: Mapping[str, VerifiedIssuerJwt]
+    shared: tuple[Shared, ...]
+    contents: Mapping[str, VerifiedContent]
 
 
 def log_trust(log: TrustedLog) -> LogTrust:
@@ -98,55 +111,108 @@ def verify_grant(
 
 
 def verify_copy(
-    response: ResponseObject, query: dcql.Query, *, trust: TrustList, audience: str, nonce: str, now: int
+    response: ResponseObject,
+    query: dcql.Query,
+    *,
+    trust: TrustList,
+    challenge: Challenge,
+    now: int,
+    trace: Trace,
+    transactions: Sequence[str] = (),
 ) -> VerifiedCopy:
     """A plain OpenID4VP answer (section 8.6):
 
     1. no sealed part: nobody asked for one; 2. every presentation: issuer, holder's signature for this audience
-    and nonce, disclosures (`credential.verify_presentation`); 3. one `set`: not the attributes of two residents;
-    4. the query is answered: we look ourselves (section 14.9), and drop what was not asked.
+    and nonce, disclosures (`CredentialFormat.verify_presented`), none of them twice; 3. one `set`: not the
+    attributes of two residents; 4. the query is answered: we look ourselves (section 14.9), and drop what was not
+    asked; 5. `transactions`, as sent, are signed, and nothing else is.
     **Not** checked: credential status; the caller MUST.
-    Raises `Rejected`: `bad_vp_token`, `claim_mismatch`, `dcql_not_satisfied`, and those of `verify_presentation`.
+    Raises `Rejected`: `bad_vp_token`, `claim_mismatch`, `dcql_not_satisfied`, `bad_transaction`, and those of
+    `verify_presented`.
     """
     if response.regie_sealed is not UNSET:  # 1.
         raise Rejected("bad_vp_token", "a sealed part was not asked for")
-    presented: dict[str, list[VerifiedPresentation]] = {}
-    for name, texts in response.vp_token.items():  # 2.
-        presented[name] = [
-            verify_presentation(text, trust, now=now, audience=audience, nonce=nonce, max_age=KEY_BINDING_AGE)
-            for text in texts
-        ]
-    jwts = {name: one.credential.issuer_jwt for name, many in presented.items() for one in many}
-    if len({jwt.set_id for jwt in jwts.values() if jwt.set_id is not None}) > 1:  # 3.
+    presented = _verify_presentations(response, query, trust, challenge, now, trace)  # 2.
+    contents = {label: content for found in presented.values() for label, content in found.items()}
+    _check_one_person(contents.values(), trace)  # 3.
+    with trace.step("query"):
+        cards = {name: [content.card for content in found.values()] for name, found in presented.items()}
+        asked = dcql.check_answer(query, cards)  # 4.
+    with trace.step("transaction"):
+        bindings = {
+            name: [content.key_binding for content in found.values() if content.key_binding is not None]
+            for name, found in presented.items()
+        }
+        check_transactions(transactions, bindings)  # 5.
+    shared = (
+        Shared(name, content.vct, content.iss, claims)
+        for name, found in presented.items()
+        for content, claims in zip(found.values(), asked[name], strict=True)
+    )
+    return VerifiedCopy(tuple(shared), contents)
+
+
+def _verify_presentations(
+    response: ResponseObject, query: dcql.Query, trust: TrustList, challenge: Challenge, now: int, trace: Trace
+) -> dict[str, dict[str, VerifiedContent]]:
+    """Contents by credential query and label. A presentation under an id that was not asked is read as ours are:
+    `check_answer` refuses it.
+    """
+    formats = {item.id: item.format for item in query.credentials}
+    if len({text for texts in response.vp_token.values() for text in texts}) != sum(
+        map(len, response.vp_token.values())
+    ):
+        raise Rejected("bad_vp_token", "one presentation stands in the answer twice")
+    presented: dict[str, dict[str, VerifiedContent]] = {}
+    for name, texts in response.vp_token.items():
+        found = presented.setdefault(name, {})
+        for number, text in enumerate(texts, start=1):
+            label = name if number == 1 else f"{name}.{number}"
+            kind = credential_format(formats.get(name, dcql.FORMAT))
+            try:
+                found[label] = kind.verify_presented(text, trust, challenge, now, max_age=KEY_BINDING_AGE)
+            except Rejected as error:
+                trace.presentation(label, failed_step(text, trust, challenge, now), error.code)
+                raise
+            trace.presentation(label)
+    return presented
+
+
+def _check_one_person(contents: Collection[VerifiedContent], trace: Trace) -> None:
+    """Cards of our issuers name their `set`; what strangers issued may be of anybody, and the verdict says so."""
+    sets = {content.set_id for content in contents if content.set_id is not None}
+    if len(sets) > 1:
+        trace.note("one_person", "failed", code="claim_mismatch")
         raise Rejected("claim_mismatch", "credentials are not of one set")
-    cards = {name: [_card(one) for one in many] for name, many in presented.items()}
-    asked = dcql.check_answer(query, cards)  # 4.
-    values = {
-        (jwts[name].vct, attribute): value
-        for name, answers in asked.items()
-        for answer in answers
-        for attribute, value in answer.items()
-    }
-    return VerifiedCopy(values, jwts)
+    is_known = len(contents) == 1 or all(content.set_id is not None for content in contents)
+    trace.note("one_person", "passed" if is_known else "undetermined")
 
 
-def _card(presentation: VerifiedPresentation) -> dcql.Card:
-    return dcql.Card(presentation.credential.issuer_jwt.vct, presentation.credential.claims)
-
-
-def status_of(credential: VerifiedIssuerJwt, found: StatusList | None) -> CredentialStatus:
+def status_of(reference: StatusReference | None, found: StatusList | None) -> CredentialStatus:
     """Three outcomes: an issuer that cannot be asked has not said that a credential is valid.
 
     Without a `status` member there is nothing to revoke; those of our vocabulary always have one.
     """
-    if credential.status is None:
+    if reference is None:
         return "valid"
     if found is None:
         return "undetermined"
     try:
-        return "valid" if found.status(credential.status.idx) == VALID else "revoked"
+        return "valid" if found.status(reference.idx) == VALID else "revoked"
     except Rejected:  # an index outside the list says nothing
         return "undetermined"
+
+
+def judge_statuses(statuses: Mapping[str, CredentialStatus], *, accept_undetermined: bool, trace: Trace) -> None:
+    """`check_statuses`, with the outcome of each card and the service's decision in the verdict. Raises as it."""
+    outcomes: dict[CredentialStatus, Outcome] = {"valid": "passed", "revoked": "failed"}
+    for name, status in statuses.items():
+        code = (
+            None if status == "valid" else "credential_revoked" if status == "revoked" else "status_undetermined"
+        )
+        trace.note("status", outcomes.get(status, "undetermined"), name, code)
+    with trace.step("status_decision"):
+        check_statuses(statuses, accept_undetermined=accept_undetermined)
 
 
 def check_statuses(statuses: Mapping[str, CredentialStatus], *, accept_undetermined: bool) -> None:
@@ -167,6 +233,23 @@ def label_values(values: Mapping[tuple[str, str], JsonValue]) -> dict[str, JsonV
         f"{short_name(vct)}.{name}" if names.count(name) > 1 else name: value
         for (vct, name), value in values.items()
     }
+
+
+def flat_values(shared: Sequence[Shared]) -> dict[str, JsonValue]:
+    """The attributes of all cards under one name each: `postcode`; `adres.postcode` where two types have it, and
+    `adres.postcode.2` where two cards of a type were shown.
+    """
+    found: dict[tuple[str, str], list[JsonValue]] = {}
+    for card in shared:
+        for name, value in card.claims.items():
+            found.setdefault((card.vct, name), []).append(value)
+    named = label_values({place: number for number, place in enumerate(found)})
+    values: dict[str, JsonValue] = {}
+    for name, many in zip(named, found.values(), strict=True):
+        values |= {
+            name if number == 1 else f"{name}.{number}": value for number, value in enumerate(many, start=1)
+        }
+    return values
 
 
 def labels(places: Sequence[tuple[str, str]]) -> list[str]:

@@ -2,11 +2,12 @@
 
     GET, POST /requests/{id}        signed request object              OpenID4VP 1.0 section 5.10, RFC 9101
     POST      /responses/{id}       encrypted answer or wallet error   8.2, 8.3.1
-    GET       /answers/{id}         where `redirect_uri` leads         13.3
+    GET, POST /start/{start}        a session on the wallet's device   13.3, HAIP 5.1
+    GET       /answers/{id}         where `redirect_uri` leads         13.3, HAIP 5.1
     POST      /v1/inbox/{id}        a refresh, or a message            protocol section 9 (ours)
 
-The first three are defined by standards, so their errors are JSON with `error`, as OAuth has it. No endpoint hands
-out a value: values go to the home of the agency only.
+The first two are defined by standards, so their errors are JSON with `error`, as OAuth has it; the next two are
+pages for a resident. No endpoint hands out a value: values go to the home of the agency only.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import ParamSpec
 
 from flask import Flask, Response, request
 
-from protocol.canonical import convert, is_equal, parse_object
+from protocol.canonical import convert, parse_object
 from protocol.direct_post import MAX_FORM_BYTES, ResponseObject
 from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.jws import MAX_JWS_BYTES
@@ -26,10 +27,11 @@ from service.app import json_response, make_app, read_body
 from service.home import Home
 from service.openapi import publish
 from verifier.accept import accept_answer, accept_refresh
+from verifier.browser import begin, come_back, cookie_name, find_start
 from verifier.desk import Desk, Parts
 from verifier.inbox import InboxMessage, accept_message
 from verifier.openapi import AGENCY
-from verifier.page import answered_page
+from verifier.page import answered_page, refused_page, start_page, wallet_page
 
 P = ParamSpec("P")
 View = Callable[P, Response]
@@ -45,6 +47,7 @@ def make_web(desk: Desk) -> Flask:
     """All endpoints around one desk."""
     app = make_app("verifier")
     _add_openid4vp(app, desk)
+    _add_browser(app, desk)
     _add_inbox(app, desk)
     publish(app, AGENCY, url=desk.config.url, contact=desk.config.contact)
     return app
@@ -87,13 +90,53 @@ def _add_openid4vp(app: Flask, desk: Desk) -> None:
         redirect = accept_answer(desk, request_id, read_body(max_bytes=MAX_FORM_BYTES))
         return json_response({} if redirect is None else {"redirect_uri": redirect})
 
+
+def _pages(desk: Desk) -> Callable[[View[P]], View[P]]:
+    """Refusals as a page: whoever comes here is a person, sent by a wallet or by the agency."""
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def answered(*args: P.args, **kwargs: P.kwargs) -> Response:
+            try:
+                return view(*args, **kwargs)
+            except Rejected as error:
+                return refused_page(desk.config.name, error)
+
+        return answered
+
+    return decorate
+
+
+def _add_browser(app: Flask, desk: Desk) -> None:
+    @app.get("/start/<start>")
+    @_pages(desk)
+    def show_start(start: str) -> Response:
+        find_start(desk, start)  # only looked up: a preview that follows the address must not become the session
+        return start_page(desk.config.name)
+
+    @app.post("/start/<start>")
+    @_pages(desk)
+    def begin_session(start: str) -> Response:
+        if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            raise Rejected("cross_site", "this page is opened from the agency's own address", status=403)
+        session = find_start(desk, start)
+        begun = begin(desk, start, request.cookies.get(cookie_name(desk, session.request), ""))
+        response = wallet_page(desk.config.name, begun.link)
+        response.set_cookie(
+            cookie_name(desk, begun.request),
+            begun.secret,
+            max_age=begun.seconds,
+            secure=desk.config.url.startswith("https://"),
+            httponly=True,
+            samesite="Lax",  # a wallet opens the address from outside: Strict would not be sent
+        )
+        return response
+
     @app.get("/answers/<request_id>")
-    @_oauth_errors
+    @_pages(desk)
     def answers(request_id: str) -> Response:
-        stored = desk.store.requests.get(request_id)
-        code = request.args.get("response_code", "")
-        if stored.response_code is None or not is_equal(code.encode(), stored.response_code.encode()):
-            raise Rejected("unknown_request", "there is no such answer", status=404)
+        cookie = request.cookies.get(cookie_name(desk, request_id), "")
+        come_back(desk, request_id, request.args.get("response_code", ""), cookie)
         return answered_page(desk.config.name)
 
 

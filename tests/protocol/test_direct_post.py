@@ -1,4 +1,4 @@
-"""Plain answers (`direct_post`), and what is never mixed up: a plain answer where a JWE was asked, or the reverse."""
+"""Plain answers (`direct_post`), never mixed up with encrypted ones: neither passes where the other was asked."""
 
 import json
 from urllib.parse import parse_qsl, urlencode
@@ -80,7 +80,7 @@ def test_request_for_a_plain_answer_offers_no_key() -> None:
     assert plain["client_id"] == "x509_san_dns:agency.voorbeeld.example"
     assert set(plain["client_metadata"]) == {"vp_formats_supported"}
     assert "verifier_info" not in plain
-    sealed = request_payload(**members, encryption_key=builders.HOLDER.public, registration="a.b.c")
+    sealed = request_payload(**members, encryption_key=builders.HOLDER.public, registrations=["a.b.c"])
     assert sealed["response_mode"] == "direct_post.jwt"
     assert sealed["client_metadata"]["encrypted_response_enc_values_supported"] == ["A256GCM", "A128GCM"]
     (key,) = sealed["client_metadata"]["jwks"]["keys"]
