@@ -2,18 +2,23 @@
 
 Rules, pure:
 ask       a request from a service of the trust list
+query     a copy by DCQL: never more than the service registers
 verify    an answer: what must be true before anything is stored
+transaction  what a holder signs besides
+verdict   the steps of an answer, in words; explain: at which one a presentation failed
 gate      a READ, the log's answer to it, and the values at the very end
 
 Edge:
-store     one SQLite file: requests, grants, READs, the last checkpoint; never a value of standing access
+store     one SQLite file: requests, sessions, verdicts, grants, READs, checkpoints; no value of standing access
 evidence  what the agency can show of its grants and READs, as one SQLite file without values
 signing   the agency's key, its certificates and its entry in the trust list
 client    the consent log and the issuers' status lists over HTTP
 desk      the agency at work: rules between network and store, intent before effect
+accept    an answer comes in; reader: what it opens
+browser   on one device: the wallet comes back to the browser that began
 standing  does a grant stand now, by the log's newest checkpoint, without a READ
 follow    the same from a replica of the log's public leaves: nobody is asked about a single grant
 web       the HTTP endpoints
 config    config.json
-cli       regie verifier init | services | ask | requests | grants | read | check | follow | evidence | serve
+cli       regie verifier init | services | ask | request | verdict | requests | grants | read | check | ...
 """

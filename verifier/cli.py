@@ -1,7 +1,6 @@
 """regie verifier: an agency's desk."""
 
 import getpass
-import io
 import re
 import secrets
 import time
@@ -22,22 +21,20 @@ from protocol.trust_list import Service
 from service.app import serve as run_server
 from service.command import command, emit, read_input, tls_of, tls_options
 from service.home import CONFIG, Home
-from verifier import cli_standing
+from verifier import cli_request, cli_standing
 from verifier.ask import Wish
 from verifier.config import DATABASE, VerifierConfig, check_verifier_url
 from verifier.desk import Desk
 from verifier.evidence import export_evidence
 from verifier.gate import Purpose
 from verifier.grants import StoredGrant
-from verifier.reader import read_grant, take_copy
+from verifier.reader import read_grant, take_shared
 from verifier.requests import StoredRequest
 from verifier.signing import make_keys
 from verifier.store import Store
-from verifier.verify import labels
+from verifier.verify import flat_values, labels
 
 DEFAULT_PORT = 8082
-QR_MASK = 3
-"""Fixed: choosing the best of eight masks is three quarters of the work of drawing a QR (and any mask decodes)."""
 
 
 @click.group()
@@ -135,6 +132,7 @@ def _service_line(service: Service) -> str:
 @click.option("--hours", help="Read only within these hours, e.g. 8-18 (Europe/Amsterdam).")
 @click.option("--weekdays", help="Read only on these ISO weekdays, e.g. 1,2,3,4,5.")
 @click.option("--zone", type=click.Choice(["office", "remote"]), help="Read only from there.")
+@click.option("--same-device", is_flag=True, help="For a browser on the wallet's device, which it comes back to.")
 @command
 def ask(
     ctx: click.Context,
@@ -147,11 +145,12 @@ def ask(
     hours: str | None,
     weekdays: str | None,
     zone: Zone | None,
+    same_device: bool,
 ) -> None:
     """Ask for the attributes of SERVICE: prints a link and a QR for the wallet."""
-    wish = Wish(once=once, case=case, max_reads=max_reads, days=days, context=_context(hours, weekdays, zone))
-    request_id, link = Desk(home).ask(service, wish)
-    emit(ctx, f"{_qr(link)}\n{link}\n\nRequest {request_id}", {"request": link, "id": request_id})
+    context = _context(hours, weekdays, zone)
+    wish = Wish(once, case, max_reads, days, context, same_device=same_device)
+    cli_request.emit_request(ctx, *Desk(home).ask(service, wish), same_device=same_device)
 
 
 def _context(hours: str | None, weekdays: str | None, zone: Zone | None) -> Context | None:
@@ -167,18 +166,6 @@ def _context(hours: str | None, weekdays: str | None, zone: Zone | None) -> Cont
     if days is not None and not all(1 <= day <= 7 for day in days):
         raise click.UsageError("weekdays are 1 (Monday) to 7")
     return Context(days=days, hours=span, zone=zone)
-
-
-def _qr(link: str) -> str:
-    from qrcode.constants import ERROR_CORRECT_L
-    from qrcode.main import QRCode
-
-    code: Any = QRCode(error_correction=ERROR_CORRECT_L, border=2, mask_pattern=QR_MASK)
-    code.add_data(link)
-    code.make()
-    drawn = io.StringIO()
-    code.print_ascii(out=drawn, invert=True)
-    return drawn.getvalue()
 
 
 @group.command("requests")
@@ -203,7 +190,10 @@ def _request(desk: Desk, stored: StoredRequest, now: int) -> dict[str, Any]:
         "created": request.created,
         "exp": request.exp,
     }
-    if state == "open":
+    session = desk.store.sessions.of(request.id)
+    if session is not None:
+        item["session"] = session.state
+    elif state == "open":
         item["request"] = desk.link(request)
     return item | ({"error": stored.error} if stored.error else {})
 
@@ -260,8 +250,9 @@ def read(
     """
     desk = Desk(home)
     if desk.store.requests.get(grant_id).request.kind == "copy":
-        values = take_copy(desk, grant_id)
-        emit(ctx, _lines(dict(values.items())), {"values": values})
+        shared = take_shared(desk, grant_id)
+        values = flat_values(shared)
+        emit(ctx, _lines(values), {"values": values, "credentials": to_builtins(shared)})
         return
     if not case:
         raise click.UsageError("say which case this is for: --case N")
@@ -325,5 +316,7 @@ def serve(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
     )
 
 
+group.add_command(cli_request.request)
+group.add_command(cli_request.verdict)
 group.add_command(cli_standing.check)
 group.add_command(cli_standing.follow)
