@@ -9,8 +9,10 @@ import msgspec
 
 from protocol.canonical import parse_struct, to_builtins
 from protocol.trust_list import Agency, Service, TrustedIssuer, TrustedLog, TrustedWitness
-from registrar import register
+from registrar import cli_publish, register
+from registrar.config import check_registrar_url
 from registrar.lint import remarks_on
+from registrar.providers import thumbprint_of
 from registrar.register import MAX_LIST_DAYS, Draft
 from registrar.store import RegistrarStore
 from service.clock import SystemClock
@@ -21,7 +23,7 @@ E = TypeVar("E")
 
 MAX_ENTRY_BYTES = 1024 * 1024
 DEFAULT_DAYS = 30
-_KINDS = ("issuer", "agency", "log", "witness")
+_KINDS = ("issuer", "agency", "log", "witness", "wallet-provider")
 
 
 @click.group()
@@ -32,11 +34,15 @@ def group() -> None:
 
 @group.command("new")
 @click.option("--name", required=True, help="Name of the registrar.")
+@click.option("--url", help="Where it will serve; see publish-at.")
 @command
-def new(ctx: click.Context, home: Home, name: str) -> None:
+def new(ctx: click.Context, home: Home, name: str, url: str | None) -> None:
     """Make a key and an empty draft."""
+    place = None if url is None else check_registrar_url(url)
     store = RegistrarStore(home)
     store.create(register.new_draft(name))
+    if place is not None:
+        store.publish_at(place, SystemClock().now())
     data = {
         "home": str(home.path.absolute()),
         "registrar": str(store.jwk_path.absolute()),
@@ -189,6 +195,12 @@ def _show(draft: Draft, signed: int, remarks: list[dict[str, str]]) -> str:
     lines += [f"log      {entry.origin}  {entry.url}" for entry in draft.logs]
     kinds = {True: "auditor ", False: "witness "}
     lines += [f"{kinds[entry.auditing]} {entry.name}  {entry.url}" for entry in draft.witnesses]
+    lines += [f"wallets  {entry.id}  {entry.name}" for entry in draft.wallet_providers]
+    lines += [f"root     {thumbprint_of(root)}  of registration certificates" for root in draft.registration_roots]
     if len(lines) == 1:
         lines.append("The list is empty: add an issuer, an agency, a log and witnesses.")
     return "\n".join([*lines, *(f"look at  {remark['place']}: {remark['text']}" for remark in remarks)])
+
+
+for _command in cli_publish.COMMANDS:
+    group.add_command(_command)

@@ -15,7 +15,15 @@ from protocol.canonical import b64u_decode
 from protocol.errors import Rejected
 from protocol.seal import KEM_PUBLIC_BYTES, parse_kem_public
 from protocol.terms import BSN_ATTRIBUTE
-from protocol.trust_list import Agency, Service, TrustedIssuer, TrustedLog, TrustedWitness, TrustList
+from protocol.trust_list import (
+    Agency,
+    Service,
+    TrustedIssuer,
+    TrustedLog,
+    TrustedWitness,
+    TrustList,
+    WalletProvider,
+)
 from protocol.x509 import parse_der_base64, subject_name
 from registrar.keys import check_log_keys, check_witness_keys, with_history
 from registrar.operators import check_operators, operators_of, with_operators
@@ -44,11 +52,13 @@ class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     agencies: list[Agency] = []
     logs: list[TrustedLog] = []
     witnesses: list[TrustedWitness] = []
+    wallet_providers: list[WalletProvider] = []
+    registration_roots: list[str] = []
 
 
 def new_draft(name: str) -> Draft:
     """An empty draft of the registrar called `name`. Raises `Rejected`: `bad_text`."""
-    _check_text(name, "the registrar's name")
+    check_text(name, "the registrar's name")
     return Draft(name)
 
 
@@ -57,16 +67,16 @@ def add_issuer(draft: Draft, issuer: TrustedIssuer, now: int) -> Draft:
 
     Raises `Rejected`: `bad_text`, `bad_url`, `bad_root`, `root_taken`, `unknown_vct`, `duplicate_vct`, `no_vct`.
     """
-    _check_text(issuer.name, "the issuer's name")
-    _check_url(issuer.id)
-    _check_roots(draft, issuer.id, issuer.roots, now)
+    check_text(issuer.name, "the issuer's name")
+    check_url(issuer.id)
+    check_roots(draft, f"issuer {issuer.id}", issuer.roots, now)
     if not issuer.vcts:
         raise Rejected("no_vct", "the issuer may issue nothing: name the credential types")
     if len(set(issuer.vcts)) != len(issuer.vcts):
         raise Rejected("duplicate_vct", "a credential type is named twice")
     for vct in issuer.vcts:
         credential_type(vct)
-    return msgspec.structs.replace(draft, issuers=_put(draft.issuers, issuer, lambda entry: entry.id))
+    return msgspec.structs.replace(draft, issuers=put(draft.issuers, issuer, lambda entry: entry.id))
 
 
 def add_agency(draft: Draft, agency: Agency, now: int) -> Draft:
@@ -75,12 +85,12 @@ def add_agency(draft: Draft, agency: Agency, now: int) -> Draft:
     An agency that is listed keeps its services and gets those of the entry besides. Raises `Rejected`: `bad_text`,
     `bad_root`, `root_taken` and those of `add_service`.
     """
-    _check_text(agency.name, "the agency's name")
-    _check_text(agency.erasure_contact, "the contact for erasure")
-    _check_roots(draft, agency.id, agency.roots, now)
+    check_text(agency.name, "the agency's name")
+    check_text(agency.erasure_contact, "the contact for erasure")
+    check_roots(draft, f"agency {agency.id}", agency.roots, now)
     listed = [entry for entry in draft.agencies if entry.id == agency.id]
     entry = msgspec.structs.replace(agency, services=listed[0].services if listed else [])
-    draft = msgspec.structs.replace(draft, agencies=_put(draft.agencies, entry, lambda entry: entry.id))
+    draft = msgspec.structs.replace(draft, agencies=put(draft.agencies, entry, lambda entry: entry.id))
     if not agency.bsn_allowed and any(_asks_bsn(service) for service in entry.services):
         raise Rejected("bsn_not_allowed", "a listed service of this agency uses the burgerservicenummer")
     for service in agency.services:
@@ -112,7 +122,7 @@ def add_service(draft: Draft, agency_id: str, service: Service) -> Draft:
         raise Rejected("bad_version", f"the next version of this service is {max(versions, default=0) + 1}")
     _check_service(agency, service)  # 4 to 9
     agency = msgspec.structs.replace(agency, services=[*agency.services, service])
-    return msgspec.structs.replace(draft, agencies=_put(draft.agencies, agency, lambda entry: entry.id))
+    return msgspec.structs.replace(draft, agencies=put(draft.agencies, agency, lambda entry: entry.id))
 
 
 def add_log(draft: Draft, log: TrustedLog) -> Draft:
@@ -123,7 +133,7 @@ def add_log(draft: Draft, log: TrustedLog) -> Draft:
     Raises `Rejected`: `bad_url`, `bad_vkey`, `wrong_origin`, `same_key`, `bad_key`, `bad_certificate`,
     `bad_policy`.
     """
-    _check_url(log.url)
+    check_url(log.url)
     check_log_keys(log)
     parse_kem_public(b64u_decode(log.deposit_key, max_bytes=KEM_PUBLIC_BYTES))
     for root in log.status_roots:
@@ -135,7 +145,7 @@ def add_log(draft: Draft, log: TrustedLog) -> Draft:
         log = msgspec.structs.replace(log, operators=listed[0].operators, until=listed[0].until)
     else:
         log = msgspec.structs.replace(log, operators=None, until=None)
-    return msgspec.structs.replace(draft, logs=_put(draft.logs, log, lambda entry: entry.origin))
+    return msgspec.structs.replace(draft, logs=put(draft.logs, log, lambda entry: entry.origin))
 
 
 def close_log(draft: Draft, origin: str, until: int, now: int) -> Draft:
@@ -149,7 +159,7 @@ def close_log(draft: Draft, origin: str, until: int, now: int) -> Draft:
     if not listed[0].takes_grants(now):
         raise Rejected("log_closed", "this log has ended; a log never opens again", status=409)
     log = msgspec.structs.replace(listed[0], until=until)
-    return msgspec.structs.replace(draft, logs=_put(draft.logs, log, lambda entry: entry.origin))
+    return msgspec.structs.replace(draft, logs=put(draft.logs, log, lambda entry: entry.origin))
 
 
 def set_operators(draft: Draft, origin: str, needed: int | None, names: Sequence[str]) -> Draft:
@@ -167,13 +177,13 @@ def add_witness(draft: Draft, witness: TrustedWitness) -> Draft:
 
     Raises `Rejected`: `bad_url`, `bad_vkey`, `wrong_name`, `reserved_name`, `receipt_key_missing`, `same_key`.
     """
-    _check_url(witness.url)
+    check_url(witness.url)
     check_witness_keys(witness, [entry for entry in draft.witnesses if entry.name != witness.name])
-    return msgspec.structs.replace(draft, witnesses=_put(draft.witnesses, witness, lambda entry: entry.name))
+    return msgspec.structs.replace(draft, witnesses=put(draft.witnesses, witness, lambda entry: entry.name))
 
 
 def remove(draft: Draft, kind: str, entry_id: str) -> Draft:
-    """Take a party off the next list; `kind` is issuer, agency, log or witness.
+    """Take a party off the next list; `kind` is issuer, agency, log, witness or wallet-provider.
 
     Raises `Rejected`: `not_listed`.
     """
@@ -182,6 +192,7 @@ def remove(draft: Draft, kind: str, entry_id: str) -> Draft:
         "agency": ("agencies", "id"),
         "log": ("logs", "origin"),
         "witness": ("witnesses", "name"),
+        "wallet-provider": ("wallet_providers", "id"),
     }[kind]
     entries = getattr(draft, field)
     kept = [entry for entry in entries if getattr(entry, attribute) != entry_id]
@@ -214,10 +225,12 @@ def next_list(draft: Draft, *, version: int, now: int, days: int, before: TrustL
         agencies=draft.agencies,
         logs=logs,
         witnesses=draft.witnesses,
+        wallet_providers=draft.wallet_providers,
+        registration_roots=draft.registration_roots,
     )
 
 
-def _put(entries: Iterable[E], entry: E, key: Callable[[E], str]) -> list[E]:
+def put(entries: Iterable[E], entry: E, key: Callable[[E], str]) -> list[E]:
     """With `entry` in the place of the one of the same key, or at the end."""
     found = {key(old): old for old in entries}
     found[key(entry)] = entry
@@ -226,7 +239,7 @@ def _put(entries: Iterable[E], entry: E, key: Callable[[E], str]) -> list[E]:
 
 def _check_service(agency: Agency, service: Service) -> None:
     for text in (service.name.nl, service.name.en, service.purpose.nl, service.purpose.en):
-        _check_text(text, "a text of the service")
+        check_text(text, "a text of the service")
     places = [(claim.vct, *claim.path) for claim in service.claims]
     if len(set(places)) != len(places):
         raise Rejected("duplicate_claim", "an attribute is registered twice")
@@ -241,29 +254,42 @@ def _check_service(agency: Agency, service: Service) -> None:
         raise Rejected("bad_term", f"the longest term is {MIN_TERM_SECONDS} to {MAX_TERM_SECONDS} seconds")
     if _ZERO_DURATION.fullmatch(service.retention):
         raise Rejected("bad_retention", "a retention of nothing: name how long the data is kept at most")
-    _check_url(service.privacy_policy)
+    check_url(service.privacy_policy)
 
 
 def _asks_bsn(service: Service) -> bool:
     return any(claim.path == [BSN_ATTRIBUTE] for claim in service.claims)
 
 
-def _check_text(text: str, what: str) -> None:
+def check_text(text: str, what: str) -> None:
     if not text.strip() or text != text.strip() or not text.isprintable():
         raise Rejected("bad_text", f"{what} is blank, or has control characters or spaces around it")
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
     # Loopback is right on a developer's machine; whoever fetches it decides again.
     parse_url(url, loopback=True)
 
 
-def _check_roots(draft: Draft, owner: str, roots: list[str], now: int) -> None:
-    """Each root signs itself, is a CA in force, and belongs to one party: else one could pose as the other."""
-    taken = {root for party in (*draft.issuers, *draft.agencies) if party.id != owner for root in party.roots}
+def check_roots(draft: Draft, owner: str, roots: list[str], now: int) -> None:
+    """Each root signs itself, is a CA in force, and belongs to one party: else one could pose as the other.
+
+    `owner`: kind and id. Raises `Rejected`: `bad_root`, `root_taken` and those of `check_root`.
+    """
+    taken = {root for party, theirs in owned_roots(draft) if party != owner for root in theirs}
     if len(set(roots)) != len(roots):
         raise Rejected("bad_root", "a root is named twice")
     for root in roots:
         if root in taken:
             raise Rejected("root_taken", "this root belongs to another party of the list")
         check_root(root, now)
+
+
+def owned_roots(draft: Draft) -> list[tuple[str, list[str]]]:
+    """(kind and id, roots) of everybody who is recognised by a root."""
+    return [
+        *((f"issuer {entry.id}", entry.roots) for entry in draft.issuers),
+        *((f"agency {entry.id}", entry.roots) for entry in draft.agencies),
+        *((f"wallet-provider {entry.id}", entry.roots) for entry in draft.wallet_providers),
+        ("registration", draft.registration_roots),
+    ]

@@ -1,7 +1,7 @@
-"""The registrar's home: its key, the draft, and the list it signed last.
+"""The registrar's home: its key, the draft, the list it signed last, and the registration certificates it issued.
 
 The draft's version rises durably before a list is written: a crash between the two skips a number, and never signs
-one number twice.
+one number twice. The certificates are written before the list too: what the list names no more is revoked first.
 """
 
 import secrets
@@ -13,8 +13,22 @@ import msgspec
 from protocol.canonical import canonical_bytes, parse_struct
 from protocol.errors import Rejected
 from protocol.keys import Es256Private
-from protocol.trust_list import TrustList, check_successor, sign_trust_list, verify_trust_list
+from protocol.registration_certificate import Registrar, sign_registration_certificate
+from protocol.status_list import StatusReference
+from protocol.trust_list import (
+    Agency,
+    Service,
+    TrustList,
+    WalletProvider,
+    check_successor,
+    sign_trust_list,
+    verify_trust_list,
+)
+from registrar.certify import TERM, Book, certify
+from registrar.config import RegistrarConfig
+from registrar.providers import add_registration_root, add_wallet_provider
 from registrar.register import Draft, next_list
+from registrar.signing import REGISTRATION, load_signer, make_roots
 from service.home import MAX_FILE_BYTES, Home
 from service.trust import read_own_trust_list
 
@@ -22,6 +36,9 @@ KEY = "registrar-key.pem"
 JWK = "registrar.jwk.json"
 DRAFT = "draft.json"
 TRUST_LIST = "trust-list.jwt"
+BOOK = "registrations.json"
+MAX_BOOK_BYTES = MAX_FILE_BYTES
+"""About 6,000 certificates in force of 2.5 KiB, and what is left of those that have expired."""
 WAIT_SECONDS = 10
 """For another command on the same home to finish."""
 
@@ -51,8 +68,30 @@ class RegistrarStore:
             key = Es256Private.from_secret(secrets.token_bytes(48))
             self.home.write_secret(KEY, key.to_pem())
             self.home.write_json(JWK, key.public.jwk())
-            self.home.write_json("config.json", {"role": "registrar", "name": draft.name})
+            self.home.write_config(RegistrarConfig(role="registrar", name=draft.name))
             self._write_draft(draft)
+
+    def config(self) -> RegistrarConfig:
+        """Raises `Rejected`: `no_home`, `bad_config`."""
+        return self.home.config(RegistrarConfig)
+
+    def publish_at(self, url: str, now: int) -> RegistrarConfig:
+        """Serve at `url` from now on: what signs certificates and attestations is drawn and goes into the draft.
+
+        Raises `Rejected`: those of `add_registration_root` and `add_wallet_provider`.
+        """
+        with self.home.lock(wait_seconds=WAIT_SECONDS):
+            config = msgspec.structs.replace(self.config(), url=url)
+            registration, wallets = make_roots(self.home, name=config.name, url=url, now=now)
+            draft = self.draft()
+            for root in registration:
+                draft = add_registration_root(draft, root, now)
+            others = [entry for entry in draft.wallet_providers if entry.roots != wallets]
+            draft = msgspec.structs.replace(draft, wallet_providers=others)
+            provider = WalletProvider(id=url, name=config.name, roots=wallets)
+            self._write_draft(add_wallet_provider(draft, provider, now))
+            self.home.write_config(config)
+        return config
 
     def draft(self) -> Draft:
         """Raises `Rejected`: `no_home`."""
@@ -81,6 +120,8 @@ class RegistrarStore:
             if published is not None:
                 check_successor(published, trust)
             self._write_draft(msgspec.structs.replace(draft, version=version))
+            if self.config().url is not None:
+                self.home.write_public(BOOK, canonical_bytes(self._certified(trust, now)))
             self.home.write_public(TRUST_LIST, token.encode("ascii"))
         return trust
 
@@ -90,6 +131,30 @@ class RegistrarStore:
             return None
         token = self.home.read_public(TRUST_LIST).decode("ascii")
         return read_own_trust_list(token, self._key().public)
+
+    def book(self) -> Book:
+        """All registration certificates that were issued."""
+        if not self.home.has(BOOK):
+            return Book()
+        return parse_struct(self.home.read_public(BOOK), Book, max_bytes=MAX_BOOK_BYTES)
+
+    def _certified(self, trust: TrustList, now: int) -> Book:
+        config, signer = self.config(), load_signer(self.home, REGISTRATION, now)
+        registrar = Registrar(config.registry_uri, config.certificate_policy, config.country, config.authority)
+
+        def sign(agency: Agency, service: Service, position: int) -> str:
+            return sign_registration_certificate(
+                agency,
+                service,
+                registrar,
+                iat=now,
+                exp=now + TERM,
+                status=StatusReference(idx=position, uri=config.status_uri),
+                signer=signer.key,
+                x5c=signer.x5c,
+            )
+
+        return certify(self.book(), trust, now=now, sign=sign)
 
     def _key(self) -> Es256Private:
         return Es256Private.from_pem(self.home.read_secret(KEY))

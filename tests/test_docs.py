@@ -15,6 +15,7 @@ import pytest
 from auditor.config import Config
 from consentlog.config import LogConfig, WitnessConfig
 from issuer.config import IssuerConfig
+from registrar.config import RegistrarConfig
 from service.command import root
 from verifier.config import VerifierConfig
 from wallet.config import WalletConfig
@@ -24,7 +25,7 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 OPERATING = (ROOT / "docs" / "operating.md").read_text()
 ROOMS = ("protocol", "service", "issuer", "wallet", "verifier", "consentlog", "auditor", "registrar")
 UNITS = sorted((ROOT / "deploy").glob("*.service"))
-SERVING = ("log serve", "log witness serve", "auditor cosign", "verifier serve", "issuer serve")
+SERVING = ("log serve", "log witness serve", "auditor cosign", "verifier serve", "issuer serve", "registrar serve")
 FOLLOWING = "auditor follow"
 HARDENED = {
     "NoNewPrivileges": "yes",
@@ -56,7 +57,7 @@ def rows(text: str, column: int = 0) -> list[str]:
 
 @pytest.mark.parametrize(
     "kind",
-    [LogConfig, WitnessConfig, Config, IssuerConfig, VerifierConfig, WalletConfig],
+    [LogConfig, WitnessConfig, Config, IssuerConfig, VerifierConfig, WalletConfig, RegistrarConfig],
     ids=lambda kind: kind.__name__,
 )
 def test_every_setting_of_a_role_is_documented(kind: Any) -> None:

@@ -1,0 +1,113 @@
+"""Which registration certificates there are, which are issued anew, and which are revoked: pure.
+
+One for each listed service version (TS5 section 2.4.3: an intended use). It is issued when the list that names the
+service is signed, again when a third of its time is left, and revoked when the list names the service no more, or
+the agency otherwise than the certificate does. What was issued is never forgotten: a position of the status list
+belongs to one certificate for ever.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from protocol.canonical import b64u_encode, canonical_bytes, sha256
+from protocol.registration_certificate import intended_use_id
+from protocol.status_list import Bits, encode_list
+from protocol.trust_list import Agency, Service, TrustList
+
+DAY = 86_400
+TERM = 180 * DAY
+RENEW = TERM // 3
+"""Left of it when the next signing of the list issues another."""
+VALID, INVALID = 0, 1
+STATUS_BITS: Bits = 1
+LIST_SIZE = 2**14
+"""Least positions of the published list."""
+MAX_CERTIFICATES = 2**20
+
+
+class Issued(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """One certificate, `token`; its position in the status list is that in the book.
+
+    `content`: hash of what it says but for its times; `since`: when its intended use was first listed. Times in
+    POSIX seconds.
+    """
+
+    use: str
+    agency: str
+    service: str
+    version: int
+    content: str
+    since: int
+    iat: int
+    exp: int
+    token: str
+    revoked: int | None = None
+
+
+class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that were issued, the oldest first."""
+
+    certificates: list[Issued] = []
+
+    def current(self, use: str, now: int) -> Issued | None:
+        """The newest that is in force for an intended use."""
+        found = (entry for entry in reversed(self.certificates) if entry.use == use)
+        return next((entry for entry in found if entry.revoked is None and entry.exp > now), None)
+
+    def statuses(self) -> str:
+        """`lst` of their status list."""
+        found = [VALID if entry.revoked is None else INVALID for entry in self.certificates]
+        return encode_list(STATUS_BITS, found + [VALID] * (max(LIST_SIZE, len(found)) - len(found)))
+
+
+Sign = Callable[[Agency, Service, int], str]
+"""The certificate of a service, at a position of the status list."""
+
+
+def content_of(agency: Agency, service: Service) -> str:
+    """What the certificate of a service says, as a hash: a change of it is a new certificate."""
+    said = {"name": agency.name, "contact": agency.erasure_contact, "service": service}
+    return b64u_encode(sha256(canonical_bytes(said)))
+
+
+def certify(book: Book, trust: TrustList, *, now: int, sign: Sign) -> Book:
+    """The book after `trust` was signed at `now`. Raises `ValueError` when the status list is full."""
+    listed = {intended_use_id(agency.id, s.id, s.version): (agency, s) for agency, s in _services(trust.agencies)}
+    contents = {use: content_of(*entry) for use, entry in listed.items()}
+    kept = [_aged(entry, contents.get(entry.use), now) for entry in book.certificates]
+    latest = {entry.use: entry for entry in kept if entry.revoked is None}
+    since: dict[str, int] = {}
+    for entry in kept:
+        since.setdefault(entry.use, entry.since)
+    for use, (agency, service) in listed.items():
+        before = latest.get(use)
+        if before is not None and before.exp - now > RENEW:
+            continue
+        if len(kept) >= MAX_CERTIFICATES:
+            raise ValueError("the status list of registration certificates is full")
+        kept.append(
+            Issued(
+                use=use,
+                agency=agency.id,
+                service=service.id,
+                version=service.version,
+                content=contents[use],
+                since=since.get(use, now),
+                iat=now,
+                exp=now + TERM,
+                token=sign(agency, service, len(kept)),
+            )
+        )
+    return Book(kept)
+
+
+def _services(agencies: Sequence[Agency]) -> Iterable[tuple[Agency, Service]]:
+    return ((agency, service) for agency in agencies for service in agency.services)
+
+
+def _aged(entry: Issued, content: str | None, now: int) -> Issued:
+    """A certificate when its intended use says `content` now: revoked once and for ever, or kept."""
+    if entry.revoked is None and entry.content != content:
+        entry = msgspec.structs.replace(entry, revoked=now)
+    return entry if entry.exp > now or not entry.token else msgspec.structs.replace(entry, token="")
