@@ -202,6 +202,7 @@ class Shares:
 
         Pieces that do not open are lost already, and go with their key.
         """
+        self._epochs.finish_destroying()
         past = self._epochs.past()
         if not past:
             return False

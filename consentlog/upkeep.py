@@ -65,6 +65,7 @@ def rewrap_step(engine: Engine, epochs: Epochs, random: Callable[[int], bytes]) 
 
     When none is left the past keys are destroyed. A share that does not open is lost already, and goes with them.
     """
+    epochs.finish_destroying()
     past = epochs.past()
     if not past:
         return False

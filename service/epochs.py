@@ -47,9 +47,7 @@ class Epochs:
         self._guard = Lock()
         self._keys: dict[int, tuple[bytes, int]] = {}
         self._look()
-        for name in os.listdir(home.path):
-            if _CONDEMNED.fullmatch(name):  # the process that destroyed it died on the way
-                self._erase(name)
+        self.finish_destroying()
 
     @property
     def current(self) -> int:
@@ -105,6 +103,13 @@ class Epochs:
                 self._home.file(_name(epoch)).rename(self._home.file(condemned))
             self._erase(condemned)
         self._look()
+
+    def finish_destroying(self) -> None:
+        """Erase what `destroy` condemned and could not erase: the disk refused, or the process died on the way."""
+        with _on_disk():
+            for name in os.listdir(self._home.path):
+                if _CONDEMNED.fullmatch(name):
+                    self._erase(name)
 
     def _erase(self, name: str) -> None:
         try:

@@ -1,5 +1,7 @@
 """Epoch keys: one directory, several processes, and keys that are gone when they are gone."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,25 @@ def test_destruction_that_was_cut_short_is_finished_at_the_next_start(home: Home
     assert epochs.past() == []
     Epochs(home)
     assert sorted(path.name for path in home.path.iterdir()) == [f"epoch-{second}.key"]
+
+
+def test_key_that_the_disk_would_not_overwrite_is_overwritten_later(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epochs = Epochs(home)
+    first, second = epochs.begin(ONE, NOW), epochs.begin(TWO, NOW)
+
+    def refuse(handle: int) -> None:
+        raise OSError(errno.EIO, "disk I/O error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", refuse)
+        with pytest.raises(Unavailable, match="io"):
+            epochs.destroy(first)
+    assert epochs.past() == []  # nobody uses it, but it is still there
+    assert [path.name for path in home.path.glob("destroyed-*")] == [f"destroyed-{first}.key"]
+    epochs.finish_destroying()
+    assert [path.name for path in home.path.iterdir()] == [f"epoch-{second}.key"]
 
 
 def test_key_that_vanishes_while_it_is_read_is_gone(home: Home) -> None:
