@@ -127,8 +127,8 @@ class VerifiedRequest:
 
     @property
     def vcts(self) -> dict[str, str]:
-        """First credential type of each DCQL id."""
-        return {item.id: item.meta.vct_values[0] for item in self.query.credentials}
+        """First credential type of each DCQL id; queries for formats that we do not know have none."""
+        return {item.id: item.meta.vct_values[0] for item in self.query.credentials if item.meta.vct_values}
 
     @property
     def wanted(self) -> tuple[Wanted, ...]:

@@ -1,4 +1,4 @@
-"""Which copies answer a request: one set, never shown to another agency, holding every credential asked for.
+"""Which copies stand in a grant: one set, never shown to another agency, holding every credential asked for.
 
 A set is spent as a whole: its id is visible in every copy, so two agencies with copies of one set could link them.
 Fresh sets go first; when none is left, one that this very agency has seen before tells it nothing new.
@@ -8,25 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from protocol.credential import split_sd_jwt
-from protocol.dcql import Candidate, Card, Query, match
+from protocol.dcql import Candidate, PathElement, Query, match
 from protocol.disclosure import parse_disclosure
 from protocol.errors import Rejected
+from wallet.card import card_of
+from wallet.card import claims_of as claims_of
 from wallet.records import Copy
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A copy that answers one credential query: its record's name, and the attributes that it must show."""
+    """A copy that answers one credential query: its record's name, and the paths of what it must show."""
 
     name: str
     copy: Copy
-    attributes: tuple[str, ...]
-
-
-def claims_of(copy: Copy) -> dict[str, object]:
-    """Values by attribute name. The credential was verified when it was received and sealed since."""
-    disclosures = map(parse_disclosure, split_sd_jwt(copy.credential).disclosures)
-    return {item.name: item.value for item in disclosures if item.name is not None}
+    paths: tuple[tuple[PathElement, ...], ...] = ()
 
 
 def disclosures_of(copy: Copy) -> dict[str, str]:
@@ -40,18 +36,17 @@ def choose_copies(
 ) -> dict[str, Chosen]:
     """For each credential query that is answered, the copy that answers it: all of one set.
 
-    1. copies in force, and until `last_second` when given; 2. of sets that are unspent or spent on this `agency`;
+    1. copies with a set, in force, and until `last_second` when given; 2. unspent, or spent on this `agency`;
     3. the set with the newest data first, unspent before spent; 4. the first that satisfies the whole query.
     Raises `Rejected`: `no_card`, `no_copies_left`, `not_satisfiable`.
     """
-    valid = {name: copy for name, copy in copies.items() if copy.exp > (last_second or now)}  # 1.
+    valid = {name: copy for name, copy in copies.items() if copy.set_id and copy.exp > (last_second or now)}  # 1.
     _check_cards(valid, query)
     usable = {name: copy for name, copy in valid.items() if copy.agency in (None, agency)}  # 2.
-    for members in _sets(usable):  # 3.
+    for members in sets_of(usable):  # 3.
         names = list(members)
-        cards = [Card(members[name].vct, claims_of(members[name])) for name in names]  # type: ignore[arg-type]
         try:
-            found = match(query, cards)  # 4.
+            found = match(query, [card_of(members[name]) for name in names])  # 4.
         except Rejected:
             continue
         return {query_id: _chosen(candidates, names, members) for query_id, candidates in found.candidates.items()}
@@ -63,21 +58,22 @@ def _chosen(candidates: Sequence[Candidate], names: Sequence[str], members: Mapp
     """The newest of the candidates: a reissued copy keeps its set."""
     best = max(candidates, key=lambda candidate: members[names[candidate.index]].received)
     name = names[best.index]
-    return Chosen(name, members[name], best.names)
+    return Chosen(name, members[name], best.paths)
 
 
-def _sets(copies: Mapping[str, Copy]) -> list[dict[str, Copy]]:
-    """Copies by set, in the order in which to try them."""
+def sets_of(copies: Mapping[str, Copy]) -> list[dict[str, Copy]]:
+    """Copies by set, in the order in which to try them: the newest data first, unspent before spent."""
     sets: dict[tuple[str, str], dict[str, Copy]] = {}
     for name, copy in copies.items():
         sets.setdefault((copy.issuer, copy.set_id), {})[name] = copy
 
-    def rank(members: dict[str, Copy]) -> tuple[int, bool, str]:
-        newest = max(copy.iat for copy in members.values())
-        spent = any(copy.agency is not None for copy in members.values())
-        return -newest, spent, min(members)
+    return sorted(sets.values(), key=rank_of)
 
-    return sorted(sets.values(), key=rank)
+
+def rank_of(members: Mapping[str, Copy]) -> tuple[int, bool, str]:
+    """Sorts what could be given by age of the data, then by whether it was given before."""
+    newest = max(copy.iat for copy in members.values())
+    return -newest, any(copy.agency is not None for copy in members.values()), min(members)
 
 
 def _wanted_types(query: Query) -> list[str]:

@@ -1,9 +1,9 @@
 """regie wallet: from an empty wallet to a grant. What comes after stands in `cli_after`."""
 
 import sys
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,30 +12,31 @@ from protocol.openid4vp import VerifiedRequest
 from protocol.revocation_code import format_code, format_paper_qr
 from service.command import command, emit, read_input, read_secret
 from service.home import Home
-from wallet import errand_grant, errand_receive, errand_request, show
+from wallet import errand_grant, errand_receive, errand_request, show, show_request
 from wallet.cli_open import PROFILE, passphrase_option, read_link, read_passphrase, with_wallet
 from wallet.config import WalletConfig
 from wallet.errand_sync import deliver_stops
 from wallet.opened import OpenWallet, create_wallet
+from wallet.pick import Picked
 from wallet.present import NO_WAY_BACK
-from wallet.records import Choice
+from wallet.records import Choice, ShareChoice
 
 
 def _is_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _approve(ctx: click.Context, wallet: OpenWallet, *, yes: bool) -> Callable[[VerifiedRequest], None]:
+def _ask(wallet: OpenWallet, request: VerifiedRequest, picked: Picked | None, *, yes: bool) -> None:
     """On a terminal show the request and ask; in a script the command is the yes."""
+    if yes or not _is_terminal():
+        return
+    click.echo(show_request.request_text(_told(wallet, request, picked)), err=True)
+    click.confirm("Do you want this?", abort=True, err=True)
 
-    def approve(request: VerifiedRequest) -> None:
-        if yes or not _is_terminal():
-            return
-        data = show.request_data(request, wallet.copies(), wallet.now())
-        click.echo(show.request_text(data), err=True)
-        click.confirm("Do you want this?", abort=True, err=True)
 
-    return approve
+def _told(wallet: OpenWallet, request: VerifiedRequest, picked: Picked | None = None) -> dict[str, Any]:
+    known = errand_request.is_known(wallet, request.asker.id)
+    return show_request.request_data(request, wallet.copies(), wallet.now(), is_known=known, picked=picked)
 
 
 @click.command("init")
@@ -90,8 +91,8 @@ def inspect(ctx: click.Context, wallet: OpenWallet, request: str) -> None:
     """Show who asks what, why and how long. Gives nothing."""
     link = read_link(request)
     deliver_stops(wallet)
-    data = show.request_data(errand_request.read_request(wallet, link), wallet.copies(), wallet.now())
-    emit(ctx, show.request_text(data), data)
+    data = _told(wallet, errand_request.read_request(wallet, link))
+    emit(ctx, show_request.request_text(data), data)
 
 
 def _date(ctx: click.Context, param: click.Parameter, value: str | None) -> date | None:
@@ -121,7 +122,7 @@ def grant(
     link = read_link(request)
     deliver_stops(wallet)
     choice = Choice(without=without, until=until, max_reads=max_reads)
-    given = errand_grant.grant(wallet, link, choice, _approve(ctx, wallet, yes=yes))
+    given = errand_grant.grant(wallet, link, choice, lambda request: _ask(wallet, request, None, yes=yes))
     record, terms = given.record, given.record.body.terms
     code = wallet.code(record)
     log_url = wallet.known_log(terms.log).log.url
@@ -137,39 +138,59 @@ def grant(
         f"Stop it with: regie wallet revoke {given.id}\n"
         f"Keep this code on paper; it stops the grant from any wallet or counter:\n{format_code(code)}"
     )
-    emit(ctx, f"{text}\nGo on at: {given.redirect}" if given.redirect else text, data)
+    emit(ctx, _with_redirect(text, given.redirect), data)
 
 
 @click.command("present")
 @click.argument("request")
+@click.option("--card", "cards", multiple=True, metavar="[ID=]CARD", help="Answer (query ID) with this card.")
+@click.option("--optional", is_flag=True, help="Give also what the asker can do without.")
+@click.option("--unregistered", is_flag=True, help="Even to a stranger without a registration.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
 @with_wallet
-def present(ctx: click.Context, wallet: OpenWallet, request: str, yes: bool) -> None:
+def present(
+    ctx: click.Context,
+    wallet: OpenWallet,
+    request: str,
+    cards: tuple[str, ...],
+    optional: bool,
+    unregistered: bool,
+    yes: bool,
+) -> None:
     """Give a copy once. A copy cannot be taken back."""
     link = read_link(request)
     deliver_stops(wallet)
-    shared = errand_request.share_once(wallet, link, _approve(ctx, wallet, yes=yes))
-    agency = shared.request.agency
-    text = f"{agency.name} has a copy of {', '.join(shared.attributes) or 'no attribute'}. {NO_WAY_BACK}"
+    choice = ShareChoice(cards, optional, unregistered)
+    shared = errand_request.share_once(
+        wallet, link, lambda asked, picked: _ask(wallet, asked, picked, yes=yes), choice=choice
+    )
+    asker = shared.request.asker
+    text = f"{asker.name} has a copy of {', '.join(shared.attributes)}. {NO_WAY_BACK}"
     data = {
-        "agency": {"id": agency.id, "name": agency.name},
+        "agency": {"id": asker.id, "name": asker.name},
+        "listed": asker.is_listed,
         "attributes": shared.attributes,
         "redirect": shared.redirect,
         "warning": NO_WAY_BACK,
     }
-    emit(ctx, f"{text}\nGo on at: {shared.redirect}" if shared.redirect else text, data)
+    emit(ctx, _with_redirect(text, shared.redirect), data)
+
+
+def _with_redirect(text: str, redirect: str | None) -> str:
+    return f"{text}\nGo on at: {redirect}" if redirect else text
 
 
 @click.command("decline")
 @click.argument("request")
 @with_wallet
 def decline(ctx: click.Context, wallet: OpenWallet, request: str) -> None:
-    """Say no. The agency does not learn why, nor what you hold."""
+    """Say no. The asker does not learn why, nor what you hold."""
     link = read_link(request)
     deliver_stops(wallet)
     answered, redirect = errand_request.decline(wallet, link)
-    text = f"You said no to {answered.agency.name}. Nothing was given."
-    emit(ctx, text, {"declined": True, "agency": {"id": answered.agency.id}, "redirect": redirect})
+    text = f"You said no to {answered.asker.name}. Nothing was given."
+    data = {"declined": True, "agency": {"id": answered.asker.id}, "redirect": redirect}
+    emit(ctx, _with_redirect(text, redirect), data)
 
 
 @click.command("grants")

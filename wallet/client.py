@@ -4,7 +4,7 @@ Answers are parsed, never believed: what a peer says is verified by the rules. N
 what identifies a grant to the log is its slot, and the bearer travels in a header.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from protocol.canonical import b64u_encode
 from protocol.consent_api import (
@@ -24,42 +24,19 @@ from protocol.consent_api import (
 )
 from protocol.direct_post import parse_redirect
 from protocol.errors import Rejected
-from protocol.issuer_metadata import (
-    MAX_METADATA_BYTES,
-    AuthorizationServerMetadata,
-    IssuerMetadata,
-    parse_authorization_server_metadata,
-    parse_issuer_metadata,
-    well_known_url,
-)
 from protocol.jws import MAX_JWS_BYTES
-from protocol.openid4vci import (
-    MAX_CREDENTIAL_RESPONSE_BYTES,
-    MAX_OFFER_BYTES,
-    CredentialOffer,
-    CredentialResponse,
-    Notification,
-    PreAuthorizedGrant,
-    TokenResponse,
-    parse_credential_response,
-    parse_error,
-    parse_nonce_response,
-    parse_offer,
-    parse_token_response,
-    token_request_form,
-)
 from protocol.openid4vp import AuthorizationLink
 from protocol.request_object import REQUEST_MEDIA_TYPE
 from protocol.tiles import TILE_WIDTH, entries_path, parse_entries, tile_path, tile_width
-from service.fetch import Answer, Fetcher
+from service.address import parse_url
+from service.fetch import Fetcher
+from wallet.client_issuer import IssuerPeers
 
 LOG_SECONDS = 20.0
 """The log answers a grant once its witnesses have cosigned; longer than that it is kept and sent again."""
 STOP_SECONDS = 5.0
 DEPOSIT_SECONDS = 10.0
 """An operator that was away first fetches the leaves up to the grant."""
-ISSUE_SECONDS = 15.0
-"""A batch of twenty copies takes the issuer about a second on a slow machine."""
 _FORM = "application/x-www-form-urlencoded"
 _MAX_TILE_BYTES = TILE_WIDTH * 32
 _MAX_BUNDLE_BYTES = TILE_WIDTH * 130
@@ -70,53 +47,7 @@ class Peers:
 
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetch = fetcher
-
-    # --- issuer ---
-
-    def offer(self, uri: str) -> CredentialOffer:
-        """An offer by reference (VCI 4.1.3). The caller MUST have found the address on the trust list."""
-        return parse_offer(self._fetch.get(uri, max_bytes=MAX_OFFER_BYTES).body)
-
-    def issuer_metadata(self, issuer: str) -> IssuerMetadata:
-        """VCI 12.2."""
-        answer = self._fetch.get(well_known_url(issuer, "openid-credential-issuer"), max_bytes=MAX_METADATA_BYTES)
-        return parse_issuer_metadata(answer.body, issuer)
-
-    def server_metadata(self, server: str) -> AuthorizationServerMetadata:
-        """RFC 8414."""
-        answer = self._fetch.get(
-            well_known_url(server, "oauth-authorization-server"), max_bytes=MAX_METADATA_BYTES
-        )
-        return parse_authorization_server_metadata(answer.body, server)
-
-    def token(self, endpoint: str, grant: PreAuthorizedGrant, tx_code: str | None) -> TokenResponse:
-        """VCI 6. A refusal keeps its OAuth code."""
-        answer = self._fetch.post_form(endpoint, token_request_form(grant, tx_code), expect=(400, 401))
-        return parse_token_response(_accepted(answer).body)
-
-    def nonce(self, endpoint: str) -> str:
-        """VCI 7."""
-        return parse_nonce_response(self._fetch.post_bytes(endpoint, b"", _FORM).body).c_nonce
-
-    def credentials(
-        self, endpoint: str, token: str, configuration: str, proofs: Sequence[str]
-    ) -> CredentialResponse:
-        """VCI 8: one credential for each proof."""
-        body = {"credential_configuration_id": configuration, "proofs": {"jwt": list(proofs)}}
-        answer = self._fetch.post_json(
-            endpoint,
-            body,
-            headers={"Authorization": f"Bearer {token}"},
-            max_bytes=MAX_CREDENTIAL_RESPONSE_BYTES,
-            expect=(400, 401),
-            total_seconds=ISSUE_SECONDS,
-        )
-        return parse_credential_response(_accepted(answer).body, copies=len(proofs))
-
-    def notify(self, endpoint: str, token: str, notification: Notification) -> None:
-        """VCI 11."""
-        headers = {"Authorization": f"Bearer {token}"}
-        self._fetch.post_json(endpoint, notification, headers=headers, accept=None)
+        self.issuers = IssuerPeers(fetcher)
 
     # --- agency ---
 
@@ -128,6 +59,10 @@ class Peers:
         else:
             answer = self._fetch.get(link.request_uri, **options)
         return answer.text.strip()
+
+    def check_address(self, url: str) -> None:
+        """That something could be sent there by its form alone. Raises `Rejected`: `bad_url`."""
+        parse_url(url, loopback=self._fetch.loopback)
 
     def answer(self, response_uri: str, form: bytes) -> str | None:
         """Post an answer or a refusal (VP 8.2); the address to go on to, if the agency names one that is good.
@@ -204,15 +139,6 @@ class Peers:
             url = f"{log_url}/{entries_path(n, width)}"
             body = self._fetch.get(url, accept=None, max_bytes=_MAX_BUNDLE_BYTES).body
             yield n * TILE_WIDTH, parse_entries(body, width)
-
-
-def _accepted(answer: Answer) -> Answer:
-    """The answer of an OAuth endpoint, or its refusal under its own code."""
-    if answer.status >= 400:
-        raise parse_error(answer.body, answer.status)
-    if answer.media_type != "application/json":
-        raise Rejected("bad_media_type", "the issuer answered with another media type than application/json")
-    return answer
 
 
 def _bearer(view: bytes) -> dict[str, str]:

@@ -4,16 +4,18 @@ Under standing access register flags (`geheimhouding` and its like) travel with 
 asked or not: they tell the agency how to handle the rest.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from protocol.attributes import attribute, credential_type
+from protocol.asker import Wanted
+from protocol.attributes import CREDENTIAL_TYPES, attribute, credential_type
+from protocol.dcql import PathElement
 from protocol.errors import Rejected
-from protocol.narrowing import is_registered
 from protocol.openid4vp import VerifiedRequest
-from protocol.terms import BSN_ATTRIBUTE, MAX_READS, ConsentElement, Place, with_flags
-from protocol.trust_list import Agency, Service
+from protocol.terms import MAX_READS, ConsentElement, Place, with_flags
+from protocol.trust_list import Service
 from wallet.records import Choice
 
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -22,70 +24,87 @@ _MAX_DATE = date(9998, 12, 31)
 
 @dataclass(frozen=True)
 class Asked:
-    """One attribute of a request. `registered`: the trust list lets this agency ask it for this service."""
+    """One attribute of a request. `credential`: the DCQL id; `vct`: the first type that could answer.
 
-    place: Place
+    `registered`: trust list or registration certificate let this asker ask it, of each type that could answer.
+    """
+
+    credential: str
+    vct: str
+    path: tuple[PathElement, ...]
     needed: bool
     registered: bool
-    flag: bool
+    flag: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in terms; for types of our vocabulary, which open whole attributes."""
+        return Place(self.credential, self.vct, str(self.path[0]))
 
     @property
     def name(self) -> str:
-        """As the resident writes it: `adres.postcode`."""
-        return f"{credential_type(self.place.vct).configuration_id}.{self.place.name}"
+        """As the resident writes it: `adres.postcode`; of a stranger's type under the query's id."""
+        known = CREDENTIAL_TYPES.get(self.vct)
+        return f"{known.configuration_id if known else self.credential}.{path_text(self.path)}"
 
     @property
     def label(self) -> str:
-        """In English, from the vocabulary."""
-        return attribute(self.place.vct, self.place.name).label_en
+        """In English, from the vocabulary; the path where the vocabulary has no word."""
+        known = CREDENTIAL_TYPES.get(self.vct)
+        found = known.by_name.get(str(self.path[0])) if known and len(self.path) == 1 else None
+        return found.label_en if found else path_text(self.path)
+
+
+def path_text(path: Sequence[PathElement]) -> str:
+    """A path in one line: `person.family_name`, `courses.*`, `courses.0`."""
+    return ".".join("*" if element is None else str(element) for element in path)
 
 
 def asked_attributes(request: VerifiedRequest) -> tuple[Asked, ...]:
     """Every attribute that would leave the wallet, in the request's order; under standing access flags last.
 
-    Raises `Rejected`: `unknown_vct`, `unknown_attribute`, when the wallet does not know what is asked.
+    Raises `Rejected`: `unknown_vct`, `unknown_attribute`, when standing access is asked to what has no name here.
     """
-    wanted = _wanted(request)
-    places = list(wanted) if request.consent is None else with_flags(wanted)
+    if request.consent is None:
+        return tuple(_asked_once(request))
+    wanted = _wanted(request.consent, request.vcts)
     return tuple(
         Asked(
-            place,
+            place.credential,
+            place.vct,
+            (place.name,),
             needed=wanted.get(place, True),
-            registered=_is_registered(place, request),
+            registered=request.allows(Wanted(place.vct, (place.name,))),
             flag=place.name in credential_type(place.vct).flags,
         )
-        for place in places
+        for place in with_flags(wanted)
     )
 
 
-def _wanted(request: VerifiedRequest) -> dict[Place, bool]:
-    """Places asked, and whether the agency calls them needed; a copy's query names no optional attributes."""
-    if request.consent is not None:
-        vcts = request.vcts
-        wanted = {
-            Place(claim.credential, vcts[claim.credential], claim.path[0]): claim.needed
-            for claim in request.consent.claims
-        }
-    else:
-        wanted = {
-            Place(item.id, item.meta.vct_values[0], str(claim.path[0])): True
-            for item in request.query.credentials
-            for claim in item.claims or ()
-        }
+def _asked_once(request: VerifiedRequest) -> Iterator[Asked]:
+    """A copy's query names no optional attributes."""
+    for item in request.query.credentials:
+        for claim in item.claims or ():
+            path, values = tuple(claim.path), tuple(claim.values or ())
+            registered = all(request.allows(Wanted(vct, path, values)) for vct in item.meta.vct_values)
+            vct = request.vcts.get(item.id, "")
+            known = CREDENTIAL_TYPES.get(vct)
+            flag = known is not None and path[0] in known.flags
+            yield Asked(item.id, vct, path, needed=True, registered=registered, flag=flag)
+
+
+def _wanted(element: ConsentElement, vcts: Mapping[str, str]) -> dict[Place, bool]:
+    """Places asked, and whether the agency calls them needed."""
+    wanted = {
+        Place(claim.credential, vcts[claim.credential], claim.path[0]): claim.needed for claim in element.claims
+    }
     for place in wanted:
         attribute(place.vct, place.name)
     return wanted
 
 
-def _is_registered(place: Place, request: VerifiedRequest) -> bool:
-    services = [request.service] if request.service else request.agency.services
-    if place.name == BSN_ATTRIBUTE and not request.agency.bsn_allowed:
-        return False
-    return any(is_registered(place, service) for service in services)
-
-
 def decide_places(request: VerifiedRequest, choice: Choice) -> list[Place]:
-    """What is given, flags included.
+    """What is given under standing access, flags included.
 
     1. what is left out was asked; 2. it is no flag; 3. nothing `needed` is left out; 4. nothing unregistered is
     kept in; 5. something remains. Raises `Rejected`: `unknown_attribute`, `ambiguous_attribute`, `flag_needed`,
@@ -101,24 +120,27 @@ def decide_places(request: VerifiedRequest, choice: Choice) -> list[Place]:
         if item.needed and item.registered:  # 3.
             raise Rejected(
                 "needed_missing",
-                f"{request.agency.name} cannot do this without {item.name}; give it, or decline the whole request",
+                f"{request.asker.name} cannot do this without {item.name}; give it, or decline the whole request",
             )
     kept = [item for item in asked if item not in out]
     if too_much := [item.name for item in kept if not item.registered]:  # 4.
-        raise _over_asking(request.agency, too_much, needed=any(i.needed and not i.registered for i in kept))
+        raise over_asking(request, too_much, needed=any(i.needed and not i.registered for i in kept))
     if all(item.flag for item in kept):  # 5.
         raise Rejected("nothing_left", "nothing is left to give; decline the request instead")
-    needed_flags = {place for place, needed in _wanted(request).items() if needed}
+    wanted = _wanted(request.consent, request.vcts) if request.consent else {}
+    needed_flags = {place for place, needed in wanted.items() if needed}
     return with_flags(item.place for item in kept if not item.flag or item.place in needed_flags)
 
 
-def _over_asking(agency: Agency, names: list[str], *, needed: bool) -> Rejected:
+def over_asking(request: VerifiedRequest, names: Sequence[str], *, needed: bool) -> Rejected:
+    """What the resident is told of a request for more than was registered: no more than names of attributes."""
     way_out = (
         "decline the request and report it" if needed else "leave it out with --without, or decline the request"
     )
     return Rejected(
         "over_asking",
-        f"{agency.name} asks for more than it registered ({', '.join(names)}); nothing was given; {way_out}",
+        f"{request.asker.name} asks for more than it registered ({', '.join(names)}); nothing was given; "
+        f"{way_out}",
         status=403,
     )
 

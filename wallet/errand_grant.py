@@ -64,7 +64,7 @@ def grant(wallet: OpenWallet, link: str, choice: Choice, approve: Approve = appr
     _check_open(wallet, request)
     decision = decide_grant(request, choice)
     query = presented_query(request, decision)
-    chosen = choose_copies(wallet.copies(), query, request.agency.id, wallet.now())
+    chosen = choose_copies(wallet.copies(), query, decision.agency.id, wallet.now())
     approve(request)
     return carry_on(wallet, _intend(wallet, request, choice, chosen))
 
@@ -129,7 +129,7 @@ def _intend(wallet: OpenWallet, request: VerifiedRequest, choice: Choice, chosen
         state="intended",
         code_number=number,
         made_at=wallet.now(),
-        agency=replace(request.agency, services=[]),
+        agency=replace(draft.agency, services=[]),
         service=request.service.name.en if request.service else "",
         client_id=request.client_id,
         request=request.token,
@@ -146,7 +146,7 @@ def _intend(wallet: OpenWallet, request: VerifiedRequest, choice: Choice, chosen
     with wallet.vault.transaction():
         wallet.keep_secrets(replace(wallet.secrets(), next_code=number + 1))
         wallet.keep_log(known)
-        spend(wallet, chosen, request.agency.id)
+        spend(wallet, chosen, draft.agency.id)
         wallet.vault.put("grants", grant_id, record)
     return grant_id
 
@@ -233,7 +233,7 @@ def _to_operators(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> Gra
 
 def _chosen_again(wallet: OpenWallet, record: GrantRecord) -> dict[str, Chosen]:
     copies = wallet.copies()
-    return {query_id: Chosen(name, copies[name], ()) for query_id, name in record.copies.items()}
+    return {query_id: Chosen(name, copies[name]) for query_id, name in record.copies.items()}
 
 
 def _reread(wallet: OpenWallet, record: GrantRecord) -> VerifiedRequest:

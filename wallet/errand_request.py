@@ -1,6 +1,6 @@
-"""Reading an agency's request, sharing a copy once, and saying no."""
+"""Reading somebody's request, sharing a copy once, and saying no."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,24 +10,27 @@ from protocol.canonical import b64u_encode
 from protocol.direct_post import error_form
 from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.openid4vp import VerifiedRequest, parse_authorization_url, verify_request_object
-from wallet.choose import Chosen, choose_copies
-from wallet.consent import asked_attributes
+from wallet.choose import Chosen
+from wallet.consent import asked_attributes, path_text
 from wallet.opened import OpenWallet
+from wallet.pick import Picked, pick_cards
 from wallet.present import decide_share, sign_presentation
-from wallet.records import Activity, ActivityKind
+from wallet.records import Activity, ActivityKind, ShareChoice
 from wallet.seed import key_of
 
 Approve: TypeAlias = Callable[[VerifiedRequest], None]
 """Shows a verified request to the resident and raises when the answer is no."""
+ApproveShare: TypeAlias = Callable[[VerifiedRequest, Picked], None]
+"""The same with the cards that would answer it."""
 
 
-def approved(request: VerifiedRequest) -> None:
+def approved(request: VerifiedRequest, picked: Picked | None = None) -> None:
     """For scripts: the command itself was the yes."""
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What a copy was given of; `redirect`: where the agency wants the resident to go on."""
+    """What a copy was given of; `redirect`: where the asker wants the resident to go on."""
 
     request: VerifiedRequest
     attributes: list[str]
@@ -37,47 +40,69 @@ class Shared:
 def read_request(wallet: OpenWallet, link: str) -> VerifiedRequest:
     """Fetch and verify what a link leads to; nothing of the wallet is in the call but a random nonce.
 
-    Raises `Rejected` of `verify_request_object` and `Unavailable`.
+    An answer could go to where the request says: that address is looked at here already, before the resident is
+    asked and anything is kept. Raises `Rejected` of `verify_request_object` and `bad_url`, and `Unavailable`.
     """
     parsed = parse_authorization_url(link)
     nonce = b64u_encode(wallet.random(32))
     token = wallet.peers.request_object(parsed, nonce)
-    return verify_request_object(
+    request = verify_request_object(
         token,
         parsed.client_id,
         wallet.trust_list(),
         wallet.now(),
         wallet_nonce=nonce if parsed.post else None,
     )
+    wallet.peers.check_address(request.response_uri)
+    return request
 
 
-def spend(wallet: OpenWallet, chosen: dict[str, Chosen], agency: str) -> None:
-    """Mark the whole set of the chosen copies as this agency's. Inside a transaction, before anything is sent."""
-    sets = {(item.copy.issuer, item.copy.set_id) for item in chosen.values()}
+def spend(wallet: OpenWallet, chosen: Mapping[str, Chosen], asker: str) -> None:
+    """Mark the whole set of the chosen copies as this asker's. Inside a transaction, before anything is sent."""
+    spend_all(wallet, list(chosen.values()), asker)
+
+
+def spend_all(wallet: OpenWallet, chosen: list[Chosen], asker: str) -> None:
+    """The same for several copies to a query; a copy without a set is marked alone."""
+    names = {item.name for item in chosen}
+    sets = {(item.copy.issuer, item.copy.set_id) for item in chosen if item.copy.set_id}
     for name, copy in wallet.copies().items():
-        if (copy.issuer, copy.set_id) in sets and copy.agency is None:
-            wallet.vault.put("copies", name, replace(copy, agency=agency))
+        if copy.agency is None and (name in names or (copy.issuer, copy.set_id) in sets):
+            wallet.vault.put("copies", name, replace(copy, agency=asker))
 
 
-def share_once(wallet: OpenWallet, link: str, approve: Approve = approved) -> Shared:
+def is_known(wallet: OpenWallet, asker: str) -> bool:
+    """Whether the resident has given this asker anything before."""
+    spent = any(copy.agency == asker for copy in wallet.copies().values())
+    granted = any(record.agency.id == asker for record in wallet.grants().values())
+    activities = wallet.vault.all("activities", Activity).values()
+    return spent or granted or any(a.agency == asker and a.kind != "declined" for a in activities)
+
+
+def share_once(
+    wallet: OpenWallet, link: str, approve: ApproveShare = approved, *, choice: ShareChoice | None = None
+) -> Shared:
     """1. verify and judge the request; 2. choose copies; 3. keep that they are spent and what was given; 4. send.
 
-    A crash or an error after 3 leaves `maybe_shared` in the activities: the agency may have the copy or not.
+    A crash or an error after 3 leaves `maybe_shared` in the activities: the asker may have the copy or not.
     Raises `Rejected` `sync_first`, and `Rejected` and `Unavailable` of rules and peers.
     """
     wallet.check_searched()
+    choice = choice or ShareChoice()
     request = read_request(wallet, link)  # 1.
-    decide_share(request)
-    chosen = choose_copies(wallet.copies(), request.query, request.agency.id, wallet.now())  # 2.
+    decide_share(request, choice)
+    asker = request.asker.id
+    picked = pick_cards(wallet.copies(), request.query, asker, wallet.now(), choice)  # 2.
     secrets = wallet.secrets()
-    approve(request)
-    keys = {query_id: key_of(secrets, item.copy) for query_id, item in chosen.items()}
-    form = sign_presentation(request, chosen, keys, wallet.now())
-    given = [f"{item.copy.configuration}.{name}" for item in chosen.values() for name in item.attributes]
+    approve(request, picked)
+    chosen = [item for items in picked.given.values() for item in items]
+    keys = {item.name: key_of(secrets, item.copy) for item in chosen if item.copy.is_bound}
+    form = sign_presentation(request, picked.given, keys, wallet.now())
+    given = list(dict.fromkeys(name for item in chosen for name in names_given(item)))
     activity = _activity(wallet, request, "maybe_shared", given)
     name = f"{wallet.now()}.{wallet.random(8).hex()}"
     with wallet.vault.transaction():  # 3.
-        spend(wallet, chosen, request.agency.id)
+        spend_all(wallet, chosen, asker)
         wallet.vault.put("activities", name, activity)
     redirect = wallet.peers.answer(request.response_uri, form)  # 4.
     with wallet.vault.transaction():
@@ -85,10 +110,15 @@ def share_once(wallet: OpenWallet, link: str, approve: Approve = approved) -> Sh
     return Shared(request, given, redirect)
 
 
-def decline(wallet: OpenWallet, link: str) -> tuple[VerifiedRequest, str | None]:
-    """Say no. What the agency hears is the same as when the wallet holds no such card (VP 15.3).
+def names_given(item: Chosen) -> list[str]:
+    """What a copy shows, under the name of its card; the card itself when it shows nothing that was hidden."""
+    return [f"{item.copy.configuration}.{path_text(path)}" for path in item.paths] or [item.copy.configuration]
 
-    The no is kept even if the agency cannot be told. Raises `Rejected`, `Unavailable` when it cannot be read.
+
+def decline(wallet: OpenWallet, link: str) -> tuple[VerifiedRequest, str | None]:
+    """Say no. What the asker hears is the same as when the wallet holds no such card (VP 15.3).
+
+    The no is kept even if the asker cannot be told. Raises `Rejected`, `Unavailable` when it cannot be read.
     """
     request = read_request(wallet, link)
     with wallet.vault.transaction():
@@ -108,9 +138,10 @@ def _activity(wallet: OpenWallet, request: VerifiedRequest, kind: ActivityKind, 
     return Activity(
         time=wallet.now(),
         kind=kind,
-        agency=request.agency.id,
-        agency_name=request.agency.name,
+        agency=request.asker.id,
+        agency_name=request.asker.name,
         service=request.service.name.en if request.service else None,
         asked=asked,
         given=given,
+        request=request.token,
     )

@@ -35,7 +35,7 @@ from protocol.receipt import VerifiedInclusion, parse_tlog_proof, verify_tlog_pr
 from protocol.request_object import REQUEST_TYP
 from protocol.revocation_code import lock_for, view_hash
 from protocol.terms import ConsentElement, Place, Terms, parse_element, parse_terms, terms_hash
-from protocol.trust_list import Service, TrustedLog, TrustedWitness
+from protocol.trust_list import Agency, Service, TrustedLog, TrustedWitness
 from wallet.choose import Chosen, disclosures_of
 from wallet.consent import decide_end, decide_places, decide_reads
 from wallet.records import Choice, Deposit, GrantRecord
@@ -50,8 +50,9 @@ FINAL_REFUSALS = frozenset({"bad_ticket", "widened", "bad_terms", "bad_deposit",
 
 @dataclass(frozen=True)
 class Decision:
-    """What the resident gives: the service it is for, and where each attribute stands; flags included."""
+    """What the resident gives: to whom, for which service, and where each attribute stands; flags included."""
 
+    agency: Agency
     element: ConsentElement
     service: Service
     places: tuple[Place, ...]
@@ -62,6 +63,7 @@ class Decision:
 class Draft:
     """All of a grant that is made once and then kept: the log's part, the agency's part, the operators'."""
 
+    agency: Agency
     body: GrantRequest
     sealed: list[SealedDisclosure]
     share_a: str
@@ -74,13 +76,13 @@ def decide_grant(request: VerifiedRequest, choice: Choice) -> Decision:
 
     Raises `Rejected`: `not_standing`, those of `decide_places` and `check_element`.
     """
-    if request.consent is None or request.service is None:  # 1.
+    if request.consent is None or request.service is None or request.agency is None:  # 1.
         raise Rejected("not_standing", "this asks for a copy; share it once with `regie wallet present`")
     places = tuple(decide_places(request, choice))  # 2.
     given = {(place.credential, place.name) for place in places}
     kept = [claim for claim in request.consent.claims if (claim.credential, claim.path[0]) in given]
     check_element(replace(request.consent, claims=kept), request.vcts, request.agency, request.service)  # 3.
-    return Decision(request.consent, request.service, places, choice)
+    return Decision(request.agency, request.consent, request.service, places, choice)
 
 
 def draft_grant(
@@ -110,7 +112,7 @@ def draft_grant(
         terms = replace(terms, operators=dealing.operators)
     parse_terms(to_builtins(terms))  # a record that is kept must be readable again, or the wallet opens no more
     check_within(terms, decision.element, decision.service)
-    ticket = verify_ticket(decision.element.ticket, request.agency, terms, now).ticket  # 2.
+    ticket = verify_ticket(decision.element.ticket, decision.agency, terms, now).ticket  # 2.
     disclosures = {
         claim.digest: disclosures_of(chosen[claim.credential].copy)[claim.path[0]] for claim in terms.claims
     }
@@ -124,7 +126,7 @@ def draft_grant(
         ticket=decision.element.ticket,
     )
     deposits = [] if dealing is None else _seal_deposits(terms, dealing, operators)
-    return Draft(body, sealed, b64u_encode(share_a), ticket.exp, deposits)
+    return Draft(decision.agency, body, sealed, b64u_encode(share_a), ticket.exp, deposits)
 
 
 def _seal_deposits(terms: Terms, dealing: Dealing, operators: Sequence[TrustedWitness]) -> list[Deposit]:
@@ -225,6 +227,8 @@ def sign_answer(
     """
     if now >= request.exp:
         raise Rejected("request_expired", "the request has expired; ask for a new one", status=410)
+    if request.encryption is None:
+        raise ValueError("a request for standing access names a key to encrypt to")
     vp_token = {
         query_id: [_bind(request, query_id, credential, keys[query_id], sealed.terms, now)]
         for query_id, credential in credentials.items()

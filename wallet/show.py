@@ -1,6 +1,6 @@
 """How the wallet puts things to the resident: plain sentences for the screen, plain values for scripts.
 
-The one module that words things. Attribute values appear in `cards --values` only, never in a refusal.
+`show_request` words requests, this module all else. Attribute values appear in `cards --values` only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,23 +9,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from protocol.attributes import CREDENTIAL_TYPES, FLAG_NAMES, short_name
-from protocol.openid4vp import VerifiedRequest
+from protocol.issuer_jwt import NO_END
 from protocol.terms import MAX_TIME, places_of
-from wallet.choose import claims_of
-from wallet.consent import Asked, asked_attributes
+from wallet.card import card_names, claims_of
 from wallet.errand_revoke import state_of_stop
 from wallet.history import VerifiedEvent
-from wallet.present import NO_WAY_BACK
 from wallet.records import Activity, Copy, GrantRecord
 
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _LAST_LOCAL = MAX_TIME - 86_400
 """The last second of UTC's calendar is in the year 10000 in Amsterdam, which no calendar here can show."""
-_GROUNDS = {
-    "consent": "your consent: you are free to say no",
-    "legal_obligation": "a legal duty",
-    "public_task": "a public task",
-}
 _STATES = {
     "intended": "begun, not yet in the log",
     "logged": "in the log, the agency does not have it yet",
@@ -55,17 +48,19 @@ def moment(time: int | None) -> str:
 
 
 def cards_data(copies: Mapping[str, Copy], now: int, *, values: bool) -> list[dict[str, Any]]:
-    """One entry for each issuer and type: how many copies are left, until when; the newest values when asked."""
-    groups: dict[tuple[str, str], list[Copy]] = {}
-    for copy in copies.values():
-        groups.setdefault((copy.issuer, copy.configuration), []).append(copy)
+    """One entry for each card: how many copies are left, until when; the newest values when asked."""
+    names = card_names(copies)
+    groups: dict[str, list[Copy]] = {}
+    for name, copy in copies.items():
+        groups.setdefault(names[name], []).append(copy)
     result = []
-    for (issuer, configuration), held in sorted(groups.items()):
+    for card, held in sorted(groups.items()):
         newest = max(held, key=lambda copy: copy.iat)
         entry: dict[str, Any] = {
-            "card": configuration,
-            "issuer": issuer,
+            "card": card,
+            "issuer": newest.issuer,
             "vct": newest.vct,
+            "title": newest.title,
             "copies": len(held),
             "unspent": sum(copy.agency is None and copy.exp > now for copy in held),
             "until": newest.exp,
@@ -84,8 +79,10 @@ def cards_text(cards: Sequence[Mapping[str, Any]]) -> str:
         )
     lines = []
     for card in cards:
-        label = CREDENTIAL_TYPES[card["vct"]].label_en if card["vct"] in CREDENTIAL_TYPES else card["vct"]
-        lines.append(f"{card['card']}: {label}, from {card['issuer']}, valid until {day(card['until'])}")
+        known = CREDENTIAL_TYPES.get(card["vct"])
+        label = known.label_en if known else card["title"] or card["vct"]
+        until = f"valid until {day(card['until'])}" if card["until"] < NO_END else "without an end"
+        lines.append(f"{card['card']}: {label}, from {card['issuer']}, {until}")
         lines.append(f"    {card['unspent']} of {card['copies']} copies left; each agency gets one of its own")
         lines += [f"    {name}: {value_text(value)}" for name, value in card.get("values", {}).items()]
     return "\n".join(lines)
@@ -94,81 +91,6 @@ def cards_text(cards: Sequence[Mapping[str, Any]]) -> str:
 def value_text(value: Any) -> str:
     """A value for the screen."""
     return "-" if value is None else str(value)
-
-
-def request_data(request: VerifiedRequest, copies: Mapping[str, Copy], now: int) -> dict[str, Any]:
-    """Who asks what, why, how long and on what ground; all of it from certificate and trust list."""
-    asked = asked_attributes(request)
-    service, element = request.service, request.consent
-    held = {(copy.vct) for copy in copies.values() if copy.exp > now}
-    data: dict[str, Any] = {
-        "kind": "once" if element is None else "standing",
-        "agency": {"id": request.agency.id, "name": request.agency.name},
-        "service": None,
-        "attributes": [_asked_data(item, held) for item in asked],
-        "over_asking": [item.name for item in asked if not item.registered],
-        "request_until": request.exp,
-    }
-    if service is not None:
-        data["service"] = {"id": service.id, "version": service.version, "name": service.name.en}
-        data["purpose"] = service.purpose.en
-        data["basis"], data["law"] = service.basis, service.law
-        data["retention"], data["mode"] = service.retention, service.mode
-        data["privacy_policy"] = service.privacy_policy
-    if element is not None:
-        data["log"] = element.log.origin
-        data["until"] = min(element.max_not_after, now + service.longest_term if service else now)
-        data["max_reads"] = element.max_reads
-    return data
-
-
-def _asked_data(item: Asked, held: set[str]) -> dict[str, Any]:
-    return {
-        "name": item.name,
-        "label": item.label,
-        "needed": item.needed,
-        "registered": item.registered,
-        "flag": item.flag,
-        "card_here": item.place.vct in held,
-    }
-
-
-def request_text(data: Mapping[str, Any]) -> str:
-    """The request as a resident reads it before deciding."""
-    service = data["service"]
-    lines = [f"{data['agency']['name']} (OIN {data['agency']['id']}) asks for your data."]
-    if service is not None:
-        lines.append(f"For: {service['name']}. {data['purpose']}")
-        law = f" ({data['law']})" if data["law"] else ""
-        lines.append(f"The ground is {_GROUNDS[data['basis']]}{law}.")
-        kept = "may keep it for" if data["mode"] == "store" else "looks at it and keeps nothing beyond"
-        lines.append(f"The agency {kept} {data['retention']}. Privacy policy: {data['privacy_policy']}")
-    lines.append("It asks:")
-    lines += [_asked_line(item) for item in data["attributes"]]
-    if data["over_asking"]:
-        lines.append(f"Beware: it asks for more than it registered: {', '.join(data['over_asking'])}.")
-    if data["kind"] == "once":
-        lines.append(f"This gives a copy. {NO_WAY_BACK}")
-    else:
-        reads = f", {data['max_reads']} times at most" if data["max_reads"] else ""
-        lines.append(
-            f"It may look until {day(data['until'])} at the latest{reads}. You see every look in the log."
-        )
-        lines.append("You can stop it at any moment. Left out what you do not want to give: --without NAME")
-    return "\n".join(lines)
-
-
-def _asked_line(item: Mapping[str, Any]) -> str:
-    notes = []
-    if item["flag"]:
-        notes.append("always goes along")
-    else:
-        notes.append("needed" if item["needed"] else "you may leave it out")
-    if not item["registered"]:
-        notes.append("NOT REGISTERED")
-    if not item["card_here"]:
-        notes.append("you have no card with this yet")
-    return f"  - {item['label']} [{item['name']}]: {', '.join(notes)}"
 
 
 def grant_data(grant_id: str, record: GrantRecord, now: int) -> dict[str, Any]:

@@ -618,6 +618,7 @@ class Neighbours(Fetcher):
     """The transport: dispatches by host. `down`: hosts that cannot be reached; `on_call` hears of each request."""
 
     def __init__(self, **trust_changes: Any) -> None:
+        self.loopback = False
         self.clock = MovableClock()
         self.trust_changes = trust_changes
         self.issuer = Issuer(self.clock)

@@ -14,7 +14,7 @@ from tests.protocol import builders
 from tests.protocol.builders import ADRES, ISSUER_ID, NOW, PERSOON
 from tests.wallet.conftest import Resident
 from tests.wallet.neighbours import TX_CODE, Neighbours
-from wallet.choose import claims_of
+from wallet.card import claims_of
 from wallet.errand_grant import grant
 from wallet.errand_receive import receive
 from wallet.records import Choice

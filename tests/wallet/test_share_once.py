@@ -122,10 +122,15 @@ def test_wallet_refuses_bsn_that_is_not_registered(wallet: OpenWallet, neighbour
     refuses(wallet, neighbours, link, "over_asking")
 
 
-def test_wallet_refuses_attribute_that_it_does_not_know(wallet: OpenWallet, neighbours: Neighbours) -> None:
-    refuses(wallet, neighbours, neighbours.agency.ask(once=True, query=query("schoenmaat")), "unknown_attribute")
+def test_wallet_refuses_attribute_and_type_that_nobody_registered(
+    wallet: OpenWallet, neighbours: Neighbours
+) -> None:
+    detail = refuses(wallet, neighbours, neighbours.agency.ask(once=True, query=query("schoenmaat")), "over_asking")
+    assert "adres.schoenmaat" in detail
     link = neighbours.agency.ask(once=True, query=query("x", vct="urn:eudi:pid:1"))
-    refuses(wallet, neighbours, link, "unknown_vct")
+    assert "q.x" in refuses(wallet, neighbours, link, "over_asking")
+    bare = {"credentials": [{"id": "q", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:eudi:pid:1"]}}]}
+    refuses(wallet, neighbours, neighbours.agency.ask(once=True, query=bare), "over_asking")
 
 
 @pytest.mark.parametrize("value", ["9999ZZ", "1234ab"])
