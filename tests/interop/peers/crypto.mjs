@@ -74,6 +74,13 @@ export function hash(data, alg) {
   return new Uint8Array(createHash(alg.replace('-', '').toLowerCase()).update(data).digest())
 }
 
+/** A JWE to this key. */
+export async function sealTo(jwk, enc, text) {
+  return new jose.CompactEncrypt(Buffer.from(text))
+    .setProtectedHeader({ alg: 'ECDH-ES', enc, ...(jwk.kid && { kid: jwk.kid }) })
+    .encrypt(await jose.importJWK(jwk, 'ECDH-ES'))
+}
+
 /** All callbacks of @openid4vc; `roots()` gives the certificates that chains must lead to. */
 export function callbacks(roots) {
   return {

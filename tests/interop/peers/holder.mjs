@@ -1,69 +1,16 @@
 // A wallet: @openid4vc/openid4vci fetches, @sd-jwt/sd-jwt-vc keeps and shows, dcql chooses, @openid4vc/openid4vp answers.
-import { clientAuthenticationAnonymous, preAuthorizedCodeGrantIdentifier } from '@openid4vc/oauth2'
-import { Openid4vciClient } from '@openid4vc/openid4vci'
 import { Openid4vpClient } from '@openid4vc/openid4vp'
 import { DcqlQuery } from 'dcql'
 import { claimsOf, frameOf, present, verifierOf } from './credentials.mjs'
-import { callbacks, newKey } from './crypto.mjs'
+import { callbacks } from './crypto.mjs'
+import { Fetching } from './fetching.mjs'
 import { obey } from './lines.mjs'
 
 const roots = { issuers: [], verifiers: [] }
 const held = []
 const verifying = verifierOf(() => roots.issuers)
-const issuing = new Openid4vciClient({
-  callbacks: { ...callbacks(() => roots.issuers), clientAuthentication: clientAuthenticationAnonymous() },
-})
+const fetching = new Fetching(held, verifying, () => roots.issuers)
 const answering = new Openid4vpClient({ callbacks: callbacks(() => roots.verifiers) })
-
-/** Fetch `copies` of each configuration of an offer, verify all, tell the issuer. */
-async function receive({ offer, txCode, copies = 1 }) {
-  const credentialOffer = await issuing.resolveCredentialOffer(offer)
-  const issuerMetadata = await issuing.resolveIssuerMetadata(credentialOffer.credential_issuer)
-  if (!credentialOffer.grants[preAuthorizedCodeGrantIdentifier]) throw new Error('no code in the offer')
-  const { accessTokenResponse } = await issuing.retrievePreAuthorizedCodeAccessTokenFromOffer({
-    credentialOffer,
-    issuerMetadata,
-    txCode,
-  })
-  const access = { issuerMetadata, accessToken: accessTokenResponse.access_token }
-  const received = []
-  for (const id of credentialOffer.credential_configuration_ids) {
-    received.push(await fetchOne(id, copies, access))
-  }
-  return { version: issuerMetadata.originalDraftVersion, received }
-}
-
-async function fetchOne(credentialConfigurationId, copies, access) {
-  const { issuerMetadata } = access
-  const { c_nonce: nonce } = await issuing.requestNonce({ issuerMetadata })
-  const jwks = await Promise.all(Array.from({ length: copies }, () => newKey()))
-  const proofs = await Promise.all(
-    jwks.map((publicJwk) =>
-      issuing.createCredentialRequestJwtProof({
-        issuerMetadata,
-        credentialConfigurationId,
-        nonce,
-        signer: { method: 'jwk', alg: 'ES256', publicJwk },
-      })
-    )
-  )
-  const { credentialResponse } = await issuing.retrieveCredentials({
-    ...access,
-    credentialConfigurationId,
-    proofs: { jwt: proofs.map((proof) => proof.jwt) },
-  })
-  const credentials = credentialResponse.credentials.map((item) => item.credential)
-  for (const [number, credential] of credentials.entries()) {
-    const { payload } = await (number ? verifying.glance(credential) : verifying.verify(credential))
-    if (payload.cnf.jwk.x !== jwks[number].x) throw new Error('bound to another key')
-    held.push({ credential, jwk: jwks[number], vct: payload.vct, isFirst: number === 0 })
-  }
-  if (credentialResponse.notification_id) {
-    const notification = { notificationId: credentialResponse.notification_id, event: 'credential_accepted' }
-    await issuing.sendNotification({ ...access, notification })
-  }
-  return { configuration: credentialConfigurationId, claims: await claimsOf(credentials[0]), count: credentials.length }
-}
 
 /** Verify the first copy of each credential again, with its status now: the words of each that is refused. */
 async function recheck() {
@@ -158,7 +105,14 @@ await obey({
     held.length = 0
   },
   trust: ({ issuers = [], verifiers = [] }) => Object.assign(roots, { issuers, verifiers }) && null,
-  receive,
+  attest: (given) => fetching.attest(given),
+  strict: ({ isOn }) => {
+    fetching.isStrict = isOn
+  },
+  receive: (given) => fetching.receive(given),
+  begin: (given) => fetching.begin(given),
+  finish: (given) => fetching.finish(given),
+  collect: (given) => fetching.collect(given),
   recheck,
   ask: async ({ request, post = true }) => {
     const { resolved, result } = await resolve({ request, post })

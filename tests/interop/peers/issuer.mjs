@@ -6,10 +6,11 @@ import { createHeaderAndPayload, StatusList } from '@sd-jwt/jwt-status-list'
 import * as jose from 'jose'
 import { Authorization } from './authorization.mjs'
 import { issuerOf } from './credentials.mjs'
-import { callbacks, keep, newKey } from './crypto.mjs'
+import { callbacks, keep, newKey, sealTo } from './crypto.mjs'
 import { obey } from './lines.mjs'
 import { serve } from './serving.mjs'
 
+const waiting = new Map()
 const DAY = 24 * 60 * 60
 const LIST_SIZE = 1024
 const VCT = 'https://diploma.example/diploma'
@@ -151,7 +152,7 @@ async function nonce() {
 
 async function credential(request) {
   const offered = offers.get(await authorization.offerOf(request))
-  const asked = await opened(request)
+  const { credential_response_encryption: sealing, ...asked } = await opened(request)
   const parsed = library.parseCredentialRequest({ credentialRequest: asked, issuerMetadata: own.result })
   const jwks = []
   const expectedNonce = nonceOf(parsed.proofs.jwt[0])
@@ -169,7 +170,7 @@ async function credential(request) {
     const transactionId = randomUUID()
     waiting.set(transactionId, made)
     const body = library.createCredentialResponse({ credentialRequest: asked, transactionId, interval: 1 })
-    return sealed(asked, { status: 202, body })
+    return sealed(sealing, { status: 202, body })
   }
   const credentials = await Promise.all(jwks.map((jwk) => issue(made, jwk)))
   const body = library.createCredentialResponse({
@@ -177,34 +178,33 @@ async function credential(request) {
     credentials: credentials.map((one) => ({ credential: one })),
     notificationId: randomUUID(),
   })
-  return sealed(asked, { body })
+  return sealed(sealing, { body })
 }
-
-const waiting = new Map()
 
 async function deferred(request) {
   await authorization.offerOf(request)
-  const asked = await opened(request)
+  const { credential_response_encryption: sealing, ...asked } = await opened(request)
   const { deferredCredentialRequest } = library.parseDeferredCredentialRequest({ deferredCredentialRequest: asked })
   const made = waiting.get(deferredCredentialRequest.transaction_id)
   if (!made) return { status: 400, body: { error: 'invalid_transaction_id' } }
   if (made.offered.later) {
     const transactionId = deferredCredentialRequest.transaction_id
-    return sealed(asked, { status: 202, body: library.createDeferredCredentialResponse({ transactionId, interval: 1 }) })
+    const body = library.createDeferredCredentialResponse({ transactionId, interval: 1 })
+    return sealed(sealing, { status: 202, body })
   }
   waiting.delete(deferredCredentialRequest.transaction_id)
   const credentials = await Promise.all(made.jwks.map((jwk) => issue(made, jwk)))
   const body = library.createDeferredCredentialResponse({
     credentials: credentials.map((one) => ({ credential: one })),
   })
-  return sealed(asked, { body })
+  return sealed(sealing, { body })
 }
 
 function nonceOf(jwt) {
   return jose.decodeJwt(jwt).nonce
 }
 
-/** The JSON of a request, out of its JWE where it came in one (OpenID4VCI 10; the library has no part in it). */
+/** The JSON of a request, out of its JWE where it came in one. The library knows drafts of OpenID4VCI 10 only. */
 async function opened({ headers, body }) {
   if (!headers.get('content-type')?.startsWith('application/jwt')) return JSON.parse(body)
   const { decrypted, payload } = await callbacks(() => []).decryptJwe(body, { jwk: bare(own.sealing) })
@@ -218,12 +218,9 @@ function bare({ kty, crv, x, y }) {
 }
 
 /** The answer, in a JWE where the request wants it. */
-async function sealed(asked, answer) {
-  const wanted = asked.credential_response_encryption
+async function sealed(wanted, answer) {
   if (!wanted) return answer
-  const jwe = await new jose.CompactEncrypt(Buffer.from(JSON.stringify(answer.body)))
-    .setProtectedHeader({ alg: 'ECDH-ES', enc: wanted.enc, ...(wanted.jwk.kid && { kid: wanted.jwk.kid }) })
-    .encrypt(await jose.importJWK(wanted.jwk, 'ECDH-ES'))
+  const jwe = await sealTo(wanted.jwk, wanted.enc, JSON.stringify(answer.body))
   return { ...answer, headers: { 'content-type': 'application/jwt' }, body: jwe }
 }
 

@@ -38,7 +38,8 @@ function refusal(error) {
   if (error instanceof Oauth2ResourceUnauthorizedError) {
     return { status: 401, headers: { 'www-authenticate': error.toHeaderValue() }, body: { error: 'invalid_token' } }
   }
-  return { status: error.status ?? 400, headers: error.headers, body: error.errorResponse ?? { error: 'invalid_request' } }
+  const body = error.errorResponse ?? { error: 'invalid_request' }
+  return { status: error.status ?? 400, headers: error.headers, body }
 }
 
 export function form(request) {
