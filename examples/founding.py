@@ -1,4 +1,4 @@
-"""Founding a town: trust list, issuer, witness, auditing cosigner, log and agency, each in its own process.
+"""Founding a town: registrar, issuer, witness, auditing cosigner, log and agency, each in its own process.
 
 `found_town` gives a running `Town`; the stories tell themselves to a `Teller`.
 """
@@ -52,7 +52,7 @@ class Town:
         self.home = home
         self.needed, count = operators or (0, 0)
         self.operators = [f"operator{number}" for number in range(count)]
-        names = ["issuer", "log", "witness", "cosigner", "agency", *self.operators]
+        names = ["registrar", "issuer", "log", "witness", "cosigner", "agency", *self.operators]
         self.urls = {
             name: f"http://localhost:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)
         }
@@ -74,9 +74,11 @@ class Town:
         """Keys, trust list and servers. Raises `CommandFailed` when a part does not start."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.passphrase.write_text(PASSPHRASE + "\n")
-        registrar = self.regie("registrar", "registrar", "new", "--name", "Registrar van Voorbeeldland").answer
-        self.trust = ("--trust-list", registrar["trust_list"], "--registrar", registrar["registrar"])
         url = self.urls
+        called = ("--name", "Registrar van Voorbeeldland", "--url", url["registrar"])
+        registrar = self.regie("registrar", "registrar", "new", *called).answer
+        # By its path, not its address: who reads a file sees a new list at once, and not after a minute.
+        self.trust = ("--trust-list", registrar["trust_list"], "--registrar", registrar["registrar"])
         entries = {
             "issuer": self._init(
                 "issuer", "issuer", "init", "--url", url["issuer"], "--name", "Gemeente Voorbeeldstad"
@@ -118,12 +120,17 @@ class Town:
             path = self._write(f"service-{service['id']}.json", service)
             self.regie("registrar", "registrar", "add-service", "--agency", OIN, str(path))
         self.regie("registrar", "registrar", "sign")
+        registration = str(self.at("agency") / "registration.jwt")
+        self.regie("registrar", "registrar", "certificate", "--agency", OIN, "--out", registration)
         self.regie("issuer", "issuer", "import", str(PERSONS))
         self._serve("witness", "log", "witness", "serve")
         for name in ("cosigner", *self.operators):
             self._serve(name, "auditor", "cosign")
-        for name, command in (("log", "log"), ("issuer", "issuer"), ("agency", "verifier")):
-            self._serve(name, command, "serve")
+        last = (("log", "log"), ("issuer", "issuer"), ("agency", "verifier"), ("registrar", "registrar"))
+        for name, command in last:  # nobody of these waits for another
+            self._serve(name, command, "serve", wait=False)
+        for name, _ in last:
+            self.servers[name].wait()
 
     def _list_operators(self, entries: dict[str, Path]) -> None:
         """Operators follow the log by themselves: the quorum does not need them, so that some may be down."""
@@ -154,10 +161,12 @@ class Town:
         path.write_text(json.dumps(value))
         return path
 
-    def _serve(self, name: str, *arguments: str) -> None:
+    def _serve(self, name: str, *arguments: str, wait: bool = True) -> None:
         server = Server(name, self.at(name), arguments, self.urls[name], self.home / f"{name}.log")
         self.servers[name] = server
-        server.start()
+        server.launch()
+        if wait:
+            server.wait()
 
     def open_wallet(self, who: str, bsn: str, cards: tuple[str, ...] = ("persoon", "adres", "gezin")) -> None:
         """A resident comes to the counter: a new wallet, an offer and its code, the cards."""
@@ -177,7 +186,7 @@ class Town:
 
     def close(self) -> None:
         """Stop every server, the log before its witnesses."""
-        for name in ("agency", "issuer", "log", *self.operators, "cosigner", "witness"):
+        for name in ("registrar", "agency", "issuer", "log", *self.operators, "cosigner", "witness"):
             if name in self.servers:
                 self.servers[name].stop()
 

@@ -75,6 +75,11 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it answers. Raises `CommandFailed` when it does not."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [str(REGIE), *self.arguments],
@@ -84,9 +89,12 @@ class Server:
                 stderr=output,
                 start_new_session=True,
             )
+
+    def wait(self) -> None:
+        """Until it answers. Raises `CommandFailed` when it does not."""
         deadline = time.monotonic() + START_SECONDS
         while not is_answering(self.url):
-            if self.process.poll() is not None or time.monotonic() > deadline:
+            if self.process is None or self.process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise CommandFailed(f"{self.name} did not start:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.05)

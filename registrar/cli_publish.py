@@ -69,25 +69,24 @@ def remove_registration_root(ctx: click.Context, home: Home, thumbprint: str) ->
 
 @click.command("certificate")
 @click.option("--agency", required=True, help="OIN of the agency: 20 digits.")
-@click.option("--service", required=True, help="Id of the service.")
-@click.option("--version", type=click.IntRange(1), help="Default: the latest.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it there.")
+@click.option("--service", help="Id of one service. Default: all of them.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write them there.")
 @command
-def certificate(
-    ctx: click.Context, home: Home, agency: str, service: str, version: int | None, out: Path | None
-) -> None:
-    """Give the registration certificate of a service, which the agency adds to its requests."""
+def certificate(ctx: click.Context, home: Home, agency: str, service: str | None, out: Path | None) -> None:
+    """Give the registration certificates of an agency, one on a line: its `registration.jwt`.
+
+    An agency adds them to its requests, for wallets that do not know the trust list.
+    """
     now, published = SystemClock().now(), Published(home)
-    if version is None:
-        versions = [s.version for s in published.trust(now).agency(agency).services if s.id == service]
-        if not versions:
-            raise Rejected("not_listed", "the signed list has no such service")
-        version = max(versions)
-    use = intended_use_id(agency, service, version)
-    token = published.certificate(use, now)
+    services = [s for s in published.trust(now).agency(agency).services if service in (None, s.id)]
+    if not services:
+        raise Rejected("not_listed", "the signed list has no such service", status=404)
+    uses = [intended_use_id(agency, entry.id, entry.version) for entry in services]
+    tokens = [published.certificate(use, now) for use in uses]
     if out is not None:
-        out.write_text(token + "\n")
-    emit(ctx, token if out is None else f"Written: {out}", {"intended_use": use, "certificate": token})
+        out.write_text("".join(f"{token}\n" for token in tokens))
+    data = [{"intended_use": use, "certificate": token} for use, token in zip(uses, tokens, strict=True)]
+    emit(ctx, "\n".join(tokens) if out is None else f"Written: {out}", {"certificates": data})
 
 
 @click.command("serve")
