@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from protocol.anchors import AnchoredTrust
 from protocol.canonical import b64u_encode
 from protocol.errors import Rejected, Unavailable
-from protocol.trust_list import TrustList
 from service.clock import Clock, SystemClock
 from service.fetch import Fetcher
 from service.home import CONFIG, Home
@@ -42,8 +42,8 @@ class Surroundings:
         """POSIX seconds."""
         return self.clock.now()
 
-    def trust_list(self) -> TrustList:
-        """The list in force. Raises `Unavailable`: `trust_list`."""
+    def trust_list(self) -> AnchoredTrust:
+        """The list in force, with the home's own anchors. Raises `Unavailable`: `trust_list`, `anchors`."""
         return self.trust.current(self.now())
 
 

@@ -1,35 +1,76 @@
-"""Receiving credentials (OpenID4VCI 1.0, pre-authorized code): whom to ask, how many copies, what to accept.
+"""Receiving credentials (OpenID4VCI 1.0): whom to ask, how, and for how many copies. `accept` judges what comes.
 
-An offer is a stranger's message: nothing is fetched before the trust list knows the issuer, and everything that is
-then fetched lies at that issuer. An issuer may lie too: no credential is accepted before it is verified whole.
+An offer is a stranger's message: nothing is fetched before the trust list, or the home's own anchors, know the
+issuer, and everything that is then fetched lies at that issuer or at the OAuth server that it names.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlsplit
 
+from protocol.anchors import AnchoredTrust, StrangerIssuer
 from protocol.attributes import CREDENTIAL_TYPES
-from protocol.credential import VerifiedCredential, verify_credential
-from protocol.disclosure import parse_disclosure
+from protocol.client_attestation import CLIENT_AUTH_METHOD
 from protocol.errors import Rejected
-from protocol.issuer_metadata import CREDENTIAL_FORMAT, AuthorizationServerMetadata, IssuerMetadata
-from protocol.keys import Es256Public
-from protocol.openid4vci import CredentialOffer, PreAuthorizedGrant
-from protocol.trust_list import TrustedIssuer, TrustList
-from wallet.choose import claims_of
-from wallet.records import Copy
+from protocol.formats import FORMATS
+from protocol.issuer_metadata import (
+    PRE_AUTHORIZED_GRANT,
+    AuthorizationServerMetadata,
+    CredentialConfiguration,
+    IssuerMetadata,
+    endpoints_of,
+    server_endpoints_of,
+)
+from protocol.oauth import AUTHORIZATION_CODE_GRANT
+from protocol.openid4vci import AuthorizationCodeGrant, CredentialOffer, PreAuthorizedGrant
+from protocol.trust_list import TrustedIssuer
 
 MAX_COPIES = 20
 """Of each credential: one is spent for each agency, and twenty agencies are a few years."""
+MAX_TITLE = 128
+PUBLIC_CLIENT_ID = "regie-wallet"
+"""What a server knows us by that wants a name and no attestation."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Source:
+    """An issuer that may be asked: of the trust list, or a stranger that this home's owner trusts.
+
+    `roots` (DER): whose chains its signed metadata leads to. `strangers`: the anchors that fit, empty when listed.
+    """
+
+    id: str
+    name: str
+    roots: tuple[bytes, ...]
+    vcts: frozenset[str]
+    strangers: tuple[StrangerIssuer, ...] = ()
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the trust list vouches for it."""
+        return not self.strangers
+
+    def may_issue(self, vct: str) -> bool:
+        """Whether it may issue this type, whatever it signs."""
+        return vct in self.vcts or any(anchor.may_issue(vct) for anchor in self.strangers)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One configuration of the offer, the credential type behind it, and how many copies to ask."""
+    """One configuration to ask for, the credential type behind it, and how many copies to ask.
+
+    `is_bound`: each copy to a key of ours; the one copy of an unbound type is anybody's who has it.
+    """
 
     configuration: str
     vct: str
     copies: int
+    format: str = "dc+sd-jwt"
+    title: str = ""
+    scope: str | None = None
+    is_bound: bool = True
 
 
 def origin_of(url: str) -> tuple[str, str]:
@@ -38,18 +79,28 @@ def origin_of(url: str) -> tuple[str, str]:
     return parts.scheme.lower(), parts.netloc.lower()
 
 
-def check_offer_uri(uri: str, trust: TrustList) -> None:
-    """An offer by reference lies at a listed issuer, or it is not fetched. Raises `Rejected`: `unknown_issuer`."""
-    if origin_of(uri) not in {origin_of(issuer.id) for issuer in trust.issuers}:
+def check_offer_uri(uri: str, trust: AnchoredTrust) -> None:
+    """An offer by reference lies at an issuer that is known here, or it is not fetched (security: SSRF, VCI 15.7).
+
+    Raises `Rejected`: `unknown_issuer`.
+    """
+    named = [anchor.id for anchor in trust.anchors.issuers]
+    known = [issuer.id for issuer in trust.issuers] + [url for url in named if url is not None]
+    if None not in named and origin_of(uri) not in set(map(origin_of, known)):
         raise _unknown_issuer()
 
 
-def check_offer(offer: CredentialOffer, trust: TrustList) -> TrustedIssuer:
-    """The listed issuer that the offer names. Raises `Rejected`: `unknown_issuer`."""
+def find_source(issuer_id: str, trust: AnchoredTrust) -> Source:
+    """The issuer with this identifier: listed, else by anchors for it or for any. Raises: `unknown_issuer`."""
     try:
-        return trust.issuer(offer.credential_issuer)
-    except Rejected as error:
-        raise _unknown_issuer() from error
+        listed: TrustedIssuer = trust.issuer(issuer_id)
+        return Source(listed.id, listed.name, listed.root_certificates, frozenset(listed.vcts))
+    except Rejected:
+        strangers = tuple(one for one in trust.anchors.issuers if one.id in (None, issuer_id))
+    if not strangers:
+        raise _unknown_issuer()
+    roots = tuple(dict.fromkeys(der for one in strangers for der in one.root_certificates))
+    return Source(issuer_id, strangers[0].name, roots, frozenset(), strangers)
 
 
 def _unknown_issuer() -> Rejected:
@@ -58,109 +109,133 @@ def _unknown_issuer() -> Rejected:
     )
 
 
-def check_code(offer: CredentialOffer, tx_code: str | None) -> PreAuthorizedGrant:
-    """The grant of the offer, once the resident gave the code it asks.
+def choose_grant(offer: CredentialOffer, tx_code: str | None) -> PreAuthorizedGrant | AuthorizationCodeGrant:
+    """How to get what is offered: with the code in the offer, once the resident gave the one that guards it; else
+    by logging in, which is also the way where an offer names no grant (4.1.1).
 
-    Raises `Rejected`: `bad_offer`, `need_tx_code`.
+    Raises `Rejected`: `need_tx_code`.
     """
-    grant = offer.grants.pre_authorized if offer.grants else None
-    if grant is None:
-        raise Rejected("bad_offer", "the offer holds no code; ask the issuer for a new one")
-    if grant.tx_code is not None and tx_code is None:
+    grants = offer.grants
+    code = grants.pre_authorized if grants else None
+    if code is None:
+        return (grants and grants.authorization_code) or AuthorizationCodeGrant()
+    if code.tx_code is not None and tx_code is None:
         raise Rejected("need_tx_code", "the issuer gave you a code for this offer; add it with --tx-code")
-    return grant
+    return code
 
 
-def plan_batches(
-    metadata: IssuerMetadata, server: AuthorizationServerMetadata, offer: CredentialOffer, issuer: TrustedIssuer
-) -> tuple[Batch, ...]:
-    """What to ask. 1. every endpoint lies at the issuer itself, so that codes and tokens go nowhere else; 2. each
-    configuration offered is in the metadata and 3. a type that we know, in our format, which the issuer may issue.
-
-    Raises `Rejected`: `bad_metadata`, `unknown_credential`, `vct_not_allowed`.
+def choose_server(metadata: IssuerMetadata, named: str | None) -> str:
+    """The OAuth server to use: the issuer itself unless it names others; of several the one that the offer hints
+    at (12.2.4), else the first. Raises `Rejected`: `bad_metadata`.
     """
-    endpoints = (
-        metadata.credential_endpoint,
-        metadata.nonce_endpoint,
-        metadata.notification_endpoint,
-        server.token_endpoint,
-    )
-    if any(origin_of(url) != origin_of(issuer.id) for url in endpoints if url is not None):  # 1.
+    servers = metadata.authorization_servers or [metadata.credential_issuer]
+    if named is not None and named not in servers:
+        raise Rejected("bad_metadata", "the offer names a server that the issuer does not name")
+    return named or servers[0]
+
+
+def check_endpoints(metadata: IssuerMetadata, server: AuthorizationServerMetadata, source: Source) -> None:
+    """Every endpoint lies at the issuer itself, so that codes and tokens go nowhere else. A stranger may have its
+    OAuth server elsewhere, where it names it; that one's endpoints lie there. Raises `Rejected`: `bad_metadata`.
+    """
+    home = origin_of(source.id)
+    at_server = home if source.is_listed else origin_of(server.issuer)
+    strays = [url for url in endpoints_of(metadata) if origin_of(url) != home]
+    strays += [url for url in server_endpoints_of(server) if origin_of(url) != at_server]
+    if strays or (source.is_listed and origin_of(server.issuer) != home):
         raise Rejected("bad_metadata", "the issuer names an endpoint at somebody else's address")
-    if metadata.nonce_endpoint is None:
+
+
+def check_server(server: AuthorizationServerMetadata, *, login: bool) -> None:
+    """Whether the server can do what we are about to ask; a login only as HAIP 4 says: PAR, PKCE, `iss`, DPoP.
+
+    Raises `Rejected`: `bad_metadata`.
+    """
+    grants = server.grant_types_supported
+    wanted = AUTHORIZATION_CODE_GRANT if login else PRE_AUTHORIZED_GRANT
+    if grants is not None and wanted not in grants:
+        raise Rejected("bad_metadata", "the issuer's server does not know this way of getting a token")
+    if not login:
+        return
+    methods = server.code_challenge_methods_supported
+    lacking = {
+        "pushed requests": server.pushed_authorization_request_endpoint is None,
+        "an authorization endpoint": server.authorization_endpoint is None,
+        "PKCE with S256": methods is not None and "S256" not in methods,
+        "iss in its answers": server.authorization_response_iss_parameter_supported is False,
+        "DPoP": not has_dpop(server),
+    }
+    for what, is_lacking in lacking.items():
+        if is_lacking:
+            raise Rejected("bad_metadata", f"the issuer's server does not offer {what}, so logging in is not safe")
+
+
+def has_dpop(server: AuthorizationServerMetadata) -> bool:
+    """Whether the server binds tokens to our key."""
+    return "ES256" in (server.dpop_signing_alg_values_supported or [])
+
+
+def wants_attestation(server: AuthorizationServerMetadata, *, login: bool) -> bool:
+    """Whether to authenticate by wallet attestation; not for a code in an offer where anonymous access will do."""
+    supported = CLIENT_AUTH_METHOD in (server.token_endpoint_auth_methods_supported or [])
+    return supported and (login or not server.pre_authorized_anonymous)
+
+
+def plan_batches(metadata: IssuerMetadata, names: Iterable[str], source: Source) -> tuple[Batch, ...]:
+    """What to ask: each configuration is in the metadata, in a format that we know, of a type that this issuer may
+    issue, bound to keys as we prove them.
+
+    Raises `Rejected`: `unknown_credential`, `vct_not_allowed`, `key_attestation_required`, `bad_metadata`.
+    """
+    if source.is_listed and metadata.nonce_endpoint is None:
         raise Rejected("bad_metadata", "the issuer has no nonce endpoint")
     size = metadata.batch_credential_issuance.batch_size if metadata.batch_credential_issuance else 1
-    batches = []
-    for name in offer.credential_configuration_ids:
-        found = metadata.credential_configurations_supported.get(name)  # 2.
-        if found is None or found.format != CREDENTIAL_FORMAT or found.vct not in CREDENTIAL_TYPES:  # 3.
-            raise Rejected("unknown_credential", "the offer holds a credential that this wallet does not know")
-        if found.vct not in issuer.vcts:
-            raise Rejected("vct_not_allowed", "this issuer may not issue what it offers", status=403)
-        batches.append(Batch(name, found.vct, min(size, MAX_COPIES)))
-    return tuple(batches)
+    return tuple(_plan(name, metadata, source, min(size, MAX_COPIES)) for name in names)
 
 
-def verify_batch(
-    credentials: Sequence[str],
-    keys: Sequence[Es256Public],
-    batch: Batch,
-    issuer: TrustedIssuer,
-    trust: TrustList,
-    now: int,
-) -> tuple[VerifiedCredential, ...]:
-    """Every copy of one type, or none (openid4vc.md clause 22).
-
-    1. a copy for each key; 2. each verifies (`verify_credential`: chain to the listed issuer, dates, all and only
-    the attributes of the type, each in a disclosure of its own); 3. it is of this issuer and of the type that was
-    asked for; 4. it is bound to the key that was proven for it; 5. the copies say the same, 6. and have nothing by
-    which two agencies could link them: no common salt, status index or set, no dates of their own.
-    Raises `Rejected`: `wrong_number`, `wrong_issuer`, `wrong_vct`, `wrong_key`, `differing_copies`,
-    `linkable_copies` and those of `verify_credential`.
-    """
-    if len(credentials) != len(keys):  # 1.
-        raise Rejected("wrong_number", "the issuer sent another number of copies than asked for")
-    verified = tuple(verify_credential(credential, trust, now) for credential in credentials)  # 2.
-    for copy, key in zip(verified, keys, strict=True):
-        if copy.issuer_jwt.iss != issuer.id:  # 3.
-            raise Rejected("wrong_issuer", "the credential is of another issuer than the offer")
-        if copy.issuer_jwt.vct != batch.vct:
-            raise Rejected("wrong_vct", "the credential is of another type than the one asked for")
-        if copy.issuer_jwt.holder != key:  # 4.
-            raise Rejected("wrong_key", "the credential is bound to a key that is not yours")
-    if any(copy.claims != verified[0].claims for copy in verified):  # 5.
-        raise Rejected("differing_copies", "the copies of one credential do not say the same")
-    _check_unlinkable(verified)  # 6.
-    return verified
+def _plan(name: str, metadata: IssuerMetadata, source: Source, copies: int) -> Batch:
+    found = metadata.credential_configurations_supported.get(name)
+    if found is None or found.format not in FORMATS or found.vct is None:
+        raise Rejected("unknown_credential", "the offer holds a credential that this wallet does not know")
+    if source.is_listed and found.vct not in CREDENTIAL_TYPES:
+        raise Rejected("unknown_credential", "the offer holds a credential that this wallet does not know")
+    if not source.may_issue(found.vct):
+        raise Rejected("vct_not_allowed", "this issuer may not issue what it offers", status=403)
+    is_bound = _is_bound(found)
+    if source.is_listed and not is_bound:
+        raise Rejected("bad_metadata", "the issuer does not bind its credentials to keys")
+    title = "" if found.vct in CREDENTIAL_TYPES else _title(found)
+    return Batch(name, found.vct, copies if is_bound else 1, found.format, title, found.scope, is_bound)
 
 
-def _check_unlinkable(copies: Sequence[VerifiedCredential]) -> None:
-    statuses = {(c.issuer_jwt.status.uri, c.issuer_jwt.status.idx) for c in copies if c.issuer_jwt.status}
-    salts = [parse_disclosure(text).salt for copy in copies for text in copy.disclosures.values()]
-    sets = {copy.issuer_jwt.set_id for copy in copies}
-    dates = {(copy.issuer_jwt.iat, copy.issuer_jwt.nbf, copy.issuer_jwt.exp) for copy in copies}
-    distinct = len(statuses) == len(sets) == len(copies) and len(set(salts)) == len(salts)
-    if not distinct or len(dates) != 1:
+def _is_bound(configuration: CredentialConfiguration) -> bool:
+    """We prove keys by JWT and hold them in software, which no key attestation would make better (appendix D)."""
+    proofs = configuration.proof_types_supported
+    if proofs is None:
+        return configuration.cryptographic_binding_methods_supported is not None
+    jwt = proofs.get("jwt", {})
+    algorithms = jwt.get("proof_signing_alg_values_supported")
+    if not isinstance(algorithms, list) or "ES256" not in algorithms:
         raise Rejected(
-            "linkable_copies", "two copies could be recognised as one person's; the issuer must repair it"
+            "unknown_credential", "the issuer wants keys proven in a way that this wallet does not know"
         )
+    if jwt.get("key_attestations_required") is not None:
+        raise Rejected(
+            "key_attestation_required",
+            "the issuer wants keys in certified hardware; this wallet has them in software",
+        )
+    return True
 
 
-def check_sets(batches: Sequence[Sequence[VerifiedCredential]]) -> None:
-    """Copy i of every type carries the same `set` (protocol section 2), so that all are of one person.
+def _title(configuration: CredentialConfiguration) -> str:
+    """What the issuer calls the card: Dutch, else English, else the first; control characters left out."""
+    display = (configuration.credential_metadata or {}).get("display")
+    entries = [entry for entry in display if isinstance(entry, dict)] if isinstance(display, list) else []
 
-    Raises `Rejected`: `mixed_sets`.
-    """
-    if len({tuple(copy.issuer_jwt.set_id for copy in batch) for batch in batches}) > 1:
-        raise Rejected("mixed_sets", "the credentials of this offer do not belong together")
+    def rank(entry: dict[str, object]) -> int:
+        locale = str(entry.get("locale", ""))[:2].lower()
+        return ("nl", "en").index(locale) if locale in ("nl", "en") else 2
 
-
-def superseded(copies: Mapping[str, Copy], new: VerifiedCredential) -> list[str]:
-    """Names of unspent copies of the same type that say something else than `new`: they hold old data."""
-    told = new.issuer_jwt
-    return [
-        name
-        for name, copy in copies.items()
-        if (copy.issuer, copy.vct, copy.agency) == (told.iss, told.vct, None)
-        and claims_of(copy) != dict(new.claims)
-    ]
+    names = [entry.get("name") for entry in sorted(entries, key=rank)]
+    name = next((text for text in names if isinstance(text, str)), "")
+    return "".join(char for char in name[:MAX_TITLE] if char.isprintable())

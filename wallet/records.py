@@ -69,7 +69,7 @@ class Access(msgspec.Struct, frozen=True):
 
     `issuer`: its identifier, `server`: that of its OAuth server; `client` names our keys there (see `seed`);
     `client_id`: what the server knows us by, None where access was anonymous; `attested`: whether it wants to see
-    a wallet attestation. `expires`: of the access token, POSIX seconds.
+    a wallet attestation. `expires`: of the access token, POSIX seconds. `signed_by`: the `iss` of what came.
     """
 
     issuer: str
@@ -82,6 +82,7 @@ class Access(msgspec.Struct, frozen=True):
     token_type: str
     expires: int
     refresh_token: str | None = None
+    signed_by: list[str] = []
 
 
 class Awaited(msgspec.Struct, frozen=True):

@@ -1,0 +1,194 @@
+"""Becoming an issuer's client: who we are to it, and a token to ask with (OpenID4VCI 1.0 5 and 6, HAIP 1.0 4).
+
+Three ways to a token: the code of an offer, a login in the resident's browser, a refresh token of an earlier time.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from protocol.canonical import b64u_encode
+from protocol.errors import Rejected
+from protocol.issuer_metadata import AuthorizationServerMetadata, IssuerMetadata
+from protocol.oauth import (
+    CREDENTIAL_DETAIL,
+    AuthorizationCode,
+    AuthorizationDetail,
+    AuthorizationRequest,
+    PreAuthorizedCode,
+    RefreshToken,
+    TokenResponse,
+    authorization_url,
+    code_challenge,
+    parse_authorization_response,
+)
+from protocol.openid4vci import AuthorizationCodeGrant, PreAuthorizedGrant
+from wallet.conversation import Conversation, Identity
+from wallet.opened import OpenWallet
+from wallet.receive import (
+    PUBLIC_CLIENT_ID,
+    Batch,
+    Source,
+    check_endpoints,
+    check_server,
+    choose_server,
+    has_dpop,
+    wants_attestation,
+)
+from wallet.records import Access
+from wallet.seed import BATCH_BYTES, client_keys
+
+_STATE_BYTES = 16
+_VERIFIER_BYTES = 32
+"""43 characters of base64url, the least that RFC 7636 4.1 takes and 256 bits of entropy."""
+DEFAULT_TOKEN_SECONDS = 300
+"""Of a token whose server does not say how long it lives."""
+
+
+class Browser(Protocol):
+    """The resident's browser: where it comes back to, and a visit that ends there."""
+
+    @property
+    def redirect_uri(self) -> str:
+        """An address on this machine (RFC 8252 7.3)."""
+
+    def visit(self, url: str) -> str:
+        """Have the resident open `url`; the query with which the browser comes back. Raises `Unavailable`."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """One errand at one issuer: whom it is, what it says of itself, and the conversation with it."""
+
+    source: Source
+    metadata: IssuerMetadata
+    server: AuthorizationServerMetadata
+    name: str
+    attested: bool
+    conversation: Conversation
+
+
+def meet(wallet: OpenWallet, source: Source, *, login: bool, server: str | None, known: Access | None) -> Client:
+    """1. metadata of issuer and server; 2. every endpoint where it belongs; 3. the server can what we need; 4. who
+    we are there: by the keys of `known`, to which a refresh token is bound, else by new ones for this issuer only.
+
+    Raises `Rejected`: `bad_metadata`, `no_wallet_provider` and those of the peers; `Unavailable`.
+    """
+    peers = wallet.peers.issuers
+    metadata = peers.issuer_metadata(source.id, source.roots, wallet.now())  # 1.
+    named = peers.server_metadata(choose_server(metadata, server))
+    check_endpoints(metadata, named, source)  # 2.
+    if known is None:
+        check_server(named, login=login)  # 3.
+    name = known.client if known else b64u_encode(wallet.random(BATCH_BYTES))
+    attested = known.attested if known else wants_attestation(named, login=login)
+    identity = _identity(wallet, named, name, attested=attested, login=login, known=known)  # 4.
+    talk = Conversation(peers.fetcher, metadata, named, identity, wallet.now, wallet.random)
+    return Client(source, metadata, named, name, attested, talk)
+
+
+def _identity(
+    wallet: OpenWallet,
+    server: AuthorizationServerMetadata,
+    name: str,
+    *,
+    attested: bool,
+    login: bool,
+    known: Access | None,
+) -> Identity:
+    key, dpop = client_keys(wallet.secrets(), name)
+    proves = has_dpop(server) if known is None else known.token_type != "Bearer"  # noqa: S105 - a kind of token
+    if not attested:
+        anonymous = not login and server.pre_authorized_anonymous
+        client_id = known.client_id if known else (None if anonymous else PUBLIC_CLIENT_ID)
+        return Identity(client_id, dpop if proves else None)
+    providers = wallet.trust_list().wallet_providers
+    if not providers:
+        raise Rejected("no_wallet_provider", "the issuer wants to know your wallet, and nobody listed attests it")
+    answer = wallet.peers.issuers.attestation(providers[0].id, key, wallet.now())
+    return Identity(answer.client_id, dpop if proves else None, key, answer.attestation)
+
+
+def redeem(client: Client, grant: PreAuthorizedGrant, tx_code: str | None) -> TokenResponse:
+    """The token for the code of an offer (6.1)."""
+    code = tx_code if grant.tx_code is not None else None
+    return client.conversation.token(PreAuthorizedCode(grant.pre_authorized_code, code))
+
+
+def log_in(
+    wallet: OpenWallet, client: Client, batches: tuple[Batch, ...], grant: AuthorizationCodeGrant, browser: Browser
+) -> TokenResponse:
+    """The token for a login (5). 1. a fresh verifier and state; 2. the request goes to the server itself (PAR), by
+    scopes, or by details where a type has no scope; 3. the browser carries a reference only; 4. what it brings
+    back is of this request and this server; 5. the code and the verifier make a token.
+
+    Raises `Rejected`: the server's refusal, `bad_authorization_response`; `Unavailable`: `no_login`.
+    """
+    verifier = b64u_encode(wallet.random(_VERIFIER_BYTES))  # 1.
+    state = b64u_encode(wallet.random(_STATE_BYTES))
+    scopes = tuple(dict.fromkeys(batch.scope for batch in batches if batch.scope is not None))
+    has_scopes = all(batch.scope is not None for batch in batches)
+    details = tuple(AuthorizationDetail(CREDENTIAL_DETAIL, batch.configuration) for batch in batches)
+    client_id = client.conversation.identity.client_id or PUBLIC_CLIENT_ID
+    request = AuthorizationRequest(
+        client_id,
+        browser.redirect_uri,
+        scopes if has_scopes else (),
+        state,
+        code_challenge(verifier),
+        grant.issuer_state,
+        () if has_scopes else details,
+    )
+    pushed = client.conversation.push(request)  # 2.
+    query = browser.visit(
+        authorization_url(str(client.server.authorization_endpoint), client_id, pushed.request_uri)
+    )
+    code = parse_authorization_response(query, state, client.server.issuer)  # 3., 4.
+    return client.conversation.token(AuthorizationCode(code, browser.redirect_uri, verifier))  # 5.
+
+
+def refresh(wallet: OpenWallet, client: Client, name: str, access: Access) -> tuple[Access, TokenResponse]:
+    """A new token for the refresh token of `access`, whose record gets the next one before anything else happens:
+    the old one may be good for nothing now. A token that the server no longer takes is forgotten.
+
+    Raises `Rejected`: `invalid_grant` and other refusals of the server; `Unavailable`.
+    """
+    if access.refresh_token is None:
+        raise Rejected("no_refresh", "this issuer gave no right to come back; ask it for a new offer")
+    try:
+        answer = client.conversation.token(RefreshToken(access.refresh_token))
+    except Rejected as error:
+        if error.code == "invalid_grant":
+            keep_access(wallet, name, replace(access, refresh_token=None))
+        raise
+    renewed = replace(
+        access,
+        access_token=answer.access_token,
+        expires=wallet.now() + (answer.expires_in or DEFAULT_TOKEN_SECONDS),
+        refresh_token=answer.refresh_token or access.refresh_token,
+    )
+    keep_access(wallet, name, renewed)
+    return renewed, answer
+
+
+def access_of(wallet: OpenWallet, client: Client, batches: tuple[Batch, ...], token: TokenResponse) -> Access:
+    """What to keep of a token, to come back with."""
+    return Access(
+        issuer=client.source.id,
+        server=client.server.issuer,
+        client=client.name,
+        client_id=client.conversation.identity.client_id,
+        attested=client.attested,
+        configurations=[batch.configuration for batch in batches],
+        access_token=token.access_token,
+        token_type=client.conversation.identity.token_type,
+        expires=wallet.now() + (token.expires_in or DEFAULT_TOKEN_SECONDS),
+        refresh_token=token.refresh_token,
+    )
+
+
+def keep_access(wallet: OpenWallet, name: str, access: Access) -> None:
+    """Durably; joins a transaction that is open."""
+    with wallet.vault.transaction():
+        wallet.vault.put("accesses", name, access)
