@@ -43,6 +43,9 @@ MAX_URL_CHARS = 2048
 _URL = re.compile(r"https?://[!\"$-.0->A-\[\]-~]+(?:[/?][!\"$-\[\]-~]*)?")
 """Printable ASCII without user, fragment and backslash: browsers differ on the rest, or show another host."""
 
+_FRAGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
+"""RFC 3986 section 3.5."""
+
 
 @dataclass(frozen=True)
 class EncryptionKey:
@@ -173,6 +176,15 @@ def decrypt_response(token: str, key: Es256Private, *, state: str) -> ResponseOb
 
 
 def parse_redirect(body: bytes) -> str | None:
-    """`redirect_uri` of the verifier's 200 answer, which the wallet opens (section 8.2). Raises `Rejected`."""
+    """`redirect_uri` of the verifier's 200 answer, which the wallet opens (section 8.2). Raises `Rejected`.
+
+    It may have a fragment, unlike other addresses: a verifier can put its response_code there (section 13.3).
+    """
     uri = parse_object(body).get("redirect_uri")
-    return None if uri is None else check_url(uri, "redirect_uri")
+    if uri is None:
+        return None
+    page, _, fragment = uri.partition("#") if isinstance(uri, str) else (uri, "", "")
+    check_url(page, "redirect_uri")
+    if not _FRAGMENT.fullmatch(fragment) or len(uri) > MAX_URL_CHARS:
+        raise Rejected("invalid_request", "redirect_uri has a fragment that is too long or not plain ASCII")
+    return str(uri)

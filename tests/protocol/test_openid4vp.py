@@ -16,6 +16,7 @@ from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, sha256
 from protocol.dcql import Query, parse_query
 from protocol.direct_post import (
     MAX_FORM_BYTES,
+    MAX_URL_CHARS,
     ResponseObject,
     WalletError,
     check_url,
@@ -583,10 +584,24 @@ def test_refusal_of_the_wallet_is_read() -> None:
 
 def test_wallet_follows_only_a_redirect_that_is_a_web_address() -> None:
     assert parse_redirect(b"{}") is None
-    assert parse_redirect(b'{"redirect_uri":"https://agency.example/cb?x=1"}') == "https://agency.example/cb?x=1"
-    for body in (b'{"redirect_uri":"javascript:alert(1)"}', b'{"redirect_uri":5}', b"[]", b""):
+    for uri in ("https://agency.example/cb?x=1", "https://agency.example/cb#response_code=0Aa-_"):
+        assert parse_redirect(b'{"redirect_uri":"%s"}' % uri.encode()) == uri
+    for body in (b'{"redirect_uri":"javascript:alert(1)"}', b'{"redirect_uri":5}', b"[]", b"",
+                 b'{"redirect_uri":"https://agency.example/#a#b"}',
+                 b'{"redirect_uri":"https://agency.example/#a b"}',
+                 '{"redirect_uri":"https://agency.example/#é"}'.encode(), b'{"redirect_uri":"#x"}'):  # fmt: skip
         with pytest.raises(Rejected):
             parse_redirect(body)
+
+
+def test_redirect_at_the_limit_is_followed_and_one_character_more_is_not() -> None:
+    for size, ok in ((MAX_URL_CHARS, True), (MAX_URL_CHARS + 1, False)):
+        uri = "https://agency.example/cb#".ljust(size, "x")
+        if ok:
+            assert parse_redirect(b'{"redirect_uri":"%s"}' % uri.encode()) == uri
+        else:
+            with pytest.raises(Rejected):
+                parse_redirect(b'{"redirect_uri":"%s"}' % uri.encode())
 
 
 @pytest.mark.parametrize("character", [" ", "\0", "\x7f", "\x85", "é", "\u202e", "\ud800", "\\", "#"])
