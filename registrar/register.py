@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from protocol.attributes import credential_type
+from protocol.attributes import CREDENTIAL_TYPES, credential_type
 from protocol.canonical import b64u_decode
 from protocol.errors import Rejected
 from protocol.seal import KEM_PUBLIC_BYTES, parse_kem_public
@@ -18,6 +18,7 @@ from protocol.terms import BSN_ATTRIBUTE
 from protocol.trust_list import (
     Agency,
     Service,
+    ServiceClaim,
     TrustedIssuer,
     TrustedLog,
     TrustedWitness,
@@ -41,6 +42,8 @@ MAX_LIST_DAYS = 366
 DAY = 86_400
 _SERVICE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _ZERO_DURATION = re.compile(r"P[0YMWDTHS]*")
+_OUR_TYPES = "urn:regie:"
+"""All of them are in the vocabulary: one that is not is a slip of the pen."""
 
 
 class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,8 +105,8 @@ def add_service(draft: Draft, agency_id: str, service: Service) -> Draft:
     """One version of a service of a listed agency. A byte-equal version again changes nothing.
 
     1. the agency is listed; 2. id; 3. version: never changed, else one above the latest; 4. texts in both
-    languages; 5. attributes that exist, each once; 6. BSN only where the law lets the agency; 7. a law where
-    consent is not the ground; 8. term and retention; 9. URL of the privacy policy.
+    languages; 5. attributes that exist in their type, if it is ours, each once; 6. BSN only where the law lets the
+    agency; 7. a law where consent is not the ground; 8. term and retention; 9. URL of the privacy policy.
     Raises `Rejected`: `not_listed`, `bad_service_id`, `service_changed`, `bad_version`, `bad_text`,
     `duplicate_claim`, `unknown_vct`, `unknown_attribute`, `bsn_not_allowed`, `law_missing`, `bad_term`,
     `bad_retention`, `bad_url`.
@@ -244,8 +247,7 @@ def _check_service(agency: Agency, service: Service) -> None:
     if len(set(places)) != len(places):
         raise Rejected("duplicate_claim", "an attribute is registered twice")
     for claim in service.claims:
-        if len(claim.path) != 1 or claim.path[0] not in credential_type(claim.vct).by_name:
-            raise Rejected("unknown_attribute", "an attribute does not exist in its credential type")
+        _check_claim(claim)
     if _asks_bsn(service) and not agency.bsn_allowed:
         raise Rejected("bsn_not_allowed", "this agency has no right to the burgerservicenummer")
     if service.basis != "consent" and not (service.law or "").strip():
@@ -255,6 +257,17 @@ def _check_service(agency: Agency, service: Service) -> None:
     if _ZERO_DURATION.fullmatch(service.retention):
         raise Rejected("bad_retention", "a retention of nothing: name how long the data is kept at most")
     check_url(service.privacy_policy)
+
+
+def _check_claim(claim: ServiceClaim) -> None:
+    """Of a type that strangers issue (a diploma, say) nobody here knows the attributes; its path is as it is."""
+    known = CREDENTIAL_TYPES.get(claim.vct)
+    if known is None:
+        check_text(claim.vct, "a type of credential")
+        if claim.vct.startswith(_OUR_TYPES):
+            raise Rejected("unknown_vct", "this type of credential is not in the vocabulary")
+    elif len(claim.path) != 1 or claim.path[0] not in known.by_name:
+        raise Rejected("unknown_attribute", "an attribute does not exist in its credential type")
 
 
 def _asks_bsn(service: Service) -> bool:

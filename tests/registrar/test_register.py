@@ -202,7 +202,8 @@ def test_versions_follow_each_other() -> None:
         ({"name": Words(nl="Parkeren", en="\t")}, "bad_text"),
         ({"purpose": Words(nl="Waarom", en="Why\u200b\n")}, "bad_text"),
         ({"claims": [BSN, BSN]}, "duplicate_claim"),
-        ({"claims": [ServiceClaim(vct="urn:x", path=["postcode"], needed=True)]}, "unknown_vct"),
+        ({"claims": [ServiceClaim(vct="urn:regie:nl:adres:2", path=["postcode"], needed=True)]}, "unknown_vct"),
+        ({"claims": [ServiceClaim(vct="diploma\n", path=["awarded"], needed=True)]}, "bad_text"),
         ({"claims": [ServiceClaim(vct=ADRES, path=["bsn"], needed=True)]}, "unknown_attribute"),
         ({"claims": [ServiceClaim(vct=ADRES, path=["burgerservicenummer"], needed=True)]}, "unknown_attribute"),
         ({"claims": [ServiceClaim(vct=ADRES, path=["postcode", "x"], needed=True)]}, "unknown_attribute"),
@@ -219,6 +220,13 @@ def test_service_is_refused(changes: dict[str, Any], expected: str) -> None:
     draft = listed()
     assert code(add_service, draft, AGENCY_ID, builders.service(**{"id": "new", **changes})) == expected
     assert draft == listed()
+
+
+def test_a_service_may_ask_for_credentials_of_strangers() -> None:
+    """Whatever their attributes are: nobody here knows the type."""
+    claim = ServiceClaim(vct="https://diploma.example/diploma", path=["name", "family"], needed=True)
+    draft = add_service(listed(), AGENCY_ID, builders.service(id="diploma", claims=[claim]))
+    assert draft.agencies[0].services[-1].claims == [claim]
 
 
 @pytest.mark.parametrize(
