@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from issuer.id_token import Algorithm
 from protocol.errors import Rejected
 from protocol.issuer_metadata import check_url
 from service.address import LOOPBACK_HOSTS
@@ -17,10 +18,30 @@ DATABASE = "issuer.db"
 Loa = Literal["low", "substantial", "high"]
 
 
+class LoginConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """How residents log in, by OpenID Connect at `provider` (its issuer identifier).
+
+    `levels` maps the `acr` of a login to the level of assurance of what is then issued; a login of any other
+    kind is refused. `bsn_claim`: where the provider says who it is. `client_auth`: by `login-key.pem` or
+    `login-secret` of the home. `redirect_uris`: addresses of wallets that are not on the resident's device, to
+    the letter.
+    """
+
+    provider: str
+    client_id: str
+    levels: dict[str, Loa]
+    bsn_claim: str = "bsn"
+    scope: str = "openid"
+    signing_alg: Algorithm = "ES256"
+    client_auth: Literal["private_key_jwt", "client_secret_basic"] = "private_key_jwt"
+    redirect_uris: list[str] = []
+
+
 class IssuerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """`url` is the issuer identifier, `iss` of every credential; `loa` how surely residents are identified.
 
     `database` is a URL (`postgresql://...`); without it DATABASE_URL of the environment, else SQLite in the home.
+    Without `login` credentials are fetched with a code from the desk only.
     """
 
     role: Literal["issuer"]
@@ -31,6 +52,7 @@ class IssuerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     trust_list: str | None = None
     registrar: dict[str, Any] | None = None
     contact: Contact | None = None
+    login: LoginConfig | None = None
 
 
 def check_issuer_url(url: str) -> str:

@@ -17,7 +17,6 @@ from issuer.offer import Offer
 from protocol.canonical import JsonValue, b64u_encode
 from protocol.credential import issue_credential
 from protocol.errors import Rejected
-from protocol.issuer_metadata import BATCH_SIZE
 from protocol.keys import Es256Private, Es256Public
 from protocol.status_list import StatusReference
 
@@ -75,19 +74,17 @@ def validity(now: int, not_after: int) -> Validity:
     return Validity(iat, exp)
 
 
-def decide_positions(
-    offer: Offer, configuration: str, wanted: int, issued: int, start: int, room: int = BATCH_SIZE
-) -> range:
-    """The positions of the next `wanted` copies; `issued` of this type were given out under the offer before.
+def decide_positions(offer: Offer, configuration: str, wanted: int, issued: int, room: range) -> range:
+    """The positions of the next `wanted` copies; `issued` of this type were given out in `room` under the offer.
 
-    `room` is how many it holds in all: a batch, or what the offer that it replaces gave out.
+    `room` is what it holds in all: a batch, or what the issuance that it repeats gave out.
     Raises `Rejected`: `credential_request_denied` for a type that was not offered or for too many copies.
     """
     if configuration not in offer.configurations:
         raise Rejected("credential_request_denied", "this credential was not offered")
-    if issued + wanted > room:
-        raise Rejected("credential_request_denied", f"this offer holds {room} copies of this credential")
-    return range(start + issued, start + issued + wanted)
+    if issued + wanted > len(room):
+        raise Rejected("credential_request_denied", f"this offer holds {len(room)} copies of this credential")
+    return room[issued : issued + wanted]
 
 
 def first_position(offer: Offer, next_positions: Mapping[str, int]) -> int:

@@ -4,23 +4,29 @@ The pre-authorized code is in the link and counts as seen by others; the transac
 A code serves once; five wrong transaction codes kill it, so that guessing 8 digits succeeds once in 20 million.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from issuer.brp import Bsn
+from issuer.ticket import ID_BYTES, find_id, is_id, make_ticket
 from protocol.attributes import CREDENTIAL_TYPES, CredentialType
-from protocol.canonical import b64u_decode, b64u_encode, hmac_sha256, is_equal, sha256
+from protocol.canonical import b64u_encode, hmac_sha256, is_equal, sha256
 from protocol.errors import Rejected
-from protocol.openid4vci import CredentialOffer, OfferGrants, PreAuthorizedGrant, TxCode
+from protocol.openid4vci import (
+    AuthorizationCodeGrant,
+    CredentialOffer,
+    OfferGrants,
+    PreAuthorizedGrant,
+    TxCode,
+)
 
 OFFER_SECONDS = 900
 TOKEN_SECONDS = 300
 """Bearer tokens live no longer (HAIP 1.0 section 4, VCI 13)."""
 TX_CODE_DIGITS = 8
 MAX_TRIES = 5
-_ID_BYTES, _MAC_BYTES, _TOKEN_BYTES = 16, 16, 32
-_ID = re.compile(r"[0-9a-f]{32}\Z")
+_TOKEN_BYTES = 32
+_CODE = b"regie/offer-code/v1"
 _TYPES = {kind.configuration_id: kind for kind in CREDENTIAL_TYPES.values()}
 
 
@@ -29,8 +35,9 @@ class Offer:
     """One resident, one or more credential types, one code. Times in POSIX seconds.
 
     `id` is 16 random bytes in hex (no dash at its start to trouble a command line): the name of the offer in its
-    URL and, later, of what was issued under it. `replaces` is the offer whose copies are issued again, each in the
-    set that it had.
+    URL and, later, of what was issued under it. `replaces` is the offer whose copies are issued again, each in
+    the set that it had. `loa`: how surely the resident was identified, where he logged in; `renewal_id`: under
+    what he may come back for more.
     """
 
     id: str
@@ -41,6 +48,8 @@ class Offer:
     tries_left: int
     redeemed: bool
     replaces: str | None = None
+    loa: str | None = None
+    renewal_id: str | None = None
 
 
 def configuration(name: str) -> CredentialType:
@@ -68,7 +77,7 @@ def make_offer(
         raise ValueError("an offer names different credentials")
     for name in configurations:
         configuration(name)
-    offer_id = random(_ID_BYTES).hex()
+    offer_id = random(ID_BYTES).hex()
     tx_code = f"{int.from_bytes(random(16), 'big') % 10**TX_CODE_DIGITS:0{TX_CODE_DIGITS}}"
     hashed = _tx_code_hash(key, offer_id, tx_code)
     expires = now + OFFER_SECONDS
@@ -80,24 +89,25 @@ def _tx_code_hash(key: bytes, offer_id: str, tx_code: str) -> bytes:
 
 
 def code_of(key: bytes, offer_id: str) -> str:
-    """The pre-authorized code: b64u(id || HMAC), so that a stolen database holds no code that can be used."""
-    raw = bytes.fromhex(offer_id)
-    return b64u_encode(raw + hmac_sha256(key, b"regie/offer-code/v1", raw)[:_MAC_BYTES])
+    """The pre-authorized code: a ticket, so that a stolen database holds no code that can be used."""
+    return make_ticket(key, _CODE, offer_id)
 
 
 def find_offer_id(key: bytes, code: str) -> str | None:
     """The offer that a pre-authorized code belongs to; None for what is no code of ours."""
-    try:
-        raw = b64u_decode(code, max_bytes=_ID_BYTES + _MAC_BYTES)
-    except Rejected:
-        return None
-    offer_id = raw[:_ID_BYTES].hex()
-    return offer_id if is_equal(code_of(key, offer_id).encode(), code.encode()) else None
+    return find_id(key, _CODE, code)
 
 
 def is_offer_id(text: str) -> bool:
-    """Whether it has the form of an id; what strangers put into an address goes no further otherwise."""
-    return _ID.match(text) is not None
+    """Whether it has the form of an id."""
+    return is_id(text)
+
+
+def make_issuance(
+    issuance_id: str, bsn: Bsn, configurations: tuple[str, ...], loa: str | None, renewal_id: str, expires: int
+) -> Offer:
+    """An offer that nobody was sent: what a resident who logged in, or came back, may fetch. No code opens it."""
+    return Offer(issuance_id, bsn, configurations, b"", expires, 0, True, None, loa, renewal_id)
 
 
 def is_open(offer: Offer, now: int) -> bool:
@@ -105,7 +115,7 @@ def is_open(offer: Offer, now: int) -> bool:
     return not offer.redeemed and offer.tries_left > 0 and now < offer.expires
 
 
-def decide_redemption(
+def decide_pre_authorized(
     offer: Offer | None, tx_code: str | None, *, key: bytes, now: int
 ) -> tuple[Offer | None, Rejected | None]:
     """The state to store, and the refusal if there is one. A wrong transaction code costs a try, which MUST be
@@ -134,8 +144,9 @@ def token_hash(token: bytes) -> bytes:
     return sha256(token)
 
 
-def offer_message(offer: Offer, issuer: str, key: bytes) -> CredentialOffer:
-    """What the wallet is given (4.1.1)."""
+def offer_message(offer: Offer, issuer: str, key: bytes, issuer_state: str | None = None) -> CredentialOffer:
+    """What the wallet is given (4.1.1); with `issuer_state` it may as well let the resident log in."""
     tx_code = TxCode("numeric", TX_CODE_DIGITS, "De code die u apart van deze link kreeg")
     grant = PreAuthorizedGrant(code_of(key, offer.id), tx_code)
-    return CredentialOffer(issuer, list(offer.configurations), OfferGrants(grant))
+    login = None if issuer_state is None else AuthorizationCodeGrant(issuer_state)
+    return CredentialOffer(issuer, list(offer.configurations), OfferGrants(grant, login))

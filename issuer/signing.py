@@ -1,19 +1,24 @@
-"""The issuer's keys in its home: those of `service.certificates`, and the one that keys codes.
+"""The issuer's keys in its home: those of `service.certificates`, and its own.
 
-codes.key    32 bytes that key codes, transaction codes and nonces
+codes.key            32 bytes that key codes, tokens that are tickets, transaction codes and nonces
+encryption-key.pem   P-256, opens encrypted credential requests; made at the first start that misses it
+login-key.pem        P-256, or login-secret: what the issuer authenticates with at the OpenID provider
 """
 
 from collections.abc import Callable
 
-from issuer.config import IssuerConfig
+from issuer.client import ClientCredentials
+from issuer.config import IssuerConfig, LoginConfig
 from issuer.issue import Signer
 from protocol import x509
 from protocol.attributes import CREDENTIAL_TYPES
+from protocol.keys import Es256Private, Es256Public
 from protocol.trust_list import TrustedIssuer
 from service.certificates import load_certificate, make_certificates
 from service.home import Home
 
-CODES_KEY = "codes.key"
+CODES_KEY, ENCRYPTION_KEY = "codes.key", "encryption-key.pem"
+LOGIN_KEY, LOGIN_SECRET = "login-key.pem", "login-secret"
 LEAF_DAYS = 1825
 """Longer than credentials live, for they are verified with this leaf until they end."""
 
@@ -35,3 +40,22 @@ def load_signer(home: Home, config: IssuerConfig, now: int) -> Signer:
 def load_codes_key(home: Home) -> bytes:
     """32 secret bytes."""
     return home.read_secret(CODES_KEY)
+
+
+def load_encryption_key(home: Home, random: Callable[[int], bytes]) -> Es256Private:
+    """The key for encrypted requests; homes of before there was one get it now."""
+    home.create_secret(ENCRYPTION_KEY, Es256Private.from_secret(random(48)).to_pem())
+    return Es256Private.from_pem(home.read_secret(ENCRYPTION_KEY))
+
+
+def make_login_key(home: Home, random: Callable[[int], bytes]) -> Es256Public:
+    """The public key to register at the OpenID provider; drawn when there is none."""
+    home.create_secret(LOGIN_KEY, Es256Private.from_secret(random(48)).to_pem())
+    return Es256Private.from_pem(home.read_secret(LOGIN_KEY)).public
+
+
+def load_login_credentials(home: Home, login: LoginConfig) -> ClientCredentials:
+    """What the provider knows this issuer by. Raises `Rejected`: `no_home`, `open_secret`."""
+    if login.client_auth == "private_key_jwt":
+        return ClientCredentials(key=Es256Private.from_pem(home.read_secret(LOGIN_KEY)))
+    return ClientCredentials(secret=home.read_secret(LOGIN_SECRET).decode().strip())

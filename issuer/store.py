@@ -4,7 +4,7 @@ Decisions are the rules'; the caller opens `service.database.immediate`, reads, 
 that what was decided on is still so when it is written.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
@@ -20,7 +20,6 @@ from issuer.tables import (
     offers,
     persons,
     sets,
-    spent_nonces,
     status_lists,
     tokens,
 )
@@ -29,6 +28,8 @@ from protocol.status_list import StatusReference
 from service.migrations import prepare
 
 Random = Callable[[int], bytes]
+MAX_RENEWED = 24
+"""Issuances that a refresh offers again: the latest, two years of monthly refills."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def person_record(connection: Connection, bsn: Bsn) -> str | None:
     return connection.execute(select(persons.c.record).where(persons.c.bsn == bsn)).scalar()
 
 
-# ---- offers and tokens
+# ---- offers (tokens: `store_oauth`)
 
 
 def add_offer(connection: Connection, offer: Offer, now: int) -> None:
@@ -78,6 +79,8 @@ def add_offer(connection: Connection, offer: Offer, now: int) -> None:
             tries_left=offer.tries_left,
             redeemed=int(offer.redeemed),
             replaces=offer.replaces,
+            loa=offer.loa,
+            renewal_id=offer.renewal_id,
         )
     )
 
@@ -98,48 +101,40 @@ def _offer(row: Row[tuple[object, ...]]) -> Offer:
         tries_left=row.tries_left,
         redeemed=bool(row.redeemed),
         replaces=row.replaces,
+        loa=row.loa,
+        renewal_id=row.renewal_id,
     )
 
 
 def update_offer(connection: Connection, offer: Offer) -> None:
-    """Store tries and redemption. The transaction is what makes a code serve once: two requests cannot both have
-    read `redeemed` as false, since a writer is alone from its first statement."""
+    """Store tries and redemption, and by whom and for what it was redeemed. The transaction is what makes a code
+    serve once: two requests cannot both have read `redeemed` as false, since a writer is alone from its first
+    statement.
+    """
     connection.execute(
         update(offers)
         .where(offers.c.id == offer.id)
-        .values(tries_left=offer.tries_left, redeemed=int(offer.redeemed))
+        .values(
+            configurations=" ".join(offer.configurations),
+            tries_left=offer.tries_left,
+            redeemed=int(offer.redeemed),
+            loa=offer.loa,
+            renewal_id=offer.renewal_id,
+            expires=offer.expires,
+        )
     )
 
 
-def add_token(connection: Connection, token_hash: bytes, offer_id: str, expires: int) -> None:
-    """Keep the hash of an access token."""
-    connection.execute(insert(tokens).values(token_hash=token_hash, offer_id=offer_id, expires=expires))
-
-
-def offer_of_token(connection: Connection, token_hash: bytes, now: int) -> Offer | None:
-    """The offer that a live token belongs to."""
-    return find_offer(
-        connection,
-        connection.execute(
-            select(tokens.c.offer_id).where(tokens.c.token_hash == token_hash, tokens.c.expires > now)
-        ).scalar(),
+def issuances_of(connection: Connection, renewal_id: str) -> list[str]:
+    """What was opened under a renewal and has copies: ids, the latest first."""
+    there = select(copies.c.id).where(copies.c.offer_id == offers.c.id).exists()
+    rows = connection.execute(
+        select(offers.c.id)
+        .where(offers.c.renewal_id == renewal_id, offers.c.start.is_not(None), there)
+        .order_by(offers.c.start.desc())
+        .limit(MAX_RENEWED)
     )
-
-
-# ---- nonces
-
-
-def spend_nonces(connection: Connection, nonces: Mapping[bytes, int], now: int) -> bool:
-    """Spend nonces (random part -> expiry) that were verified; False when one of them was spent before.
-
-    All are spent either way: a nonce serves one try.
-    """
-    connection.execute(delete(spent_nonces).where(spent_nonces.c.expires <= now))
-    known = set(connection.execute(select(spent_nonces.c.nonce).where(spent_nonces.c.nonce.in_(nonces))).scalars())
-    for nonce, expires in nonces.items():
-        if nonce not in known:
-            connection.execute(insert(spent_nonces).values(nonce=nonce, expires=expires))
-    return not known
+    return list(rows.scalars())
 
 
 # ---- copies
@@ -151,27 +146,37 @@ def is_issued_to(connection: Connection, offer_id: str, bsn: Bsn) -> bool:
     return connection.execute(found).first() is not None
 
 
-def copies_issued(connection: Connection, offer_id: str, configuration: str) -> int:
-    """How many copies of a type were given out under an offer."""
-    found = connection.execute(
+def copies_issued(connection: Connection, offer_id: str, configuration: str, room: range | None = None) -> int:
+    """How many copies of a type were given out under an offer, in all or at the positions of `room`."""
+    query = (
         select(func.count())
         .select_from(copies)
         .where(copies.c.offer_id == offer_id, copies.c.configuration == configuration)
-    ).scalar()
-    return found or 0
+    )
+    if room is not None:
+        query = query.where(copies.c.position >= room.start, copies.c.position < room.stop)
+    return connection.execute(query).scalar() or 0
 
 
-def start_of(connection: Connection, offer: Offer) -> int:
-    """The first position of an offer's sets; the first call reserves a whole batch for each of its types.
+def room_again(connection: Connection, offer_id: str, configuration: str) -> range:
+    """The positions at which an offer gave out copies of a type for the first time: what can be issued again."""
+    start: int | None = connection.execute(select(offers.c.start).where(offers.c.id == offer_id)).scalar()
+    if start is None:  # the offer itself was an issue again, or is forgotten
+        replaced = select(func.min(copies.c.position)).where(copies.c.offer_id == offer_id)
+        start = connection.execute(replaced).scalar() or 0
+    room = range(start, start + BATCH_SIZE)
+    return room[: copies_issued(connection, offer_id, configuration, room)]
 
-    An offer that replaces another starts where that one did.
-    """
-    if offer.replaces is not None:
-        replaced = select(func.min(copies.c.position)).where(copies.c.offer_id == offer.replaces)
-        return connection.execute(replaced).scalar() or 0
-    known: int | None = connection.execute(select(offers.c.start).where(offers.c.id == offer.id)).scalar()
-    if known is not None:
-        return known
+
+def room_of(connection: Connection, offer: Offer) -> range:
+    """The positions of an offer's own sets; the first call reserves a whole batch for each of its types."""
+    start: int | None = connection.execute(select(offers.c.start).where(offers.c.id == offer.id)).scalar()
+    if start is None:
+        start = _reserve_positions(connection, offer)
+    return range(start, start + BATCH_SIZE)
+
+
+def _reserve_positions(connection: Connection, offer: Offer) -> int:
     rows = connection.execute(select(next_positions).where(next_positions.c.bsn == offer.bsn))
     start = first_position(offer, {row.configuration: row.next for row in rows})
     for name in offer.configurations:
@@ -261,39 +266,6 @@ def list_issuances(connection: Connection, bsn: Bsn) -> Iterator[Issuance]:
         yield Issuance(row.offer_id, row.configuration, row.issued, row.copies, row.revoked)
 
 
-# ---- revocation
-
-
-def revoke_offer(connection: Connection, offer_id: str, reason: str, now: int) -> tuple[int, int]:
-    """Revoke every copy issued under an offer: (how many there are, how many were not revoked before)."""
-    there = select(func.count()).select_from(copies).where(copies.c.offer_id == offer_id)
-    total = connection.execute(there).scalar() or 0
-    # `revoked IS NULL` keeps the first time and reason: a revocation is final and is not rewritten.
-    changed = connection.execute(
-        update(copies)
-        .where(copies.c.offer_id == offer_id, copies.c.revoked.is_(None))
-        .values(revoked=now, reason=reason)
-    )
-    # What could still be fetched under the offer is dead too.
-    connection.execute(delete(tokens).where(tokens.c.offer_id == offer_id))
-    connection.execute(update(offers).where(offers.c.id == offer_id).values(tries_left=0))
-    return total, changed.rowcount
-
-
-def has_list(connection: Connection, number: int) -> bool:
-    """Whether copies have their status in this list."""
-    return (
-        connection.execute(select(status_lists.c.number).where(status_lists.c.number == number)).first()
-        is not None
-    )
-
-
-def revoked_indexes(connection: Connection, number: int) -> list[int]:
-    """The revoked indexes of a list."""
-    rows = connection.execute(select(copies.c.idx).where(copies.c.list == number, copies.c.revoked.is_not(None)))
-    return list(rows.scalars())
-
-
 # ---- notifications
 
 
@@ -304,11 +276,17 @@ def add_notification(connection: Connection, notification_id: str, offer_id: str
     )
 
 
-def note_event(connection: Connection, notification_id: str, offer_id: str, event: str) -> bool:
-    """Keep the last event; False for an id that was not given out under this offer. Repeating is harmless."""
+def note_event(
+    connection: Connection, notification_id: str, offer_id: str, renewal_id: str | None, event: str
+) -> bool:
+    """Keep the last event; False for an id that was given out neither under this offer nor under its renewal.
+    Repeating is harmless."""
+    own = [offer_id]
+    if renewal_id is not None:
+        own += connection.execute(select(offers.c.id).where(offers.c.renewal_id == renewal_id)).scalars()
     changed = connection.execute(
         update(notifications)
-        .where(notifications.c.id == notification_id, notifications.c.offer_id == offer_id)
+        .where(notifications.c.id == notification_id, notifications.c.offer_id.in_(own))
         .values(event=event)
     )
     return changed.rowcount == 1

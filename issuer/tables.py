@@ -42,6 +42,9 @@ offers = Table(
     Column("redeemed", Integer, nullable=False),
     Column("replaces", String(32)),  # the offer whose copies are issued again in their sets
     Column("start", Integer),  # first position of its sets, once a credential was fetched
+    Column("loa", String(16)),  # how surely the resident was identified; the issuer's own level without it
+    Column("renewal_id", String(32)),  # the renewal that it was opened under
+    Index("offers_by_renewal", "renewal_id"),
 )
 
 tokens = Table(
@@ -50,6 +53,71 @@ tokens = Table(
     Column("token_hash", LargeBinary, primary_key=True),
     Column("offer_id", String(32), nullable=False),
     Column("expires", BigInteger, nullable=False),
+    Column("dpop_jkt", String(43)),  # thumbprint of the key that it is bound to; none for a Bearer token
+    Column("renewal_id", String(32)),
+    Column("with_details", Integer),  # credentials are asked for by identifier
+    Index("tokens_by_renewal", "renewal_id"),
+)
+
+authorizations = Table(
+    "authorizations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("client_id", Text, nullable=False),
+    Column("client_jkt", String(43), nullable=False),
+    Column("dpop_jkt", String(43)),
+    Column("redirect_uri", Text, nullable=False),
+    Column("state", Text),
+    Column("code_challenge", String(43), nullable=False),
+    Column("configurations", Text, nullable=False),
+    Column("with_details", Integer, nullable=False),
+    Column("offer_id", String(32)),  # the offer whose issuer_state was shown
+    Column("phase", String(16), nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("browser", LargeBinary, nullable=False),  # hash of the cookie
+    Column("bsn", String(9)),
+    Column("loa", String(16)),
+)
+
+renewals = Table(
+    "renewals",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("bsn", String(9), nullable=False),
+    Column("configurations", Text, nullable=False),
+    Column("loa", String(16)),
+    Column("client_id", Text),
+    Column("client_jkt", String(43)),
+    Column("dpop_jkt", String(43), nullable=False),
+    Column("with_details", Integer, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("day", BigInteger, nullable=False),
+    Column("refreshes", Integer, nullable=False),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("bsn", String(9), primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+deferred = Table(
+    "deferred",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("offer_id", String(32), nullable=False),
+    Column("bsn", String(9), nullable=False),
+    Column("configuration", String(32), nullable=False),
+    Column("again", String(32)),  # the issuance whose sets are issued again
+    Column("holders", Text, nullable=False),  # public keys, JSON
+    Column("state", String(16), nullable=False),
+    Column("asked", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("reason", Text),
+    Index("deferred_by_offer", "offer_id"),
 )
 
 spent_nonces = Table(

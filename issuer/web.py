@@ -2,51 +2,53 @@
 
     GET  /.well-known/openid-credential-issuer, oauth-authorization-server, jwt-vc-issuer   metadata
     GET  /offers/{id}                 credential offer by reference       OpenID4VCI 1.0 section 4.1.3
-    POST /token                       code and tx_code -> access token    6
-    POST /nonce                       c_nonce                             7
-    POST /credential                  key proofs -> copies                8
-    POST /notification                what became of them                 11
     GET  /status-lists/{n}            statuslist+jwt                      Token Status List 8
+    login, tokens                     web_oauth
+    credentials                       web_issuance
 
 An issuer URL with a path has its endpoints under that path, and its metadata between host and path (12.2.2).
 """
 
 import functools
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
 from issuer import store
+from issuer.authorization_server import AuthorizationServer
+from issuer.client import Login
 from issuer.config import IssuerConfig, database_url
+from issuer.issuing import Issuing
+from issuer.metadata import keys_of_issuer, metadata_of_issuer, metadata_of_server
 from issuer.office import Office
 from issuer.openapi import ISSUER, MAX_LISTS
-from issuer.signing import load_codes_key, load_signer
-from protocol.attributes import CREDENTIAL_TYPES
-from protocol.errors import Rejected
-from protocol.issuer_metadata import authorization_server_metadata, issuer_metadata
-from protocol.openid4vci import (
-    CREDENTIAL_ERRORS,
-    MAX_CREDENTIAL_REQUEST_BYTES,
-    MAX_OFFER_BYTES,
-    NOTIFICATION_ERRORS,
-    TOKEN_ERRORS,
-    NonceResponse,
-    error_body,
-    parse_token_request,
-)
+from issuer.possession import Possession
+from issuer.signing import load_codes_key, load_encryption_key, load_login_credentials, load_signer
+from issuer.token_server import TokenServer
+from issuer.web_issuance import add_issuance
+from issuer.web_oauth import CALLBACK, add_oauth
+from protocol import x509
+from protocol.issuer_metadata import IssuerMetadata
+from protocol.keys import Es256Private
+from protocol.signed_metadata import SIGNED_METADATA_MEDIA_TYPE, sign_issuer_metadata
 from protocol.status_list import STATUS_LIST_MEDIA_TYPE
-from service.app import bearer_token, json_response, make_app, read_body, read_form
+from protocol.trust_list import TrustList
+from service.app import json_response, make_app
 from service.clock import Clock, SystemClock
 from service.database import engine_for
+from service.fetch import Fetcher
 from service.home import Home
 from service.openapi import publish
+from service.trust import TrustSource
 
 METADATA_SECONDS = 300
+SIGNED_METADATA_SECONDS = 86_400
 LIST_CACHE_SECONDS = 60
+Random = Callable[[int], bytes]
 P = ParamSpec("P")
 View = Callable[P, Response]
 
@@ -55,47 +57,100 @@ def create(home: Path) -> Flask:
     """The app of the issuer in `home`. Raises `Rejected`: `no_home` and those of a bad home."""
     opened = Home(home)
     config = opened.config(IssuerConfig)
-    return make_web(config, open_office(opened, config))
+    office = open_office(opened, config)
+    return make_web(
+        config,
+        office,
+        encryption=load_encryption_key(opened, office.random),
+        trust=open_trust(opened, config),
+        login=open_login(opened, config, office.clock, office.random),
+    )
 
 
 def open_office(
-    home: Home,
-    config: IssuerConfig,
-    *,
-    clock: Clock | None = None,
-    random: Callable[[int], bytes] = secrets.token_bytes,
+    home: Home, config: IssuerConfig, *, clock: Clock | None = None, random: Random = secrets.token_bytes
 ) -> Office:
     """The issuer at work on what lies in its home."""
     clock = clock or SystemClock()
     engine = engine_for(database_url(home, config))
     store.create_tables(engine)
-    return Office(engine, load_signer(home, config, clock.now()), load_codes_key(home), clock, random)
+    signer = load_signer(home, config, clock.now())
+    has_login = config.login is not None
+    return Office(engine, signer, load_codes_key(home), clock, random, has_login=has_login)
 
 
-def make_web(config: IssuerConfig, office: Office) -> Flask:
-    """All endpoints around one office."""
+def open_trust(home: Home, config: IssuerConfig) -> Callable[[int], TrustList] | None:
+    """Which wallet providers are listed; None for a home without a trust list."""
+    if config.trust_list is None or config.registrar is None:
+        return None
+    return TrustSource(home, config.trust_list, config.registrar).current
+
+
+def open_login(home: Home, config: IssuerConfig, clock: Clock, random: Random) -> Login | None:
+    """The OpenID provider of `config.login`; None without one. Raises `Rejected`: `no_home` without its key."""
+    if config.login is None:
+        return None
+    credentials = load_login_credentials(home, config.login)
+    return Login(config.login, f"{config.url}{CALLBACK}", credentials, Fetcher(), clock, random)
+
+
+def make_web(
+    config: IssuerConfig,
+    office: Office,
+    *,
+    encryption: Es256Private | None = None,
+    trust: Callable[[int], TrustList] | None = None,
+    login: Login | None = None,
+) -> Flask:
+    """All endpoints around one office. `encryption` opens encrypted requests; a fresh key when there is none."""
     app = make_app("issuer")
     prefix = urlsplit(config.url).path
-    _add_metadata(app, config, office, prefix)
-    _add_issuance(app, office, prefix)
+    encryption = encryption or Es256Private.from_secret(office.random(48))
+    possession = Possession(office.engine, office.codes_key, office.clock, office.random, config.url, trust)
+    redirect_uris = config.login.redirect_uris if config.login else ()
+    server = AuthorizationServer(office, possession, login, redirect_uris)
+    _add_metadata(app, config, office, encryption, prefix)
+    add_oauth(app, server, TokenServer(office, possession), possession, prefix)
+    add_issuance(app, Issuing(office, possession), possession, encryption, prefix)
     _add_public(app, office, prefix)
     publish(app, ISSUER, url=config.url, mount=prefix, contact=config.contact)
     return app
 
 
-def _add_metadata(app: Flask, config: IssuerConfig, office: Office, prefix: str) -> None:
-    jwk = {**office.signer.key.public.jwk(), "alg": "ES256", "use": "sig"}
-    documents = {
-        "openid-credential-issuer": issuer_metadata(config.url, config.name, CREDENTIAL_TYPES.values()),
-        "oauth-authorization-server": authorization_server_metadata(config.url),
-        "jwt-vc-issuer": {
-            "issuer": config.url,
-            "jwks": {"keys": [{**jwk, "kid": office.signer.key.public.thumbprint()}]},
-        },
+def _add_metadata(app: Flask, config: IssuerConfig, office: Office, encryption: Es256Private, prefix: str) -> None:
+    has_login = office.has_login
+    about = metadata_of_issuer(config.url, config.name, encryption.public, has_login=has_login)
+
+    def issuer() -> Response:
+        if request.accept_mimetypes.best_match(["application/json", SIGNED_METADATA_MEDIA_TYPE]) == (
+            SIGNED_METADATA_MEDIA_TYPE
+        ):
+            response = _signed(about, office)
+        else:
+            response = json_response(about, max_age=METADATA_SECONDS)
+        response.headers["Vary"] = "Accept"
+        return response
+
+    documents: dict[str, Any] = {
+        "oauth-authorization-server": metadata_of_server(config.url, has_login=has_login),
+        "jwt-vc-issuer": keys_of_issuer(config.url, office.signer.key.public),
     }
+    app.add_url_rule(
+        f"/.well-known/openid-credential-issuer{prefix}", "openid-credential-issuer", _open_to_all(issuer)
+    )
     for name, document in documents.items():
         view = functools.partial(json_response, document, max_age=METADATA_SECONDS)
         app.add_url_rule(f"/.well-known/{name}{prefix}", name, _open_to_all(view))
+
+
+def _signed(about: IssuerMetadata, office: Office) -> Response:
+    """For who asks for a JWT (12.2.3)."""
+    signer, now = office.signer, office.clock.now()
+    chain = x509.parse_x5c(list(signer.x5c))
+    text = sign_issuer_metadata(about, signer.key, chain, iat=now, exp=now + SIGNED_METADATA_SECONDS)
+    response = Response(text, content_type=SIGNED_METADATA_MEDIA_TYPE)
+    response.headers["Cache-Control"] = f"public, max-age={METADATA_SECONDS}"
+    return response
 
 
 def _open_to_all(view: View[P]) -> View[P]:
@@ -108,67 +163,6 @@ def _open_to_all(view: View[P]) -> View[P]:
         return response
 
     return wrapped
-
-
-def _oauth_errors(known: Collection[str], otherwise: str) -> Callable[[View[P]], View[P]]:
-    """Refusals as an OAuth error object, never cached: 401 for a token, else 400 (RFC 6749 5.2, VCI 8.3.1)."""
-
-    def decorate(view: View[P]) -> View[P]:
-        @functools.wraps(view)
-        def wrapped(*args: P.args, **kwargs: P.kwargs) -> Response:
-            try:
-                return view(*args, **kwargs)
-            except Rejected as error:
-                if error.status != 401:
-                    return json_response(error_body(error, known, otherwise), status=400)
-                # RFC 6750 section 3.1: no error code for who showed no token at all.
-                challenge = 'Bearer error="invalid_token"' if "Authorization" in request.headers else "Bearer"
-                body = {"error": "invalid_token"}
-                return json_response(body, status=401, headers={"WWW-Authenticate": challenge})
-
-        return wrapped
-
-    return decorate
-
-
-def _access_token() -> bytes:
-    """The Bearer token of the header; one in the address is refused even beside it, as addresses are logged
-    (RFC 6750 section 2.3, RFC 9700 section 4.3.2). Raises `Rejected`: `unauthorized` (401)."""
-    if "access_token" in request.args:
-        raise Rejected("unauthorized", "a token has no place in an address", status=401)
-    return bearer_token()
-
-
-def _require_json(code: str) -> None:
-    if request.mimetype != "application/json":
-        raise Rejected(code, "send application/json")
-
-
-def _add_issuance(app: Flask, office: Office, prefix: str) -> None:
-    @app.post(f"{prefix}/token")
-    @_oauth_errors(TOKEN_ERRORS, "invalid_request")
-    def token() -> Response:
-        form = read_form(MAX_OFFER_BYTES)
-        return json_response(office.redeem(parse_token_request(list(form.items()))))
-
-    @app.post(f"{prefix}/nonce")
-    def nonce() -> Response:
-        return json_response(NonceResponse(office.nonce()))
-
-    @app.post(f"{prefix}/credential")
-    @_oauth_errors(CREDENTIAL_ERRORS, "invalid_credential_request")
-    def credential() -> Response:
-        access = _access_token()
-        _require_json("invalid_credential_request")
-        return json_response(office.credential(access, read_body(max_bytes=MAX_CREDENTIAL_REQUEST_BYTES)))
-
-    @app.post(f"{prefix}/notification")
-    @_oauth_errors(NOTIFICATION_ERRORS, "invalid_notification_request")
-    def notification() -> Response:
-        access = _access_token()
-        _require_json("invalid_notification_request")
-        office.notify(access, read_body(max_bytes=MAX_OFFER_BYTES))
-        return Response(status=204)
 
 
 def _add_public(app: Flask, office: Office, prefix: str) -> None:

@@ -8,7 +8,7 @@ import base64
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -63,6 +63,10 @@ class Desk:
     def trust(self) -> TrustList:
         """A trust list of this issuer alone."""
         return TrustList(version=1, iat=NOW, exp=NOW + 86400 * 3650, issuers=[self.entry])
+
+    def another(self) -> "Desk":
+        """The same desk with an HTTP client of its own: one for each thread."""
+        return replace(self, client=self.client.application.test_client())
 
     def offer(self, *names: str, bsn: Bsn = NOOR) -> tuple[str, str]:
         """The pre-authorized code, as a wallet finds it at the offer's address, and the transaction code."""
@@ -152,13 +156,14 @@ def open_desk(
     url: str = URL,
     clock: FakeClock | None = None,
     random: Callable[[int], bytes] = secrets.token_bytes,
+    database: str = "sqlite://",
 ) -> Desk:
     """A desk with a fresh home and our persons in the register."""
     clock = clock or FakeClock()
     place = Home(home).create()
     config = IssuerConfig(role="issuer", url=url, name="Gemeente Lindehaven")
     entry = make_keys(place, config, now=clock.now(), random=random)
-    engine = engine_for("sqlite://")
+    engine = engine_for(database)
     store.create_tables(engine)
     office = Office(engine, load_signer(place, config, clock.now()), load_codes_key(place), clock, random)
     _, refused = office.import_persons(PERSONS.read_bytes().splitlines())

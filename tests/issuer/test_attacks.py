@@ -1,7 +1,6 @@
 """Attacks on issuing, by name; each also shows that nothing changed, or no more than should."""
 
 import json
-import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,27 +11,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from issuer import store
+from issuer import store, store_oauth
 from issuer.brp import Bsn
-from issuer.config import IssuerConfig, database_url
 from issuer.issue import LIST_FILL
 from issuer.offer import MAX_TRIES
-from issuer.office import Office
-from issuer.signing import load_codes_key, load_signer, make_keys
 from issuer.tables import copies, status_lists
-from protocol.canonical import b64u_decode
+from protocol.credential_request import MAX_REQUEST_BYTES
 from protocol.errors import Rejected, Unavailable
-from protocol.openid4vci import MAX_CREDENTIAL_REQUEST_BYTES, TokenRequest
-from service.database import engine_for, immediate, snapshot
-from service.home import Home
+from service.database import immediate, snapshot, sqlite_url
 from tests.issuer.desk import (
     KARIM,
     NOOR,
-    PERSONS,
     PRE_AUTHORIZED,
     URL,
     Desk,
-    FakeClock,
     HolderKey,
     jwt_parts,
     open_desk,
@@ -259,8 +251,8 @@ def test_credential_request_is_read_no_further_than_its_limit(desk: Desk) -> Non
             "/credential", data=data, content_type="application/json", headers=headers
         ).status_code
 
-    assert post(MAX_CREDENTIAL_REQUEST_BYTES + 1) == 400
-    assert post(MAX_CREDENTIAL_REQUEST_BYTES) == 200
+    assert post(MAX_REQUEST_BYTES + 1) == 400
+    assert post(MAX_REQUEST_BYTES) == 200
 
 
 _json = st.recursive(
@@ -363,7 +355,7 @@ def test_crash_before_signing_wastes_indexes_and_never_repeats_one(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("issuer.office.sign_copies", crash)
+        patch.setattr("issuer.issuing.sign_copies", crash)
         with pytest.raises(KeyboardInterrupt):
             desk.post_credential(token, "persoon", desk.proofs(3))
     with snapshot(desk.office.engine) as connection:
@@ -381,41 +373,25 @@ def test_redeeming_commits_before_it_answers(desk: Desk, monkeypatch: pytest.Mon
         raise Unavailable("database", "no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "add_token", fail)
+        patch.setattr(store_oauth, "add_token", fail)
         assert desk.post_token(code, tx_code).status_code == 503
     assert desk.post_token(code, tx_code).status_code == 200  # the code was not lost with the token
 
 
 @pytest.fixture
-def file_office(tmp_path: Path) -> Office:
-    """An office on a real file, where threads have connections of their own."""
-    home = Home(tmp_path / "issuer").create()
-    config = IssuerConfig(role="issuer", url=URL, name="Gemeente Lindehaven")
-    clock = FakeClock()
-    make_keys(home, config, now=clock.now(), random=secrets.token_bytes)
-    engine = engine_for(database_url(home, config))
-    store.create_tables(engine)
-    office = Office(
-        engine,
-        load_signer(home, config, clock.now()),
-        load_codes_key(home),
-        clock,
-        secrets.token_bytes,
-    )
-    office.import_persons(PERSONS.read_bytes().splitlines())
-    return office
+def file_desk(tmp_path: Path) -> Desk:
+    """A desk on a real file, where threads have connections of their own."""
+    return open_desk(tmp_path / "issuer", database=sqlite_url(tmp_path / "issuer.db"))
 
 
-def at_once(count: int, call: Callable[[], object]) -> list[object]:
-    """What `count` threads get that call at the same moment; refusals as their codes."""
+def at_once(count: int, desk: Desk, call: Callable[[Desk], Any]) -> list[Any]:
+    """What `count` threads get that call at the same moment."""
     barrier, results = threading.Barrier(count), []
 
     def run() -> None:
+        mine = desk.another()
         barrier.wait()
-        try:
-            results.append(call())
-        except (Rejected, Unavailable) as error:
-            results.append(error.code)
+        results.append(call(mine))
 
     threads = [threading.Thread(target=run) for _ in range(count)]
     for thread in threads:
@@ -425,52 +401,32 @@ def at_once(count: int, call: Callable[[], object]) -> list[object]:
     return results
 
 
-def code_of(office: Office, *names: str) -> TokenRequest:
-    made, tx_code = office.offer(NOOR, names or ("persoon",))
-    grants = office.message(made).grants
-    assert grants is not None
-    assert grants.pre_authorized is not None
-    return TokenRequest(grants.pre_authorized.pre_authorized_code, tx_code)
+def test_code_redeemed_by_eight_at_once_serves_one(file_desk: Desk) -> None:
+    code, tx_code = file_desk.offer()
+    answers = at_once(8, file_desk, lambda desk: desk.post_token(code, tx_code).json.get("error"))
+    assert answers.count("invalid_grant") == 7
+    assert file_desk.rows()["tokens"] == 1
 
 
-def test_code_redeemed_by_eight_at_once_serves_one(file_office: Office) -> None:
-    request = code_of(file_office)
-    results = at_once(8, lambda: file_office.redeem(request))
-    assert sorted(map(str, results)).count("invalid_grant") == 7
+def test_tries_counted_by_eight_at_once_are_five(file_desk: Desk) -> None:
+    code, tx_code = file_desk.offer()
+    answers = at_once(8, file_desk, lambda desk: desk.post_token(code, wrong(tx_code)).json["error"])
+    assert set(answers) == {"invalid_grant"}
+    assert file_desk.post_token(code, tx_code).json["error"] == "invalid_grant"
 
 
-def test_tries_counted_by_eight_at_once_are_five(file_office: Office) -> None:
-    request = code_of(file_office)
-    guess = TokenRequest(request.pre_authorized_code, wrong(str(request.tx_code)))
-    assert set(at_once(8, lambda: file_office.redeem(guess))) == {"invalid_grant"}
-    with pytest.raises(Rejected):
-        file_office.redeem(request)
+def test_nonce_used_by_six_at_once_serves_one(file_desk: Desk) -> None:
+    token, nonce = file_desk.token(), file_desk.nonce()
+    answers = at_once(
+        6, file_desk, lambda desk: desk.post_credential(token, "persoon", desk.proofs(1, nonce)).json.get("error")
+    )
+    assert answers.count("invalid_nonce") == 5
 
 
-def test_nonce_used_by_six_at_once_serves_one(file_office: Office) -> None:
-    token = b64u_decode(file_office.redeem(code_of(file_office)).access_token)
-    nonce = file_office.nonce()
-
-    def fetch() -> object:
-        proof = HolderKey().proof(URL, nonce, file_office.clock.now())
-        body = {"credential_configuration_id": "persoon", "proofs": {"jwt": [proof]}}
-        return file_office.credential(token, json.dumps(body).encode())
-
-    results = at_once(6, fetch)
-    assert results.count("invalid_nonce") == 5
-
-
-def test_batches_fetched_at_once_never_share_a_position_or_index(file_office: Office) -> None:
-    token = b64u_decode(file_office.redeem(code_of(file_office)).access_token)
-
-    def fetch() -> object:
-        nonce = file_office.nonce()
-        proofs = [HolderKey().proof(URL, nonce, file_office.clock.now()) for _ in range(4)]
-        body = {"credential_configuration_id": "persoon", "proofs": {"jwt": proofs}}
-        return file_office.credential(token, json.dumps(body).encode())
-
-    at_once(6, fetch)
-    with snapshot(file_office.engine) as connection:
+def test_batches_fetched_at_once_never_share_a_position_or_index(file_desk: Desk) -> None:
+    token = file_desk.token()
+    at_once(6, file_desk, lambda desk: desk.fetch(token, "persoon", 4))
+    with snapshot(file_desk.office.engine) as connection:
         rows = list(connection.execute(copies.select()))
     assert len(rows) == 24
     assert sorted(row.position for row in rows) == list(range(24))

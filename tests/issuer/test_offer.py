@@ -25,7 +25,7 @@ from issuer.offer import (
     Offer,
     code_of,
     configuration,
-    decide_redemption,
+    decide_pre_authorized,
     find_offer_id,
     is_open,
     make_offer,
@@ -45,7 +45,7 @@ def made(*names: str) -> tuple[Offer, str]:
 
 
 def redeem(offer: Offer | None, tx_code: str | None, now: int = NOW) -> tuple[Offer | None, str | None]:
-    state, refusal = decide_redemption(offer, tx_code, key=KEY, now=now)
+    state, refusal = decide_pre_authorized(offer, tx_code, key=KEY, now=now)
     return state, refusal.code if refusal else None
 
 
@@ -98,7 +98,7 @@ def test_offer_ends_to_the_second() -> None:
 def test_unknown_dead_used_and_wrong_codes_look_alike() -> None:
     offer, tx_code = made()
     refusals = [
-        decide_redemption(state, code, key=KEY, now=now)[1]
+        decide_pre_authorized(state, code, key=KEY, now=now)[1]
         for state, code, now in (
             (None, tx_code, NOW),
             (offer, "x", NOW),
@@ -201,11 +201,12 @@ def test_credential_never_outlives_its_certificate() -> None:
 
 def test_positions_follow_each_other_up_to_one_batch() -> None:
     offer, _ = made("persoon", "adres")
-    assert decide_positions(offer, "adres", 3, 0, 60) == range(60, 63)
-    assert decide_positions(offer, "adres", BATCH_SIZE - 3, 3, 60) == range(63, 60 + BATCH_SIZE)
+    room = range(60, 60 + BATCH_SIZE)
+    assert decide_positions(offer, "adres", 3, 0, room) == range(60, 63)
+    assert decide_positions(offer, "adres", BATCH_SIZE - 3, 3, room) == range(63, 60 + BATCH_SIZE)
     for name, wanted, issued in (("gezin", 1, 0), ("adres", BATCH_SIZE + 1, 0), ("adres", 1, BATCH_SIZE)):
         with pytest.raises(Rejected) as caught:
-            decide_positions(offer, name, wanted, issued, 0)
+            decide_positions(offer, name, wanted, issued, room)
         assert caught.value.code == "credential_request_denied"
 
 
