@@ -6,7 +6,7 @@ import resource
 import click
 
 from service.command import home_option
-from wallet import cli_after, cli_give
+from wallet import cli_after, cli_give, cli_receive
 
 
 @click.group()
@@ -19,7 +19,9 @@ def group() -> None:
 
 for _command in (
     cli_give.init,
-    cli_give.receive,
+    cli_receive.receive,
+    cli_receive.get,
+    cli_receive.refill,
     cli_give.cards,
     cli_give.inspect,
     cli_give.grant,

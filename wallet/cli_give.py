@@ -10,9 +10,9 @@ import click
 from protocol.canonical import parse_object
 from protocol.openid4vp import VerifiedRequest
 from protocol.revocation_code import format_code, format_paper_qr
-from service.command import command, emit, read_input, read_secret
+from service.command import command, emit, read_input
 from service.home import Home
-from wallet import errand_grant, errand_receive, errand_request, show, show_request
+from wallet import errand_grant, errand_request, show, show_request
 from wallet.cli_open import PROFILE, passphrase_option, read_link, read_passphrase, with_wallet
 from wallet.config import WalletConfig
 from wallet.errand_sync import deliver_stops
@@ -55,24 +55,6 @@ def init(
     create_wallet(home, config, read_passphrase(passphrase_file, new=True), profile)
     text = f"Your wallet is ready in {home.path}. Nobody can recover your passphrase: write it down, make backups."
     emit(ctx, text, {"home": str(home.path)})
-
-
-@click.command("receive")
-@click.argument("offer")
-@click.option("--tx-code", metavar="CODE", help="The code that came another way; - reads it from stdin.")
-@with_wallet
-def receive(ctx: click.Context, wallet: OpenWallet, offer: str, tx_code: str | None) -> None:
-    """Fetch the cards that an issuer offers: OFFER is its link, or - for stdin."""
-    link = read_link(offer)
-    code = None if tx_code is None else read_secret(tx_code, name="code")
-    deliver_stops(wallet)
-    received = errand_receive.receive(wallet, link, code)
-    lines = [
-        f"You have {r.configuration} from {r.issuer}: {r.copies} copies, valid until {show.day(r.exp)}."
-        for r in received
-    ]
-    cards = [{"card": r.configuration, "issuer": r.issuer, "copies": r.copies, "until": r.exp} for r in received]
-    emit(ctx, "\n".join(lines), {"received": cards})
 
 
 @click.command("cards")

@@ -1,9 +1,10 @@
 """Going back to an issuer without the resident: copies before they run out or end, and cards that it put off.
 
-A refresh token brings a new token (RFC 6749 6), and that new copies of every card that was fetched with it together,
-so that they belong to the same sets. Data that changed since replace what is not spent.
+A refresh token brings a new token (RFC 6749 6), and that new copies of every card that was fetched with it
+together, so that they belong to the same sets. Data that changed since replace what is not spent.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -27,8 +28,8 @@ GONE = frozenset({"invalid_transaction_id", "credential_request_denied"})
 
 @dataclass
 class RefillReport:
-    """`received`: what came; `waiting`: cards that are still not ready; `ended`: promises that the issuer took back;
-    `problems`: issuer and code of what went wrong.
+    """`received`: what came; `waiting`: cards that are still not ready; `ended`: promises that the issuer took
+    back; `problems`: issuer or card, and the code of what went wrong.
     """
 
     received: list[Received] = field(default_factory=list)
@@ -94,8 +95,8 @@ def _refill(wallet: OpenWallet, name: str, access: Access) -> list[Received]:
 
 
 def _collect(wallet: OpenWallet, name: str, awaited: Awaited, report: RefillReport) -> None:
-    """Ask for what was put off (9.1). 1. a token that is still good, or a new one; 2. copies, which are verified as
-    any; 3. or later again; 4. or never: then it is forgotten.
+    """Ask for what was put off (9.1). 1. a token that is still good, or a new one; 2. copies, which are verified
+    as any; 3. or later again; 4. or never: then it is forgotten.
     """
     access = wallet.vault.get("accesses", awaited.access, Access)
     if access is None:
@@ -103,8 +104,8 @@ def _collect(wallet: OpenWallet, name: str, awaited: Awaited, report: RefillRepo
     client = _meet(wallet, access)
     if access.expires <= wallet.now() and access.refresh_token is not None:  # 1.
         access, _ = refresh(wallet, client, awaited.access, access)
-    (batch,) = plan_batches(client.metadata, [awaited.configuration], client.source)
-    batch = Batch(batch.configuration, awaited.vct, awaited.copies, awaited.format, awaited.title)
+    (planned,) = plan_batches(client.metadata, [awaited.configuration], client.source)
+    batch = dataclasses.replace(planned, vct=awaited.vct, copies=awaited.copies, format=awaited.format)
     endpoint = client.metadata.deferred_credential_endpoint
     if endpoint is None:
         raise Rejected("bad_metadata", "the issuer has no place any more to ask for what it put off")

@@ -1,11 +1,12 @@
 """The resident's browser comes back to this machine (RFC 8252 7.3): a listener for one answer, then gone.
 
-It listens on 127.0.0.1 only, on a port of the system's choice and under a path that nobody can guess, and takes one
-GET there. Any program on this machine could call it, so what comes is judged by `state` and `iss`, not here.
+It listens on 127.0.0.1 only, on a port of the system's choice and under a path that nobody can guess, and takes
+one GET there. Any program on this machine could call it, so what comes is judged by `state` and `iss`, not here.
 """
 
 import time
 from collections.abc import Callable
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import ClassVar
 
@@ -59,13 +60,19 @@ class LoopbackBrowser:
     def __init__(self, show: Callable[[str], None], random: Random, *, seconds: float = LOGIN_SECONDS) -> None:
         self._show = show
         self._seconds = seconds
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.path = f"/{b64u_encode(random(_PATH_BYTES))}"
+        self._path = f"/{b64u_encode(random(_PATH_BYTES))}"
+
+    @cached_property
+    def _server(self) -> "_Server":
+        """Listens from the first use on: most offers need no browser."""
+        server = _Server(("127.0.0.1", 0), _Handler)
+        server.path = self._path
+        return server
 
     @property
     def redirect_uri(self) -> str:
         """Where the browser comes back to."""
-        return f"http://127.0.0.1:{self._server.server_port}{self._server.path}"
+        return f"http://127.0.0.1:{self._server.server_port}{self._path}"
 
     def visit(self, url: str) -> str:
         """The query with which the browser came back. Raises `Unavailable`: `no_login` when it did not in time."""
@@ -80,5 +87,6 @@ class LoopbackBrowser:
         return self._server.query
 
     def close(self) -> None:
-        """Free the port."""
-        self._server.server_close()
+        """Free the port, if there was need of one."""
+        if "_server" in self.__dict__:
+            self._server.server_close()
