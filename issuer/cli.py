@@ -8,14 +8,13 @@ from urllib.parse import urlsplit
 
 import click
 
-from issuer import store
+from issuer import cli_clerk, cli_login, store
 from issuer.brp import MAX_PERSON_BYTES, parse_bsn
 from issuer.config import IssuerConfig, Loa, check_issuer_url, database_url
-from issuer.offer import configuration
+from issuer.offer import ALL_CREDENTIALS, configuration
 from issuer.revoke import MAX_REASON
 from issuer.signing import make_keys
 from issuer.web import open_office
-from protocol.attributes import CREDENTIAL_TYPES
 from protocol.canonical import parse_object, to_builtins
 from protocol.errors import Rejected
 from protocol.openid4vci import offer_link, offer_reference_link
@@ -25,7 +24,6 @@ from service.database import engine_for
 from service.home import CONFIG, Home
 
 DEFAULT_PORT = 8080
-ALL_CREDENTIALS = tuple(kind.configuration_id for kind in CREDENTIAL_TYPES.values())
 
 
 @click.group()
@@ -173,3 +171,15 @@ def serve(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
         port if port is not None else urlsplit(config.url).port or DEFAULT_PORT,
         tls=tls_of(ctx),
     )
+
+
+for _command in (
+    cli_clerk.hold,
+    cli_clerk.release,
+    cli_clerk.waiting,
+    cli_clerk.approve,
+    cli_clerk.deny,
+    cli_login.login,
+    cli_login.invite,
+):
+    group.add_command(_command)

@@ -27,6 +27,7 @@ TX_CODE_DIGITS = 8
 MAX_TRIES = 5
 _TOKEN_BYTES = 32
 _CODE = b"regie/offer-code/v1"
+ALL_CREDENTIALS = tuple(kind.configuration_id for kind in CREDENTIAL_TYPES.values())
 _TYPES = {kind.configuration_id: kind for kind in CREDENTIAL_TYPES.values()}
 
 

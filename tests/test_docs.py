@@ -14,7 +14,7 @@ import pytest
 
 from auditor.config import Config
 from consentlog.config import LogConfig, WitnessConfig
-from issuer.config import IssuerConfig
+from issuer.config import IssuerConfig, LoginConfig
 from registrar.config import RegistrarConfig
 from service.command import root
 from verifier.config import VerifierConfig
