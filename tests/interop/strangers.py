@@ -1,4 +1,4 @@
-"""Parties that no registrar lists: a key, and a certificate for `localhost` under a root of their own."""
+"""Parties that no registrar lists: a key, and a certificate for this machine under a root of their own."""
 
 import json
 import time
@@ -20,6 +20,7 @@ class Stranger:
     key: Es256Private
     leaf: bytes
     root: bytes
+    port: int | None
 
     @property
     def jwk(self) -> dict[str, Any]:
@@ -34,12 +35,21 @@ class Stranger:
     def roots(self) -> list[str]:
         return x509.x5c([self.root])
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the peer is started with."""
+        return {"key": self.jwk, "x5c": self.x5c, **({} if self.port is None else {"port": self.port})}
 
-def stranger(name: str, host: str = "localhost", **names: str) -> Stranger:
-    """In force since yesterday, for a month. `names`: further names of the leaf, as `make_leaf` has them."""
+
+def stranger(name: str, port: int | None = None, **names: str) -> Stranger:
+    """In force since yesterday, for a month. It speaks for this host or, with `port`, for that address alone.
+
+    `names`: further names of the leaf, as `make_leaf` has them.
+    """
     now = int(time.time())
     root_key, key = es256(f"{name}/root"), es256(f"{name}/leaf")
     dates = {"not_before": now - DAY, "not_after": now + 30 * DAY}
+    san = {"san_dns": "localhost"} if port is None else {"san_uri": f"http://localhost:{port}"}
     root = x509.make_root(root_key, f"{name} root", serial=1, **dates)
-    leaf = x509.make_leaf(key.public, name, root_key, root, san_dns=host, serial=2, **dates, **names)
-    return Stranger(name, key, leaf, root)
+    leaf = x509.make_leaf(key.public, name, root_key, root, serial=2, **dates, **san, **names)
+    return Stranger(name, key, leaf, root, port)

@@ -4,29 +4,18 @@ It asks by @openid4vc/openid4vp, and judges by that, dcql and @sd-jwt/sd-jwt-vc,
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from tests.interop import node
+from tests.interop.asked import ADRES, PERSOON, POSTCODE, credential
 from tests.interop.node import Peer
 from tests.interop.ours import Place, Refused, founded, service
 from tests.interop.strangers import Stranger, stranger
 
 pytestmark = pytest.mark.skipif(node.is_missing(), reason="needs the packages of tests/interop/package.json")
 LISTED = "00000099000000002000"
-ADRES, PERSOON = "urn:regie:nl:adres:1", "urn:regie:nl:persoon:1"
 PARKING = service("parkeren", ("adres", "postcode"), ("adres", "huisnummer"), ("persoon", "leeftijdBoven18"))
-FLAGS = ("geheimhouding", "inOnderzoek", "opschorting")
-
-
-def credential(name: str, vct: str, *paths: list[Any], **rest: Any) -> dict[str, Any]:
-    """A credential query."""
-    claims = [{"path": path} for path in paths]
-    return {"id": name, "format": "dc+sd-jwt", "meta": {"vct_values": [vct]}, "claims": claims, **rest}
-
-
-POSTCODE = {"credentials": [credential("adres", ADRES, ["postcode"], ["huisnummer"])]}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, shop: Stranger) -> Iterator[
 @pytest.fixture(scope="module")
 def agency(place: Place, shop: Stranger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     with node.running("verifier", tmp_path_factory.mktemp("theirs")) as running:
-        running.tell("start", key=shop.jwk, x5c=shop.x5c, issuers=place.entry("issuer")["roots"])
+        running.tell("start", **shop.identity, issuers=place.entry("issuer")["roots"])
         yield running
 
 

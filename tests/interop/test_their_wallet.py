@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from tests.interop import node
+from tests.interop.asked import FLAGS
 from tests.interop.node import Peer, PeerRefused
 from tests.interop.ours import KARIM, NOOR, Place, Refused, founded, service
 
 pytestmark = pytest.mark.skipif(node.is_missing(), reason="needs the packages of tests/interop/package.json")
-FLAGS = {"geheimhouding": False, "inOnderzoek": [], "opschorting": False}
 PARKING = service("parkeren", ("adres", "postcode"), ("adres", "huisnummer"))
 AGE = service("leeftijd", ("persoon", "leeftijdBoven18"), ("adres", "gemeente"))
 

@@ -57,12 +57,12 @@ function configuration(name, rest = {}) {
   }
 }
 
-async function start({ key, x5c, walletProviders = [], encrypted = false }) {
+async function start({ port, key, x5c, walletProviders = [], encrypted = false }) {
   const jwk = await keep(key)
   providers.push(...walletProviders)
   const sealing = { ...(await newKey('ECDH-ES')), use: 'enc', alg: 'ECDH-ES', kid: randomUUID() }
   authorization = new Authorization(callbacks(() => providers), jwk)
-  const url = await serve([
+  const routes = [
     ['GET', /^\/\.well-known\/openid-credential-issuer$/, metadata],
     ['GET', /^\/\.well-known\/oauth-authorization-server$/, async () => ({ body: authorization.metadata })],
     ['GET', /^\/offers\/([\w-]+)$/, async (request, id) => ({ body: offers.get(id).object })],
@@ -72,7 +72,8 @@ async function start({ key, x5c, walletProviders = [], encrypted = false }) {
     ['POST', /^\/deferred$/, deferred],
     ['POST', /^\/notification$/, notification],
     ['GET', /^\/status$/, status],
-  ])
+  ]
+  const url = await serve(routes, port)
   authorization.at(url)
   own = { url, jwk, x5c, sealing, sign: await issuerOf(jwk, x5c) }
   own.metadata = library.createCredentialIssuerMetadata({

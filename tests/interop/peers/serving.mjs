@@ -2,8 +2,8 @@
 import { createServer } from 'node:http'
 import { Oauth2ResourceUnauthorizedError } from '@openid4vc/oauth2'
 
-/** Serve until the process ends; the address. */
-export async function serve(routes) {
+/** Serve until the process ends, on `port` or a free one; the address. */
+export async function serve(routes, port = 0) {
   const server = createServer(async (incoming, outgoing) => {
     const url = new URL(incoming.url, `http://${incoming.headers.host}`)
     const chunks = []
@@ -20,7 +20,7 @@ export async function serve(routes) {
     outgoing.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers })
     outgoing.end(isText ? body : JSON.stringify(body))
   })
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
   return `http://localhost:${server.address().port}`
 }
 
