@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from protocol import anchors, trust_list, wallet_attestation
+from protocol import anchors, registration_certificate, trust_list, wallet_attestation
 from protocol.anchors import Anchors
 from protocol.canonical import convert, to_builtins
+from protocol.status_list import StatusReference
 from tests.protocol import builders as b
 from tests.protocol.builders import NOW
 from tests.protocol.peer_input import Row, forge, forge_header, header_of, payload_of
@@ -23,6 +24,18 @@ STRANGERS = {
 ANCHORS = convert(STRANGERS, Anchors)
 WALLET_KEY = wallet_attestation.sign_wallet_key(b.HOLDER, provider=PROVIDER, iat=NOW)
 LISTED = convert({**to_builtins(b.TRUST), "wallet_providers": STRANGERS["wallet_providers"]}, trust_list.TrustList)
+REGISTRATION = registration_certificate.sign_registration_certificate(
+    b.agency(),
+    b.service(),
+    registration_certificate.Registrar(
+        f"{PROVIDER}/v1", f"{PROVIDER}/policy", "NL", {"uri": "https://dpa.example"}
+    ),
+    iat=NOW,
+    exp=NOW + 180 * b.DAY,
+    status=StatusReference(idx=1, uri=f"{PROVIDER}/v1/status-lists/1"),
+    signer=b.ISSUER.key,
+    x5c=b.ISSUER.x5c,
+)
 _ISSUER = {"iss": b.ISSUER_ID, "vct": "urn:example:card", "now": NOW}
 
 
@@ -34,7 +47,24 @@ def _stranger_issuer(value: Any) -> object:
     return anchors.verify_stranger_issuer(convert(value, Anchors), [b.STRANGER.leaf], **_ISSUER)
 
 
+def registered(payload: Any) -> object:
+    header = {"x5c": b.ISSUER.x5c}
+    token = forge(payload, b.ISSUER.key, registration_certificate.REGISTRATION_TYP, header)
+    return _registration(token)
+
+
+def _registration(token: str) -> object:
+    found = registration_certificate.verify_registration_certificate(
+        token, roots=[b.ISSUER.root], asker=[b.AGENCY_ID], now=NOW
+    )
+    return registration_certificate.is_registered(found, b.ADRES, ["postcode", 0], ["x"])
+
+
 ROWS = [
+    Row("registration_certificate.verify_registration_certificate", REGISTRATION, _registration),
+    Row("registration_certificate.verify_registration_certificate", payload_of(REGISTRATION), registered, "payload"),
+    Row("registration_certificate.verify_registration_certificate", header_of(REGISTRATION), lambda header:
+        _registration(forge_header(header, REGISTRATION.split(".")[1], b.ISSUER.key)), "header"),
     Row("anchors.parse_anchors", STRANGERS, lambda value: anchors.parse_anchors(dump(value))),
     Row("anchors.parse_anchors", dump(STRANGERS), anchors.parse_anchors, "bytes"),
     Row("anchors.verify_stranger_issuer", STRANGERS, _stranger_issuer, "anchors"),
@@ -61,3 +91,10 @@ def many_strangers(count: int) -> object:
 
 def key_proof_at(iat: int) -> object:
     return read_key(wallet_attestation.sign_wallet_key(b.HOLDER, provider=PROVIDER, iat=iat))
+
+
+def registered_since(days: int) -> object:
+    """A certificate without an end, issued so many days ago but for a second."""
+    payload = {**payload_of(REGISTRATION), "iat": NOW - days * b.DAY + 1}
+    del payload["exp"]
+    return registered(payload)
