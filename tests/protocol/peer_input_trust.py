@@ -62,7 +62,7 @@ def _registration(token: str) -> object:
 
 ROWS = [
     Row("registration_certificate.verify_registration_certificate", REGISTRATION, _registration),
-    Row("registration_certificate.verify_registration_certificate", payload_of(REGISTRATION), registered, "payload"),
+    Row("registration_certificate.verify_registration_certificate", payload_of(REGISTRATION), registered, "said"),
     Row("registration_certificate.verify_registration_certificate", header_of(REGISTRATION), lambda header:
         _registration(forge_header(header, REGISTRATION.split(".")[1], b.ISSUER.key)), "header"),
     Row("anchors.parse_anchors", STRANGERS, lambda value: anchors.parse_anchors(dump(value))),
@@ -74,6 +74,8 @@ ROWS = [
         ANCHORS, [b.STRANGER.leaf], iss=iss, vct="urn:example:card", now=NOW), "iss"),
     Row("anchors.verify_stranger_verifier", b.AGENCY.leaf, lambda der: anchors.verify_stranger_verifier(
         ANCHORS, [der], NOW)),
+    Row("trust_list.Rooted.root_certificates", b.STRANGER.roots[0], lambda root: trust_list.Rooted(
+        name="x", roots=[root]).root_certificates),
     Row("trust_list.TrustList.wallet_provider", "https://wallet.example", LISTED.wallet_provider),
     Row("trust_list.verify_trust_list", to_builtins(LISTED), lambda payload: trust_list.verify_trust_list(
         forge(payload, b.REGISTRAR, trust_list.TRUST_LIST_TYP), b.REGISTRAR.public, NOW), "wallet providers"),
