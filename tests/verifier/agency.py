@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from protocol.anchors import Anchors
 from protocol.attributes import CREDENTIAL_TYPES, credential_type
 from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, parse_object, parse_struct, sha256
 from protocol.consent_api import (
@@ -30,7 +31,7 @@ from protocol.consent_api import (
 )
 from protocol.credential import split_sd_jwt
 from protocol.dcql import Card, match
-from protocol.direct_post import encrypt_response
+from protocol.direct_post import encrypt_response, plain_form
 from protocol.errors import Rejected, Unavailable
 from protocol.key_binding import sign_key_binding
 from protocol.leaf import Revocation, lock_of
@@ -234,6 +235,8 @@ class Net(Fetcher):
         self.clock = clock
         self.operators = {name: Operator(name, log) for name in dealing.NAMES}
         self.statuses = [0] * 8000
+        self.lists = {builders.STATUS_URI: builders.ISSUER}
+        """Who signs which list; all of them hold `statuses`."""
         self.issuer_down = False
         self.fetched: list[str] = []
 
@@ -243,20 +246,21 @@ class Net(Fetcher):
             return Answer(200, {"content-type": "application/json"}, self.log.answer(urlsplit(url).path, body))
         if (operator := self.operators.get(str(urlsplit(url).hostname))) is not None:
             return Answer(200, {"content-type": "application/json"}, operator.answer(body or b""))
-        if url == builders.STATUS_URI and not self.issuer_down:
-            return Answer(200, {"content-type": "application/statuslist+jwt"}, self._status_token().encode())
+        if url in self.lists and not self.issuer_down:
+            token = self._status_token() if url == builders.STATUS_URI else self._status_token(url)
+            return Answer(200, {"content-type": "application/statuslist+jwt"}, token.encode())
         raise Unavailable("unreachable", "no such host")
 
-    def _status_token(self) -> str:
+    def _status_token(self, uri: str = builders.STATUS_URI) -> str:
         return sign_status_token(
-            uri=builders.STATUS_URI,
+            uri=uri,
             bits=1,
             lst=encode_list(1, self.statuses),
             iat=self.clock.time,
             exp=self.clock.time + DAY,
             ttl=60,
-            signer=builders.ISSUER.key,
-            x5c=builders.ISSUER.x5c,
+            signer=self.lists[uri].key,
+            x5c=self.lists[uri].x5c,
         )
 
 
@@ -272,7 +276,9 @@ def service_of(*names: str, **changes: Any) -> Any:
 class Agency:
     """The agency's home, desk and web edge, with everybody it talks to."""
 
-    def __init__(self, path: Path, *, trust: TrustList = builders.TRUST, **config: Any) -> None:
+    def __init__(
+        self, path: Path, *, trust: TrustList = builders.TRUST, anchors: Anchors | None = None, **config: Any
+    ) -> None:
         self.clock = HandClock()
         self.log = Log(self.clock)
         self.log.enter(granting.terms(), bytes(32))  # a neighbour's grant, so that ours is not the first
@@ -284,6 +290,8 @@ class Agency:
         self.home.write_public(SIGNING, AGENCY.leaf)
         self.home.write_public(ROOT, AGENCY.root)
         self.home.write_secret(COPIES_KEY, sha256(b"copies"))
+        if anchors is not None:
+            self.home.write_json("anchors.json", anchors)
         members: dict[str, Any] = {
             "role": "verifier",
             "url": URL,
@@ -497,7 +505,9 @@ class Granted:
 
 
 def copy_form(request: VerifiedRequest, vp_token: dict[str, list[str]], **changes: Any) -> bytes:
-    """The answer of a copy."""
+    """The answer of a copy, in the response mode of the request."""
+    if request.encryption is None:
+        return plain_form(**{"state": request.state, "vp_token": vp_token, **changes})
     arguments = {"nonce": request.nonce, "state": request.state, "vp_token": vp_token, **changes}
     return encrypt_response(request.encryption, **arguments)
 
