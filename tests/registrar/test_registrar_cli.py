@@ -250,3 +250,126 @@ def test_draft_is_canonical_json(registrar: Registrar) -> None:
     data = (registrar.home / "draft.json").read_bytes()
     assert b" " not in data.split(b'"purpose"')[0].split(b'"agencies"')[0]
     assert RegistrarStore(Home(registrar.home)).draft() != register.new_draft("Registrar van Voorbeeld")
+
+
+# What is signed beside the list.
+
+
+def published(registrar: Registrar, url: str = "https://registrar.example") -> Registrar:
+    registrar.done("publish-at", url)
+    fill(registrar)
+    registrar.done("sign")
+    return registrar
+
+
+def test_published_registrar_lists_itself_and_certifies_its_services(registrar: Registrar) -> None:
+    published(registrar)
+    draft = registrar.done("show")["draft"]
+    assert draft["wallet_providers"][0]["id"] == "https://registrar.example"
+    assert len(draft["registration_roots"]) == 1
+    out = registrar.folder / "registration.jwt"
+    answer = registrar.done("certificate", "--agency", builders.AGENCY_ID, "--out", str(out))
+    assert [entry["intended_use"] for entry in answer["certificates"]] == [
+        f"{builders.AGENCY_ID}:{builders.SERVICE_ID}:1"
+    ]
+    assert out.read_text().split() == [entry["certificate"] for entry in answer["certificates"]]
+    service = ("--service", builders.SERVICE_ID)
+    assert registrar.done("certificate", "--agency", builders.AGENCY_ID, *service) == answer
+
+
+def test_registrar_that_moves_keeps_its_roots(registrar: Registrar) -> None:
+    published(registrar)
+    before = registrar.done("show")["draft"]
+    registrar.done("publish-at", "https://elsewhere.example")
+    after = registrar.done("show")["draft"]
+    assert [entry["id"] for entry in after["wallet_providers"]] == ["https://elsewhere.example"]
+    assert after["wallet_providers"][0]["roots"] == before["wallet_providers"][0]["roots"]
+    assert after["registration_roots"] == before["registration_roots"]
+
+
+def test_certificate_of_what_is_not_listed_is_refused(registrar: Registrar) -> None:
+    agency_id = ("--agency", builders.AGENCY_ID)
+    assert registrar.refused("certificate", *agency_id) == "not_published"
+    published(registrar)
+    assert registrar.refused("certificate", "--agency", "00000099000000009999") == "not_listed"
+    assert registrar.refused("certificate", *agency_id, "--service", "other") == "not_listed"
+
+
+def test_registrar_without_an_address_does_not_serve(registrar: Registrar) -> None:
+    assert registrar.refused("serve") == "not_published"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://registrar.example",
+        "https://r.example/",
+        "https://r.example/path",
+        "r.example",
+        "https://10.0.0.1/x",
+    ],
+)
+def test_address_of_a_registrar_is_plain_https(registrar: Registrar, url: str) -> None:
+    assert registrar.refused("publish-at", url) == "bad_url"
+    assert not (registrar.home / "wallets-root.der").exists()
+
+
+def test_new_with_an_address_publishes_at_once(tmp_path: Path) -> None:
+    made = Registrar(tmp_path)
+    made.done("new", "--name", "R", "--url", "http://localhost:8083")
+    assert made.done("show")["draft"]["wallet_providers"][0]["id"] == "http://localhost:8083"
+    other = Registrar(tmp_path / "other")
+    assert other.refused("new", "--name", "R", "--url", "http://registrar.example") == "bad_url"
+    assert not other.home.exists()
+
+
+PROVIDER = builders.party(
+    "wallets of another", san_dns="w.example", not_before=int(time.time()) - 60, not_after=int(time.time()) + 10**6
+)
+
+
+def provider(**changes: Any) -> dict[str, Any]:
+    return {"id": "https://wallets.example", "name": "Another", "roots": PROVIDER.roots, **changes}
+
+
+def test_wallet_provider_and_registration_root_of_others_come_and_go(registrar: Registrar) -> None:
+    registrar.done("add-wallet-provider", registrar.file("p.json", provider()))
+    der = registrar.folder / "root.der"
+    other = builders.party(
+        "registrar abroad", san_dns="x", not_before=int(time.time()) - 60, not_after=int(time.time()) + 10**6
+    )
+    der.write_bytes(other.root)
+    thumbprint = registrar.done("add-registration-root", str(der))["added"]
+    registrar.done("add-registration-root", str(der))
+    assert registrar.done("sign")["version"] == 1
+    draft = registrar.done("show")["draft"]
+    assert draft["wallet_providers"] == [provider()]
+    assert draft["registration_roots"] == other.roots
+    assert thumbprint in registrar.runner.invoke(root, ["registrar", "show", "--home", str(registrar.home)]).stdout
+    registrar.done("remove", "wallet-provider", "https://wallets.example")
+    registrar.done("remove-registration-root", thumbprint)
+    draft = registrar.done("show")["draft"]
+    assert draft["wallet_providers"] == draft["registration_roots"] == []
+    assert registrar.refused("remove-registration-root", thumbprint) == "not_listed"
+    assert registrar.refused("remove", "wallet-provider", "https://wallets.example") == "not_listed"
+
+
+def test_refused_providers_and_roots_leave_the_draft(registrar: Registrar) -> None:
+    fill(registrar)
+    before = (registrar.home / "draft.json").read_bytes()
+    for changes, code in (
+        ({"roots": ISSUER.roots}, "root_taken"),
+        ({"roots": AGENCY.roots}, "root_taken"),
+        ({"roots": PROVIDER.roots * 2}, "bad_root"),
+        ({"roots": PROVIDER.x5c}, "bad_root"),
+        ({"roots": ["AAAA"]}, "bad_certificate"),
+        ({"id": "http://wallets.example"}, "bad_url"),
+        ({"name": " "}, "bad_text"),
+        ({"surprise": 1}, "bad_form"),
+    ):
+        assert registrar.refused("add-wallet-provider", registrar.file("p.json", provider(**changes))) == code
+    for der, code in ((AGENCY.root, "root_taken"), (PROVIDER.leaf, "bad_root"), (b"x", "bad_certificate")):
+        path = registrar.folder / "root.der"
+        path.write_bytes(der)
+        assert registrar.refused("add-registration-root", str(path)) == code
+    assert (registrar.home / "draft.json").read_bytes() == before

@@ -1,0 +1,85 @@
+"""Which registration certificates there are: whatever a registrar lists and takes off, in whatever order."""
+
+from collections.abc import Sequence
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocol.registration_certificate import intended_use_id
+from protocol.status_list import decode_list
+from protocol.trust_list import Agency, Service, TrustList
+from registrar.certify import LIST_SIZE, RENEW, TERM, Book, Issued, certify
+from tests.protocol import builders as b
+from tests.protocol.builders import DAY, NOW
+
+NAMES = ("Gemeente", "Gemeente met een nieuwe naam")
+OINS = ("00000099000000001000", "00000099000000002000")
+
+
+def trust(parts: Sequence[tuple[str, str, int]], now: int) -> TrustList:
+    """A list of agencies (OIN, name, how many versions of one service)."""
+    agencies = [
+        b.agency(id=oin, name=name, services=[b.service(version=n + 1) for n in range(count)])
+        for oin, name, count in parts
+    ]
+    return TrustList(version=1, iat=now, exp=now + DAY, agencies=agencies)
+
+
+def sign(agency: Agency, service: Service, position: int) -> str:
+    return f"{agency.id}/{service.version}@{position}"
+
+
+lists = st.lists(
+    st.tuples(st.sampled_from(OINS), st.sampled_from(NAMES), st.integers(0, 3)),
+    max_size=2,
+    unique_by=lambda x: x[0],
+)
+steps = st.lists(st.tuples(lists, st.integers(0, TERM)), min_size=1, max_size=8)
+
+
+@settings(max_examples=60)
+@given(steps)
+def test_book_after_any_history(history: list[tuple[list[tuple[str, str, int]], int]]) -> None:
+    book, now = Book(), NOW
+    for parts, passed in history:
+        now += passed
+        listed = trust(parts, now)
+        before, book = book, certify(book, listed, now=now, sign=sign)
+        check_history(before.certificates, book.certificates)
+        check_listed(book, listed, now)
+        statuses = decode_list(book.statuses())
+        for position, entry in enumerate(book.certificates):
+            assert statuses[position // 8] >> position % 8 & 1 == (entry.revoked is not None)
+        assert certify(book, listed, now=now, sign=sign) == book  # signing again changes nothing
+
+
+def check_history(before: Sequence[Issued], after: Sequence[Issued]) -> None:
+    """Positions are never given twice and a revocation is for ever."""
+    for old, new in zip(before, after, strict=False):
+        same = msgspec.structs.replace(new, revoked=old.revoked, token=old.token)
+        assert same == old
+        assert old.revoked is None or new.revoked == old.revoked
+    assert len(after) >= len(before)
+
+
+def check_listed(book: Book, listed: TrustList, now: int) -> None:
+    """Each listed service version has one that says what the list says, for a while; nothing else is valid."""
+    uses = {}
+    for agency in listed.agencies:
+        for service in agency.services:
+            uses[intended_use_id(agency.id, service.id, service.version)] = agency
+    for use in uses:
+        found = book.current(use, now)
+        assert found is not None
+        assert found.exp - now > RENEW
+        assert found.token.startswith(f"{uses[use].id}/")
+        assert found.token.endswith(f"@{book.certificates.index(found)}")
+    for entry in book.certificates:
+        if entry.revoked is None:
+            assert entry.use in uses
+        assert (entry.token == "") == (entry.exp <= now)
+
+
+def test_list_has_room_so_that_its_length_tells_little() -> None:
+    assert len(decode_list(Book().statuses())) * 8 == LIST_SIZE
