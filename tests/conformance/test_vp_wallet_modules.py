@@ -310,10 +310,8 @@ def test_oid4vp_1final_wallet_negative_test_mismatched_client_id(
 def test_oid4vp_1final_wallet_negative_test_missing_nonce(
     wallet: OpenWallet, verifier: ForeignVerifier, nonce: Any
 ) -> None:
-    refused(
-        wallet, verifier, verifier.ask(DEGREE, registration=REGISTERED, nonce=nonce), "bad_form", "invalid_request",
-        "bad_json",
-    )  # fmt: skip
+    link = verifier.ask(DEGREE, registration=REGISTERED, nonce=nonce)
+    refused(wallet, verifier, link, "bad_form", "invalid_request", "bad_json")
 
 
 @pytest.mark.parametrize("mode", ["direct_post.jwt", "direct_post"])
