@@ -1,6 +1,7 @@
 """The registrar signs the trust list: who may issue, who may ask what, and which logs and witnesses count.
 
-register  the draft and the rules of what may enter it: pure
+draft     the draft, and what every entry has to be: pure
+register  the rules of what may enter it: pure
 roots     what a root certificate must be: pure
 operators who holds the shares of a log's grants: pure
 keys      note keys of logs and witnesses, and what becomes of those that go: pure

@@ -11,9 +11,10 @@ from protocol.canonical import parse_struct, to_builtins
 from protocol.trust_list import Agency, Service, TrustedIssuer, TrustedLog, TrustedWitness
 from registrar import cli_publish, register
 from registrar.config import check_registrar_url
+from registrar.draft import Draft, new_draft
 from registrar.lint import remarks_on
 from registrar.providers import thumbprint_of
-from registrar.register import MAX_LIST_DAYS, Draft
+from registrar.register import MAX_LIST_DAYS
 from registrar.store import RegistrarStore
 from service.clock import SystemClock
 from service.command import command, emit, home_option, read_input
@@ -40,7 +41,7 @@ def new(ctx: click.Context, home: Home, name: str, url: str | None) -> None:
     """Make a key and an empty draft."""
     place = None if url is None else check_registrar_url(url)
     store = RegistrarStore(home)
-    store.create(register.new_draft(name))
+    store.create(new_draft(name))
     if place is not None:
         store.publish_at(place, SystemClock().now())
     data = {

@@ -1,10 +1,13 @@
 """What the rules allow and a registrar should still look at twice: remarks, never refusals."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from protocol.names import skeleton
 from protocol.trust_list import Service
-from registrar.register import DAY, Draft
+from registrar.draft import Draft
+from registrar.register import DAY
 
 LONG_CONSENT_DAYS = 366
 """A consent for longer than a year is easily forgotten."""
@@ -43,7 +46,12 @@ def _parties(draft: Draft) -> Iterator[Remark]:
     for agency in draft.agencies:
         if not agency.services:
             yield Remark("no_service", agency.id, "this agency can ask nothing: it has no service")
+    looks = Counter(skeleton(agency.name) for agency in draft.agencies)
+    for agency in draft.agencies:
+        if looks[skeleton(agency.name)] > 1:
+            yield Remark("look_alike", agency.id, "another agency has a name that looks like this one's")
     urls = [(entry.id, entry.id) for entry in draft.issuers]
+    urls += [(entry.id, entry.id) for entry in draft.wallet_providers]
     urls += [(entry.origin, entry.url) for entry in draft.logs]
     urls += [(entry.name, entry.url) for entry in draft.witnesses]
     for place, url in urls:

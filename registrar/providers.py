@@ -6,15 +6,15 @@ from protocol.canonical import b64u_encode, sha256
 from protocol.errors import Rejected
 from protocol.trust_list import MAX_ROOTS, WalletProvider
 from protocol.x509 import parse_der_base64
-from registrar.register import Draft, check_roots, check_text, check_url, put
+from registrar.draft import Draft, check_party_name, check_roots, check_url, put
 
 
 def add_wallet_provider(draft: Draft, provider: WalletProvider, now: int) -> Draft:
     """1. name and URL; 2. roots in force and nobody else's. An entry under a known id replaces it.
 
-    Raises `Rejected`: `bad_text`, `bad_url`, `bad_root`, `root_taken`.
+    Raises `Rejected`: `bad_text`, `misleading_name`, `bad_url`, `bad_root`, `root_taken`.
     """
-    check_text(provider.name, "the wallet provider's name")
+    check_party_name(provider.name)
     check_url(provider.id)
     check_roots(draft, f"wallet-provider {provider.id}", provider.roots, now)
     return msgspec.structs.replace(draft, wallet_providers=put(draft.wallet_providers, provider, lambda e: e.id))

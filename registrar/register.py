@@ -1,12 +1,11 @@
-"""The draft of the trust list, and the rules of what may enter it.
+"""The rules of what may enter the draft of the trust list.
 
 Every `add_...` takes a draft and an entry and returns the new draft; the old one is never changed. An entry under
 a known id replaces it (roots and keys rotate), but for services: a version once added never changes.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import msgspec
 
@@ -23,16 +22,12 @@ from protocol.trust_list import (
     TrustedLog,
     TrustedWitness,
     TrustList,
-    WalletProvider,
 )
 from protocol.x509 import parse_der_base64, subject_name
+from registrar.draft import Draft, check_party_name, check_roots, check_text, check_url, put
 from registrar.keys import check_log_keys, check_witness_keys, with_history
 from registrar.operators import check_operators, operators_of, with_operators
 from registrar.policy import check_policy, default_policy
-from registrar.roots import check_root
-from service.address import parse_url
-
-E = TypeVar("E")
 
 MIN_TERM_SECONDS = 60
 MAX_TERM_SECONDS = 5 * 366 * 86_400
@@ -46,31 +41,13 @@ _OUR_TYPES = "urn:regie:"
 """All of them are in the vocabulary: one that is not is a slip of the pen."""
 
 
-class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the next list will say; `version` is that of the list signed last, 0 for none."""
-
-    name: str
-    version: int = 0
-    issuers: list[TrustedIssuer] = []
-    agencies: list[Agency] = []
-    logs: list[TrustedLog] = []
-    witnesses: list[TrustedWitness] = []
-    wallet_providers: list[WalletProvider] = []
-    registration_roots: list[str] = []
-
-
-def new_draft(name: str) -> Draft:
-    """An empty draft of the registrar called `name`. Raises `Rejected`: `bad_text`."""
-    check_text(name, "the registrar's name")
-    return Draft(name)
-
-
 def add_issuer(draft: Draft, issuer: TrustedIssuer, now: int) -> Draft:
     """1. name and URL; 2. roots in force and nobody else's; 3. types that exist, each once.
 
-    Raises `Rejected`: `bad_text`, `bad_url`, `bad_root`, `root_taken`, `unknown_vct`, `duplicate_vct`, `no_vct`.
+    Raises `Rejected`: `bad_text`, `misleading_name`, `bad_url`, `bad_root`, `root_taken`, `unknown_vct`,
+    `duplicate_vct`, `no_vct`.
     """
-    check_text(issuer.name, "the issuer's name")
+    check_party_name(issuer.name)
     check_url(issuer.id)
     check_roots(draft, f"issuer {issuer.id}", issuer.roots, now)
     if not issuer.vcts:
@@ -86,9 +63,9 @@ def add_agency(draft: Draft, agency: Agency, now: int) -> Draft:
     """1. texts; 2. roots in force and nobody else's; 3. services by the rules of `add_service`.
 
     An agency that is listed keeps its services and gets those of the entry besides. Raises `Rejected`: `bad_text`,
-    `bad_root`, `root_taken` and those of `add_service`.
+    `misleading_name`, `bad_root`, `root_taken` and those of `add_service`.
     """
-    check_text(agency.name, "the agency's name")
+    check_party_name(agency.name)
     check_text(agency.erasure_contact, "the contact for erasure")
     check_roots(draft, f"agency {agency.id}", agency.roots, now)
     listed = [entry for entry in draft.agencies if entry.id == agency.id]
@@ -233,13 +210,6 @@ def next_list(draft: Draft, *, version: int, now: int, days: int, before: TrustL
     )
 
 
-def put(entries: Iterable[E], entry: E, key: Callable[[E], str]) -> list[E]:
-    """With `entry` in the place of the one of the same key, or at the end."""
-    found = {key(old): old for old in entries}
-    found[key(entry)] = entry
-    return list(found.values())
-
-
 def _check_service(agency: Agency, service: Service) -> None:
     for text in (service.name.nl, service.name.en, service.purpose.nl, service.purpose.en):
         check_text(text, "a text of the service")
@@ -272,37 +242,3 @@ def _check_claim(claim: ServiceClaim) -> None:
 
 def _asks_bsn(service: Service) -> bool:
     return any(claim.path == [BSN_ATTRIBUTE] for claim in service.claims)
-
-
-def check_text(text: str, what: str) -> None:
-    if not text.strip() or text != text.strip() or not text.isprintable():
-        raise Rejected("bad_text", f"{what} is blank, or has control characters or spaces around it")
-
-
-def check_url(url: str) -> None:
-    # Loopback is right on a developer's machine; whoever fetches it decides again.
-    parse_url(url, loopback=True)
-
-
-def check_roots(draft: Draft, owner: str, roots: list[str], now: int) -> None:
-    """Each root signs itself, is a CA in force, and belongs to one party: else one could pose as the other.
-
-    `owner`: kind and id. Raises `Rejected`: `bad_root`, `root_taken` and those of `check_root`.
-    """
-    taken = {root for party, theirs in owned_roots(draft) if party != owner for root in theirs}
-    if len(set(roots)) != len(roots):
-        raise Rejected("bad_root", "a root is named twice")
-    for root in roots:
-        if root in taken:
-            raise Rejected("root_taken", "this root belongs to another party of the list")
-        check_root(root, now)
-
-
-def owned_roots(draft: Draft) -> list[tuple[str, list[str]]]:
-    """(kind and id, roots) of everybody who is recognised by a root."""
-    return [
-        *((f"issuer {entry.id}", entry.roots) for entry in draft.issuers),
-        *((f"agency {entry.id}", entry.roots) for entry in draft.agencies),
-        *((f"wallet-provider {entry.id}", entry.roots) for entry in draft.wallet_providers),
-        ("registration", draft.registration_roots),
-    ]

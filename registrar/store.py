@@ -26,8 +26,9 @@ from protocol.trust_list import (
 )
 from registrar.certify import TERM, Book, certify
 from registrar.config import RegistrarConfig
+from registrar.draft import Draft
 from registrar.providers import add_registration_root, add_wallet_provider
-from registrar.register import Draft, next_list
+from registrar.register import next_list
 from registrar.signing import REGISTRATION, load_signer, make_roots
 from service.home import MAX_FILE_BYTES, Home
 from service.trust import read_own_trust_list

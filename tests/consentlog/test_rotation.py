@@ -27,7 +27,8 @@ from protocol.presentation import seal_deposit
 from protocol.receipt import verify_revocation_receipt
 from protocol.seal import KemPrivate
 from protocol.trust_list import TrustedLog, TrustedWitness, TrustList, sign_trust_list
-from registrar.register import Draft, next_list
+from registrar.draft import Draft
+from registrar.register import next_list
 from service.app import make_app
 from service.clock import Clock
 from service.database import engine_for, sqlite_url

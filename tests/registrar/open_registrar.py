@@ -15,6 +15,7 @@ from protocol.canonical import b64u_decode
 from protocol.jws import parse_jws, verify_jws
 from protocol.trust_list import TrustList
 from registrar import register
+from registrar.draft import new_draft
 from registrar.published import Published
 from registrar.store import RegistrarStore
 from registrar.web import make_web
@@ -45,7 +46,7 @@ class OpenRegistrar:
         self.home = Home(tmp_path / "registrar")
         self.clock = FixedClock()
         self.store = RegistrarStore(self.home)
-        self.store.create(register.new_draft("Registrar van Voorbeeldland"))
+        self.store.create(new_draft("Registrar van Voorbeeldland"))
         self.store.publish_at(url, NOW)
         self.store.change(lambda draft: register.add_agency(draft, b.agency(), NOW))
 

@@ -19,8 +19,9 @@ from protocol.trust_list import (
     sign_trust_list,
     verify_trust_list,
 )
+from registrar.draft import Draft, new_draft
 from registrar.keys import OVERLAP_SECONDS, RESERVED_NAMES
-from registrar.register import Draft, add_log, add_witness, new_draft, next_list
+from registrar.register import add_log, add_witness, next_list
 from tests.protocol import builders
 from tests.protocol.builders import LOG_ORIGIN, NOW
 

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from protocol.trust_list import ServiceClaim, Words
+from protocol.trust_list import ServiceClaim, WalletProvider, Words
+from registrar.draft import Draft, new_draft
 from registrar.lint import remarks_on
-from registrar.register import Draft, add_agency, add_issuer, add_log, add_witness, new_draft
+from registrar.providers import add_wallet_provider
+from registrar.register import add_agency, add_issuer, add_log, add_witness
 from tests.protocol import builders
 from tests.protocol.builders import ADRES, DAY, NOW
 from tests.registrar.test_register import log, witness
@@ -66,3 +68,15 @@ def test_agency_without_service_and_plain_http_are_remarked() -> None:
     draft = add_agency(new_draft("R"), builders.agency(services=[]), NOW)
     draft = add_issuer(draft, builders.issuer(id="http://127.0.0.1:8001"), NOW)
     assert codes(draft) == ["no_service", "no_tls"]
+
+
+def test_agencies_whose_names_look_alike_are_remarked() -> None:
+    other = builders.party("look-alike", san_dns="look.example")
+    entry = builders.agency(id="00000099000000002000", name="Gemeente V00rbeeld", roots=other.roots)
+    draft = add_agency(town(), entry, NOW)
+    assert codes(draft) == ["look_alike", "look_alike"]
+
+
+def test_wallet_provider_without_tls_is_remarked() -> None:
+    entry = WalletProvider(id="http://localhost:8083", name="Wallets", roots=builders.STRANGER.roots)
+    assert codes(add_wallet_provider(town(), entry, NOW)) == ["no_tls"]

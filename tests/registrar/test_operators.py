@@ -11,8 +11,9 @@ from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from protocol.trust_list import LogOperators, TrustedWitness, sign_trust_list, verify_trust_list
 from registrar import cli
+from registrar.draft import Draft, new_draft
 from registrar.lint import remarks_on
-from registrar.register import Draft, add_log, add_witness, new_draft, next_list, remove, set_operators
+from registrar.register import add_log, add_witness, next_list, remove, set_operators
 from registrar.store import RegistrarStore
 from service.home import Home
 from tests.protocol import builders

@@ -15,8 +15,9 @@ from protocol.trust_list import verify_trust_list
 from protocol.wallet_attestation import ATTESTATIONS_PATH, sign_wallet_key
 from protocol.x509 import parse_der_base64
 from registrar.certify import RENEW, TERM
+from registrar.draft import new_draft
 from registrar.published import Published
-from registrar.register import add_agency, add_service, new_draft
+from registrar.register import add_agency, add_service
 from registrar.store import RegistrarStore
 from service.home import Home
 from tests.protocol import builders as b

@@ -11,19 +11,18 @@ from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from protocol.policy import parse_policy
 from protocol.trust_list import ServiceClaim, TrustedLog, TrustedWitness, Words, sign_trust_list, verify_trust_list
+from registrar.draft import Draft, new_draft
 from registrar.register import (
     DAY,
     MAX_LIST_DAYS,
     MAX_TERM_SECONDS,
     MIN_TERM_SECONDS,
-    Draft,
     add_agency,
     add_issuer,
     add_log,
     add_service,
     add_witness,
     close_log,
-    new_draft,
     next_list,
     remove,
 )
@@ -375,3 +374,12 @@ def test_log_is_closed_once_and_stays_closed() -> None:
     assert code(close_log, draft, LOG_ORIGIN, NOW + 30, NOW + 20) == "log_closed"
     assert add_log(draft, log(until=None)).logs[0].until == NOW + 20, "an entry does not open it again"
     assert add_log(listed(), log(until=5)).logs[0].until is None
+
+
+@pytest.mark.parametrize("name", ["Gemeente Voorbееld", "Gemeente\u202eX", "Gemeente Ａmsterdam", "e\u0301"])
+def test_homoglyph_name_of_mixed_scripts_is_not_listed(name: str) -> None:
+    """A name that only looks like another's, or is written so that two spellings look the same."""
+    draft = new_draft("R")
+    for rule, entry in ((add_issuer, builders.issuer(name=name)), (add_agency, builders.agency(name=name))):
+        assert code(rule, draft, entry, NOW) in ("misleading_name", "bad_text")
+    assert draft == new_draft("R")
