@@ -35,19 +35,23 @@ _OF_HOLDER: Mapping[str, str] = {
 }
 
 
-def failed_step(text: str, trust: TrustList, challenge: Challenge, now: int) -> str:
-    """The step of `verdict.PRESENTATION_STEPS` at which `text` fails; it MUST have been refused before."""
+def failed_step(text: str, trust: TrustList, challenge: Challenge, now: int, code: str) -> tuple[str, str]:
+    """The first step of `verdict.PRESENTATION_STEPS` at which `text` fails, and why.
+
+    It MUST have been refused, with `code`: where several things are wrong, that may be of a later step.
+    """
     try:
         parts = split_sd_jwt(text)
-        if parts.kb_jwt is None:
-            return "key_binding"
-    except Rejected:
-        return "credential_form"
+    except Rejected as error:
+        return "credential_form", error.code
+    if parts.kb_jwt is None:
+        return "key_binding", code
     try:
         issuer_jwt = verify_issuer_jwt(parts.jwt, trust, now)
         holder = issuer_jwt.holder
     except Rejected as error:
-        return "key_binding" if error.code == "no_holder" else _OF_ISSUER.get(error.code, "credential_form")
+        step = "key_binding" if error.code == "no_holder" else _OF_ISSUER.get(error.code, "credential_form")
+        return step, error.code
     try:
         verify_key_binding(
             parts.kb_jwt,
@@ -59,5 +63,5 @@ def failed_step(text: str, trust: TrustList, challenge: Challenge, now: int) -> 
             max_age=KEY_BINDING_AGE,
         )
     except Rejected as error:
-        return _OF_HOLDER.get(error.code, "holder_signature")
-    return "disclosures"
+        return _OF_HOLDER.get(error.code, "holder_signature"), error.code
+    return "disclosures", code

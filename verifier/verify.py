@@ -172,7 +172,7 @@ def _verify_presentations(
             try:
                 found[label] = kind.verify_presented(text, trust, challenge, now, max_age=KEY_BINDING_AGE)
             except Rejected as error:
-                trace.presentation(label, failed_step(text, trust, challenge, now), error.code)
+                trace.presentation(label, *failed_step(text, trust, challenge, now, error.code))
                 raise
             trace.presentation(label)
     return presented
