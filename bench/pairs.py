@@ -45,11 +45,17 @@ def cpu_seconds(work: Work, times: int) -> float:
 
 def compare(candidate: Work, base: Work, *, pairs: int = PAIRS) -> Ratio:
     """Run both in turn. The quartiles `low` and `high` tell how much the machine moved meanwhile."""
-    often_candidate, often_base = repetitions(candidate), repetitions(base)
+    often = repetitions(candidate)
+    return compare_measured(lambda: cpu_seconds(candidate, often), base, pairs=pairs)
+
+
+def compare_measured(candidate: Callable[[], float], base: Work, *, pairs: int = PAIRS) -> Ratio:
+    """`compare` with a candidate that measures its own slice: CPU seconds for one call, in another process too."""
+    often_base = repetitions(base)
     mine: list[float] = []
     theirs: list[float] = []
     for _ in range(pairs):
-        mine.append(cpu_seconds(candidate, often_candidate))
+        mine.append(candidate())
         theirs.append(cpu_seconds(base, often_base))
     ratios = sorted(one / other for one, other in zip(mine, theirs, strict=True))
     return Ratio(

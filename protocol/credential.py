@@ -5,16 +5,17 @@ its disclosures and the key binding.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from protocol import disclosure
 from protocol.attributes import CREDENTIAL_TYPES, credential_type, fits
 from protocol.canonical import JsonValue, b64u_encode, b64u_fixed
 from protocol.errors import Rejected
-from protocol.issuer_jwt import CREDENTIAL_TYP, OWN_MEMBERS, VerifiedIssuerJwt, verify_issuer_jwt
+from protocol.issuer_jwt import CREDENTIAL_TYP, OWN_MEMBERS, VerifiedIssuerJwt, read_issuer_jwt, verify_issuer_jwt
 from protocol.jws import sign_jws
-from protocol.key_binding import VerifiedKeyBinding, verify_key_binding
+from protocol.key_binding import VerifiedKeyBinding, read_key_binding
 from protocol.keys import Es256Private, Es256Public
 from protocol.status_list import StatusReference
 from protocol.trust_list import TrustList
@@ -26,8 +27,7 @@ _OWN_TYPE_MEMBERS = OWN_MEMBERS | {"loa", "set"}
 """In a type of our vocabulary; in other types `loa` and `set` are claims like any other."""
 
 
-@dataclass(frozen=True)
-class SdJwt:
+class SdJwt(msgspec.Struct, frozen=True):
     """The parts of `JWT~D..~` or `JWT~D..~KB`: form only."""
 
     jwt: str
@@ -40,8 +40,7 @@ class SdJwt:
         return "~".join((self.jwt, *self.disclosures, ""))
 
 
-@dataclass(frozen=True)
-class VerifiedCredential:
+class VerifiedCredential(msgspec.Struct, frozen=True):
     """An issuer-signed JWT with disclosures that belong to it.
 
     `claims` is what is disclosed or was visible, without the JWT's own members; `disclosures` holds the encoded
@@ -53,8 +52,7 @@ class VerifiedCredential:
     disclosures: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class VerifiedPresentation:
+class VerifiedPresentation(msgspec.Struct, frozen=True):
     """A credential whose holder answers this audience now.
 
     `key_binding` is None for a credential that is bound to no key.
@@ -142,7 +140,12 @@ def claims_about_holder(processed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_disclosures(issuer_jwt: VerifiedIssuerJwt, encoded: Sequence[str]) -> VerifiedCredential:
-    processed = disclosure.process(issuer_jwt.payload, encoded, floats=issuer_jwt.vct not in CREDENTIAL_TYPES)
+    processed = disclosure.process(
+        issuer_jwt.payload,
+        encoded,
+        floats=issuer_jwt.vct not in CREDENTIAL_TYPES,
+        is_flat=issuer_jwt.is_flat,
+    )
     claims = claims_about_holder(processed.payload)
     named = {found.name: found.encoded for found in processed.top_level if found.name is not None}
     return VerifiedCredential(issuer_jwt, claims, named)
@@ -184,24 +187,28 @@ def verify_presentation(
 ) -> VerifiedPresentation:
     """A presentation made for `audience` (full client_id) in answer to `nonce` (RFC 9901 section 7.3).
 
-    1. form; 2. `verify_issuer_jwt`; 3. key binding is there, by our policy and not because it happens to be (7.3
-    step 1, 9.5): a credential that is bound to a key is never taken without, one that is bound to none only where
-    the query said so (`allow_unbound`: `require_cryptographic_holder_binding` false, OpenID4VP 6.1); 4. key
-    binding by its `cnf` key over exactly this text, at most `max_age` seconds old; 5. disclosures belong to it
-    (7.1 steps 3-5).
+    1. form; 2. issuer, type, chain and dates of the JWT (`verify_issuer_jwt` steps 1-5); 3. key binding is there,
+    by our policy and not because it happens to be (7.3 step 1, 9.5): a credential that is bound to a key is never
+    taken without, one that is bound to none only where the query said so (`allow_unbound`:
+    `require_cryptographic_holder_binding` false, OpenID4VP 6.1); 4. it covers exactly this text, for this audience
+    and nonce, at most `max_age` seconds old; 5. disclosures belong to the JWT (7.1 steps 3-5); 6. signatures of
+    the issuer and of its `cnf` key. They come last, and together: OpenSSL's tables and the interpreter drive each
+    other out of the processor's cache, which costs a tenth (`bench/exchange.py`).
     **Not** checked: credential status, and whether the claims answer the query.
     Raises `Rejected`: `no_key_binding`, `no_holder` and those of the parts.
     """
     parts = split_sd_jwt(sd_jwt_kb)  # 1
     if parts.kb_jwt is None and not allow_unbound:
         raise Rejected("no_key_binding", "a presentation without key binding is refused")
-    issuer_jwt = verify_issuer_jwt(parts.jwt, trust, now)  # 2
+    issued = read_issuer_jwt(parts.jwt, trust, now)  # 2
     if parts.kb_jwt is None:  # 3
-        if issuer_jwt.cnf is not None:
+        if issued.read.cnf is not None:
             raise Rejected("no_key_binding", "a presentation without key binding is refused")
-        return VerifiedPresentation(_with_disclosures(issuer_jwt, parts.disclosures), None)
+        return VerifiedPresentation(_with_disclosures(issued.verify(), parts.disclosures), None)
     presented = sd_jwt_kb[: -len(parts.kb_jwt)]
-    binding = verify_key_binding(  # 4
-        parts.kb_jwt, presented, issuer_jwt.holder, audience=audience, nonce=nonce, now=now, max_age=max_age
+    bound = read_key_binding(  # 4
+        parts.kb_jwt, presented, audience=audience, nonce=nonce, now=now, max_age=max_age
     )
-    return VerifiedPresentation(_with_disclosures(issuer_jwt, parts.disclosures), binding)  # 5
+    credential = _with_disclosures(issued.told, parts.disclosures)  # 5
+    issuer_jwt = issued.verify()  # 6
+    return VerifiedPresentation(credential, bound.verify(issuer_jwt.holder))

@@ -3,13 +3,13 @@
 A disclosure is base64url(JSON array); its digest is SHA-256 over that ASCII text, not over the JSON.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from protocol.canonical import JsonValue, b64u_decode, b64u_encode, canonical_bytes, parse_json, sha256
+from protocol.canonical import JsonValue, b64u_encode, canonical_bytes, parse_b64u_json
 from protocol.errors import Rejected
 
 SALT_BYTES = 16
@@ -41,7 +41,7 @@ class Disclosure(msgspec.Struct, frozen=True):
 
 def digest_of(encoded: str) -> bytes:
     """SHA-256 over the base64url text of a disclosure (RFC 9901 section 4.2.3): 32 bytes."""
-    return sha256(encoded.encode("ascii"))
+    return hashlib.sha256(encoded.encode("ascii")).digest()
 
 
 def make_disclosure(name: str, value: JsonValue, salt: bytes) -> Disclosure:
@@ -64,13 +64,13 @@ def parse_disclosure(encoded: str, *, floats: bool = False) -> Disclosure:
     `floats` admits fractions, for types that are not of our vocabulary.
     Raises `Rejected`: `bad_disclosure` and those of parsing.
     """
-    text = b64u_decode(encoded, max_bytes=MAX_DISCLOSURE_BYTES)
-    parts = parse_json(text, max_bytes=MAX_DISCLOSURE_BYTES, floats=floats)
-    if not isinstance(parts, list) or len(parts) not in (2, 3):
+    parts = parse_b64u_json(encoded, max_bytes=MAX_DISCLOSURE_BYTES, floats=floats)
+    number = len(parts) if isinstance(parts, list) else 0
+    if number not in (2, 3):
         raise Rejected("bad_disclosure", "a disclosure is an array of two or three elements")
     salt, value = parts[0], parts[-1]
-    name = parts[1] if len(parts) == 3 else None
-    if not isinstance(salt, str) or (len(parts) == 3 and not isinstance(name, str)):
+    name = parts[1] if number == 3 else None
+    if not isinstance(salt, str) or (number == 3 and not isinstance(name, str)):
         raise Rejected("bad_disclosure", "salt and name of a disclosure are texts")
     if name in _RESERVED_NAMES:
         raise Rejected("bad_disclosure", "a disclosure may not be named _sd or ...")
@@ -80,7 +80,8 @@ def parse_disclosure(encoded: str, *, floats: bool = False) -> Disclosure:
 class _Unpacking:
     """One run of RFC 9901 section 7.1 step 3; the sets hold base64url digests, as they stand in the payload."""
 
-    def __init__(self, disclosures: Sequence[str], *, floats: bool) -> None:
+    def __init__(self, disclosures: Sequence[str], *, floats: bool, is_flat: bool) -> None:
+        self.is_flat = is_flat
         parsed = [parse_disclosure(encoded, floats=floats) for encoded in disclosures]
         self.by_digest = {b64u_encode(disclosure.digest): disclosure for disclosure in parsed}
         if len(self.by_digest) != len(disclosures):
@@ -112,11 +113,15 @@ class _Unpacking:
     def _object(self, node: Mapping[str, Any], depth: int) -> dict[str, Any]:
         if "..." in node:
             raise Rejected("bad_digest", "... stands alone in an array element only")
-        out = {
-            name: self.value(value, depth + 1) if isinstance(value, _CONTAINERS) else value
-            for name, value in node.items()
-            if name != "_sd"
-        }
+        if depth == 1 and self.is_flat:
+            out = dict(node)
+            out.pop("_sd", None)
+        else:
+            out = {
+                name: self.value(value, depth + 1) if isinstance(value, _CONTAINERS) else value
+                for name, value in node.items()
+                if name != "_sd"
+            }
         if "_sd" not in node:
             return out
         if not isinstance(node["_sd"], list):
@@ -125,13 +130,14 @@ class _Unpacking:
         if depth == 1:
             self.top_level = tuple(found)
         for disclosure in found:
-            if disclosure.name is None:
+            name, value = disclosure.name, disclosure.value
+            if name is None:
                 raise Rejected("bad_disclosure", "the disclosure of an array element stands for an object member")
-            if depth == 1 and disclosure.name in FORBIDDEN_NAMES:
+            if depth == 1 and name in FORBIDDEN_NAMES:
                 raise Rejected("forbidden_disclosure", "a claim that must be visible was made disclosable")
-            if disclosure.name in out:
+            if name in out:
                 raise Rejected("claim_overwritten", "a disclosure names a claim that is there already")
-            out[disclosure.name] = self.value(disclosure.value, depth + 1)
+            out[name] = self.value(value, depth + 1) if isinstance(value, _CONTAINERS) else value
         return out
 
     def _array(self, node: Sequence[Any], depth: int) -> list[Any]:
@@ -149,20 +155,28 @@ class _Unpacking:
         return out
 
 
-@dataclass(frozen=True)
-class Processed:
+def is_flat(payload_json: bytes, payload: Mapping[str, Any]) -> bool:
+    """Whether a payload, given as text and as value, holds digests at its top level only."""
+    sd_is_on_top = payload_json.count(b'"_sd"') == ("_sd" in payload)
+    return sd_is_on_top and b'"..."' not in payload_json and b"\\" not in payload_json
+
+
+class Processed(msgspec.Struct, frozen=True):
     """A payload after disclosure, and the disclosures that its own `_sd` refers to (not those nested deeper)."""
 
     payload: Mapping[str, Any]
     top_level: tuple[Disclosure, ...]
 
 
-def process(payload: Mapping[str, Any], disclosures: Sequence[str], *, floats: bool = False) -> Processed:
+def process(
+    payload: Mapping[str, Any], disclosures: Sequence[str], *, floats: bool = False, is_flat: bool = False
+) -> Processed:
     """RFC 9901 section 7.1 from step 2.3 on: what an ordinary JWT would have said.
 
     1. number of disclosures; 2. `_sd_alg` absent or sha-256 (step 2.3); 3. disclosures parse, digests are replaced
     or removed, recursively (step 3); 4. no digest occurs twice (step 4); 5. every disclosure was referenced
-    (step 5). `_sd_alg` and all `_sd` are gone afterwards; the argument is not changed.
+    (step 5). `_sd_alg` and all `_sd` are gone afterwards; the argument is not changed. `floats` as in
+    `parse_disclosure`; `is_flat`: the caller knows that no digest stands below the top level (see `is_flat`).
     **Not** checked: the signature, dates and types of claims.
     Raises `Rejected`: `too_many_disclosures`, `bad_sd_alg`, `bad_disclosure`, `bad_digest`, `digest_twice`,
     `claim_overwritten`, `forbidden_disclosure`, `unreferenced_disclosure`, `too_deep` and those of parsing.
@@ -171,7 +185,7 @@ def process(payload: Mapping[str, Any], disclosures: Sequence[str], *, floats: b
         raise Rejected("too_many_disclosures", f"at most {MAX_DISCLOSURES} disclosures are read")
     if payload.get("_sd_alg", SD_ALG) != SD_ALG:  # 2
         raise Rejected("bad_sd_alg", "only sha-256 digests are accepted")
-    run = _Unpacking(disclosures, floats=floats)
+    run = _Unpacking(disclosures, floats=floats, is_flat=is_flat)
     processed = run.value(payload, 1)  # 3, 4
     if len(run.used) != len(run.by_digest):  # 5
         raise Rejected("unreferenced_disclosure", "a disclosure belongs to no digest of the credential")

@@ -18,6 +18,7 @@ from protocol import x509
 from protocol.anchors import AnchoredTrust, StrangerIssuer, speaks_for, verify_stranger_issuer
 from protocol.attributes import CREDENTIAL_TYPES
 from protocol.canonical import b64u_decode, b64u_fixed, convert, parse_object
+from protocol.disclosure import is_flat
 from protocol.errors import Rejected
 from protocol.jws import parse_jws
 from protocol.keys import Es256Public, parse_jwk
@@ -82,8 +83,14 @@ class _ForeignPayload(msgspec.Struct, frozen=True):
     status: _Status | None = None
     sd: _Digests = msgspec.field(name="_sd", default_factory=list)
     nbf: _Time = 0
-    loa: Any = None
-    set: Any = None
+
+    @property
+    def loa(self) -> None:
+        """Has a meaning in our vocabulary only."""
+
+    @property
+    def set(self) -> None:
+        """Has a meaning in our vocabulary only."""
 
 
 class VerifiedIssuerJwt(msgspec.Struct, frozen=True, dict=True):
@@ -91,7 +98,8 @@ class VerifiedIssuerJwt(msgspec.Struct, frozen=True, dict=True):
 
     `iss`: who issued it, said by the certificate where the JWT does not; `exp`: `NO_END` when only the status
     tells; `loa` and `set_id` (b64u, 16 bytes): None for types outside our vocabulary; `payload`: the claims set as
-    signed, with its digests; `stranger`: the home's anchor, None for an issuer of the trust list.
+    signed, with its digests, which stand at its top level only when it `is_flat`; `stranger`: the home's anchor,
+    None for an issuer of the trust list.
     """
 
     token: str
@@ -106,6 +114,7 @@ class VerifiedIssuerJwt(msgspec.Struct, frozen=True, dict=True):
     status: StatusReference | None
     payload: Mapping[str, Any]
     chain: tuple[bytes, ...]
+    is_flat: bool
     stranger: StrangerIssuer | None = None
 
     @property
@@ -169,12 +178,14 @@ def _read_issuer_jwt(jwt: str) -> tuple[VerifiedIssuerJwt, bytes]:
     if len(parts) != 3:
         raise Rejected("bad_jws", "a compact JWS has three parts")
     chain = _read_header(parts[0])
-    payload = parse_object(b64u_decode(parts[1]), floats=True)
+    text = b64u_decode(parts[1])
+    payload = parse_object(text, floats=True)
     claims = _convert(payload)
     read = VerifiedIssuerJwt(
         jwt, claims.iss or "", claims.vct, claims.iat, NO_END if claims.exp is None else min(claims.exp, NO_END),
         claims.nbf, None if claims.cnf is None else parse_jwk(claims.cnf.jwk), claims.loa, claims.set,
         None if claims.status is None else claims.status.status_list, payload, chain,
+        is_flat(text, payload),
     )  # fmt: skip
     return read, b64u_fixed(parts[2], 64)
 
@@ -195,7 +206,7 @@ def _convert(payload: Mapping[str, Any]) -> _OwnPayload | _ForeignPayload:
     claims = convert(payload, _ForeignPayload)
     if claims.exp is None and claims.status is None:
         raise Rejected("bad_credential", "the credential says neither when it ends nor where its status stands")
-    return msgspec.structs.replace(claims, loa=None, set=None)
+    return claims
 
 
 def _find_issuer(read: VerifiedIssuerJwt, trust: TrustList, now: int) -> tuple[VerifiedIssuerJwt, Es256Public]:
@@ -252,31 +263,47 @@ def _check_dates(read: VerifiedIssuerJwt, now: int) -> None:
         raise Rejected("not_yet_valid", "the credential is not valid yet")
 
 
+class UnverifiedIssuerJwt(msgspec.Struct, frozen=True):
+    """A JWT whose issuer may have issued it: all but the signature is checked. Made only by `read_issuer_jwt`.
+
+    `signature` (64 bytes) is None for a text that is remembered as verified.
+    """
+
+    told: VerifiedIssuerJwt
+    read: VerifiedIssuerJwt
+    key: Es256Public
+    signature: bytes | None
+
+    def verify(self) -> VerifiedIssuerJwt:
+        """What it says, once its issuer signed it. Raises `Rejected`: `bad_signature`."""
+        if self.signature is not None:
+            self.key.verify(self.signature, self.read.token.rpartition(".")[0].encode("ascii"))
+            _verdicts.put(self.read)
+        return self.told
+
+
+def read_issuer_jwt(jwt: str, trust: TrustList, now: int) -> UnverifiedIssuerJwt:
+    """Steps 1 to 5 of `verify_issuer_jwt`; the caller MUST `verify` before anything of it leaves."""
+    known = _verdicts.get(jwt)
+    read, signature = _read_issuer_jwt(jwt) if known is None else (known, None)  # 1
+    told, key = _find_issuer(read, trust, now)  # 2, 3, 4
+    _check_dates(read, now)  # 5
+    return UnverifiedIssuerJwt(told, read, key, signature)
+
+
 def verify_issuer_jwt(jwt: str, trust: TrustList, now: int) -> VerifiedIssuerJwt:
-    """The issuer-signed JWT of a trusted issuer, in force at `now` (SD-JWT VC section 2.5, RFC 9901 7.1 steps
-    1-2).
+    """The issuer-signed JWT of a trusted issuer, in force at `now` (SD-JWT VC 2.5, RFC 9901 7.1 steps 1-2).
 
     1. size and form; `typ` dc+sd-jwt, `alg` ES256, no `jku`, `x5u`, `jwk`, `crit`; members have their types;
     `cnf.jwk` is a public P-256 key; 2. `iss` is listed, or an anchor of an `AnchoredTrust`; 3. it may issue this
     `vct` (a type gives no right); 4. `x5c` leads to a root of that issuer at `now`, its leaf names `iss` in a SAN
-    (HAIP 6.1.1), or stands for a missing one; 5. signature by the leaf, the one step that is remembered (until
-    `exp`); 6. `iat`, `nbf`, `exp`.
+    (HAIP 6.1.1), or stands for a missing one; 5. `iat`, `nbf`, `exp`; 6. signature by the leaf, the one step that
+    is remembered (until `exp`).
     **Not** checked: the credential's status; the caller MUST look it up or say why not.
     Raises `Rejected`: `not_listed`, `vct_not_allowed`, `wrong_issuer`, `bad_signature`, `expired_credential`,
     `not_yet_valid`, `bad_credential`, `bad_form` and those of parsing, keys and certificates.
     """
-    known = _verdicts.get(jwt)
-    if known is None:
-        read, signature = _read_issuer_jwt(jwt)  # 1
-    else:
-        read, signature = known, b""
-    found, key = _find_issuer(read, trust, now)  # 2, 3, 4
-    if known is None:  # 5
-        key.verify(signature, jwt.rpartition(".")[0].encode("ascii"))
-    _check_dates(read, now)  # 6
-    if known is None:
-        _verdicts.put(read)
-    return found
+    return read_issuer_jwt(jwt, trust, now).verify()  # 6
 
 
 def issuer_roots(issuer_jwt: VerifiedIssuerJwt, trust: TrustList) -> tuple[bytes, ...]:

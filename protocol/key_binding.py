@@ -4,13 +4,12 @@ In Regie it is also the consent signature: `consent` = b64u(H(JCS(T))) beside `s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
 
 import msgspec
 
-from protocol.canonical import b64u_decode, b64u_encode, b64u_fixed, parse_struct, sha256
+from protocol.canonical import b64u_encode, b64u_fixed, convert, parse_b64u_json, sha256
 from protocol.errors import Rejected
 from protocol.jws import parse_jws, sign_jws
 from protocol.keys import Es256Private, Es256Public
@@ -38,8 +37,7 @@ class _Payload(msgspec.Struct, frozen=True):
     nbf: int | None = None
 
 
-@dataclass(frozen=True)
-class VerifiedKeyBinding:
+class VerifiedKeyBinding(msgspec.Struct, frozen=True):
     """What the holder signed; made only by `verify_key_binding`. `iat` in POSIX seconds, hashes are 32 bytes."""
 
     iat: int
@@ -84,22 +82,49 @@ def _check_header(header: str) -> None:
     parse_jws(f"{header}..", typ=KEY_BINDING_TYP)
 
 
-def _read_signed(kb_jwt: str, holder: Es256Public) -> _Payload:
-    """Form and signature."""
-    parts = kb_jwt.split(".")
-    if len(kb_jwt) > MAX_KEY_BINDING_BYTES or len(parts) != 3 or len(parts[0]) > _MAX_HEADER_CHARACTERS:
-        raise Rejected("bad_key_binding", "key-binding JWT is too large or has not three parts")
-    _check_header(parts[0])
-    payload = b64u_decode(parts[1], max_bytes=MAX_KEY_BINDING_BYTES)
-    holder.verify(b64u_fixed(parts[2], 64), kb_jwt.rpartition(".")[0].encode("ascii"))
-    return parse_struct(payload, _Payload, max_bytes=MAX_KEY_BINDING_BYTES)
-
-
 def _check_dates(payload: _Payload, now: int, max_age: int) -> None:
     if payload.iat > now + MAX_CLOCK_SKEW or payload.iat < now - max_age:
         raise Rejected("stale_key_binding", "key-binding JWT was not made just now")
     if (payload.exp is not None and payload.exp <= now) or (payload.nbf is not None and payload.nbf > now):
         raise Rejected("stale_key_binding", "key-binding JWT is not in force")
+
+
+class UnverifiedKeyBinding(msgspec.Struct, frozen=True):
+    """A KB-JWT that says what it must say; nobody has looked at its signature. Made only by `read_key_binding`."""
+
+    told: VerifiedKeyBinding
+    signing_input: bytes
+    signature: bytes
+
+    def verify(self, holder: Es256Public) -> VerifiedKeyBinding:
+        """What `holder` (the credential's `cnf` key) signed. Raises `Rejected`: `bad_signature`."""
+        holder.verify(self.signature, self.signing_input)
+        return self.told
+
+
+def read_key_binding(
+    kb_jwt: str, presented: str, *, audience: str, nonce: str, now: int | None, max_age: int = 300
+) -> UnverifiedKeyBinding:
+    """Steps 1 to 5 of `verify_key_binding`; the caller MUST `verify` before anything of it leaves."""
+    parts = kb_jwt.split(".")
+    if len(kb_jwt) > MAX_KEY_BINDING_BYTES or len(parts) != 3 or len(parts[0]) > _MAX_HEADER_CHARACTERS:  # 1
+        raise Rejected("bad_key_binding", "key-binding JWT is too large or has not three parts")
+    _check_header(parts[0])
+    payload = convert(parse_b64u_json(parts[1], max_bytes=MAX_KEY_BINDING_BYTES), _Payload)
+    if payload.sd_hash != sd_hash(presented):  # 2: no secret, so no constant time
+        raise Rejected("bad_key_binding", "key-binding JWT was made for another presentation")
+    if payload.aud != audience:  # 3
+        raise Rejected("wrong_audience", "presentation was made for another audience")
+    if payload.nonce != nonce:
+        raise Rejected("wrong_nonce", "presentation answers another request")
+    if now is not None:  # 4
+        _check_dates(payload, now, max_age)
+    if payload.transaction_data_hashes_alg != "sha-256":  # 5
+        raise Rejected("bad_key_binding", "only sha-256 hashes are accepted")
+    consent = None if payload.consent is None else b64u_fixed(payload.consent, 32)
+    hashes = tuple([b64u_fixed(digest, 32) for digest in payload.transaction_data_hashes or ()])
+    told = VerifiedKeyBinding(payload.iat, consent, hashes)
+    return UnverifiedKeyBinding(told, kb_jwt.rpartition(".")[0].encode("ascii"), b64u_fixed(parts[2], 64))
 
 
 def verify_key_binding(
@@ -114,23 +139,11 @@ def verify_key_binding(
 ) -> VerifiedKeyBinding:
     """What `holder` (the credential's `cnf` key) signed for this audience (RFC 9901 section 7.3 step 5).
 
-    1. size, form, `typ` kb+jwt, `alg`; 2. signature by the `cnf` key; 3. `sd_hash` over exactly `presented`;
-    4. `aud` and `nonce` as expected, each one text; 5. `iat` at most `max_age` seconds old (with `now=None` dates
-    are **not** checked: later reads of a kept consent); 6. hashes are SHA-256.
+    1. size, form, `typ` kb+jwt, `alg`; 2. `sd_hash` over exactly `presented`; 3. `aud` and `nonce` as expected,
+    each one text; 4. `iat` at most `max_age` seconds old (with `now=None` dates are **not** checked: later reads
+    of a kept consent); 5. hashes are SHA-256; 6. signature by the `cnf` key.
     Raises `Rejected`: `bad_key_binding`, `bad_signature`, `wrong_audience`, `wrong_nonce`, `stale_key_binding`
     and those of parsing.
     """
-    payload = _read_signed(kb_jwt, holder)  # 1, 2
-    if payload.sd_hash != sd_hash(presented):  # 3: no secret, so no constant time
-        raise Rejected("bad_key_binding", "key-binding JWT was made for another presentation")
-    if payload.aud != audience:  # 4
-        raise Rejected("wrong_audience", "presentation was made for another audience")
-    if payload.nonce != nonce:
-        raise Rejected("wrong_nonce", "presentation answers another request")
-    if now is not None:  # 5
-        _check_dates(payload, now, max_age)
-    if payload.transaction_data_hashes_alg != "sha-256":  # 6
-        raise Rejected("bad_key_binding", "only sha-256 hashes are accepted")
-    consent = None if payload.consent is None else b64u_fixed(payload.consent, 32)
-    hashes = tuple(b64u_fixed(digest, 32) for digest in payload.transaction_data_hashes or ())
-    return VerifiedKeyBinding(payload.iat, consent, hashes)
+    read = read_key_binding(kb_jwt, presented, audience=audience, nonce=nonce, now=now, max_age=max_age)
+    return read.verify(holder)  # 6

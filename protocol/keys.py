@@ -7,16 +7,16 @@ PyNaCl verifies Ed25519 about three times as fast as OpenSSL's binding; `cryptog
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 import nacl.exceptions
 import nacl.signing
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from protocol.canonical import b64u_encode, b64u_fixed, canonical_bytes, sha256
 from protocol.errors import Rejected
@@ -31,8 +31,7 @@ _SECRET_BYTES = 48
 _ECDSA = ec.ECDSA(hashes.SHA256())
 
 
-@dataclass(frozen=True)
-class Es256Public:
+class Es256Public(msgspec.Struct, frozen=True):
     """A P-256 verification key. Equal keys compare equal by their coordinates."""
 
     x: bytes
@@ -55,11 +54,20 @@ class Es256Public:
         """`signature` is r || s, 64 bytes (RFC 7518 section 3.4). Raises `Rejected`: `bad_signature`."""
         if len(signature) != ES256_SIGNATURE_BYTES:
             raise Rejected("bad_signature", "an ES256 signature is 64 bytes")
-        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
         try:
-            self.key.verify(encode_dss_signature(r, s), message, _ECDSA)
+            _load_point(self.x, self.y).verify(_der_signature(signature), message, _ECDSA)
         except InvalidSignature as error:
             raise Rejected("bad_signature", "signature does not verify") from error
+
+
+def _der_signature(raw: bytes) -> bytes:
+    """r || s as DER writes the two: without leading zeros, but one where the first bit would mean a minus."""
+    r, s = raw[:32].lstrip(b"\0"), raw[32:].lstrip(b"\0")
+    if not r or r[0] > 127:
+        r = b"\0" + r
+    if not s or s[0] > 127:
+        s = b"\0" + s
+    return b"\x30%c\x02%c%b\x02%c%b" % (len(r) + len(s) + 4, len(r), r, len(s), s)
 
 
 @lru_cache(maxsize=4096)

@@ -300,6 +300,8 @@ def _check_issued(child: _Certificate, parent: _Certificate, intermediates_below
 @lru_cache(maxsize=512)
 def _verify_signatures(chain: tuple[bytes, ...], roots: tuple[bytes, ...]) -> tuple[VerifiedLeaf, int, int]:
     """(leaf, latest not_before, earliest not_after) of the whole path. Only successes are remembered."""
+    if any(der in roots for der in chain):
+        raise Rejected("bad_chain", "the trust anchor is no part of x5c")
     links = [_read(der) for der in chain]
     if links[0].is_ca:
         raise Rejected("bad_chain", "the first certificate is a CA")
@@ -342,9 +344,7 @@ def verify_chain(chain: Sequence[bytes], roots: Sequence[bytes], now: int) -> Ve
     """
     if not 1 <= len(chain) <= MAX_CHAIN:  # 1
         raise Rejected("bad_chain", f"a chain has 1 to {MAX_CHAIN} certificates")
-    if any(der in roots for der in chain):  # 2
-        raise Rejected("bad_chain", "the trust anchor is no part of x5c")
-    leaf, not_before, not_after = _verify_signatures(tuple(chain), tuple(roots))  # 3, 4, 5
+    leaf, not_before, not_after = _verify_signatures(tuple(chain), tuple(roots))  # 2, 3, 4, 5
     if now < not_before:  # 6
         raise Rejected("certificate_not_yet_valid", "a certificate is not valid yet")
     if now > not_after:
