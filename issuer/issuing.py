@@ -55,7 +55,7 @@ class _Batch:
     attributes: Attributes
     copies: list[Copy]
     valid: Validity
-    notification_id: str
+    notification_id: str | None
 
 
 class Issuing:
@@ -122,7 +122,7 @@ class Issuing:
             wanted = self._wanted(connection, access, name, issuance)
             if store_deferred.is_held(connection, access.offer.bsn):
                 return self._defer(connection, wanted, holders)
-            batch = self._reserve(connection, wanted, len(holders))
+            batch = self._reserve(connection, wanted, len(holders), with_notification=True)
         return self._sign(batch, holders)  # 5
 
     def _spend(self, nonces: Iterable[str]) -> None:
@@ -177,7 +177,9 @@ class Issuing:
             trust=self._possession.trust if self._office.has_login else None,
         )
 
-    def _reserve(self, connection: Connection, wanted: _Wanted, count: int) -> _Batch:
+    def _reserve(
+        self, connection: Connection, wanted: _Wanted, count: int, *, with_notification: bool = False
+    ) -> _Batch:
         """Give out positions, sets and status indexes. Raises `Rejected`: `credential_request_denied`."""
         offer, name = wanted.offer, wanted.configuration
         valid = validity(self._office.clock.now(), self._office.signer.not_after)
@@ -197,8 +199,10 @@ class Issuing:
             valid=valid,
             random=self._office.random,
         )
-        notification_id = b64u_encode(self._office.random(_NOTIFICATION_ID_BYTES))
-        store.add_notification(connection, notification_id, offer.id, name)
+        notification_id = None
+        if with_notification:
+            notification_id = b64u_encode(self._office.random(_NOTIFICATION_ID_BYTES))
+            store.add_notification(connection, notification_id, offer.id, name)
         return _Batch(wanted, attributes, copies, valid, notification_id)
 
     def _attributes(self, record: str | None, name: str, valid: Validity) -> Attributes:
@@ -249,6 +253,9 @@ class Issuing:
 
     def deferred(self, token: bytes, access: Access, transaction_id: str) -> CredentialResponse:
         """What became of a transaction (VCI 9): copies, once; or the transaction again, as long as it waits.
+
+        Copies come without the notification_id that 9.2 allows: wallets by @openid4vc/openid4vci 0.4.6 refuse
+        such an answer, and what they refuse is lost to them.
 
         Raises `Rejected`: `invalid_token` (401), `invalid_transaction_id`, `credential_request_denied`.
         """
