@@ -1,7 +1,8 @@
 """Our side: registrar, issuer, agency and wallets as their owners set them up, on real sockets in this process.
 
-All is done by the commands of `regie` and the two `create(home)` that `serve` runs, so that a peer meets what
-everybody who installs Regie has. The log is listed and does not run: sharing once does without it.
+All is done by the commands of `regie` and by the `create(home)` that `serve` runs, so that a peer meets what
+everybody who installs Regie has. The log is listed and does not run: sharing once does without it. Residents
+log in at the small OpenID provider of `examples`.
 """
 
 import json
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
+from flask import Flask
 from werkzeug.serving import make_server
 
 import issuer.web
+import registrar.web
 import verifier.web
+from examples.identity_provider import Client, Provider, known_persons, make_provider
 from service.command import root
 from tests.interop.served import SOON, free_port
 
@@ -25,6 +29,8 @@ ORIGIN, OIN = "log.voorbeeld.example/2026", "00000099000000001000"
 NOOR, KARIM = "999100002", "999108669"
 PASSPHRASE = "vier gele fietsen"
 LOOPBACK = {"REGIE_LOOPBACK": "1"}
+SERVED = ("registrar", "issuer", "agency", "login")
+LEVELS = ("low", "substantial", "high")
 
 
 class Refused(Exception):
@@ -49,10 +55,12 @@ class Place:
     """Homes below one folder, and the address of what is served."""
 
     folder: Path
-    issuer_url: str = ""
-    agency_url: str = ""
+    ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in SERVED})
     trust: tuple[str, ...] = ()
-    _registrar: dict[str, str] = field(default_factory=dict)
+
+    def url(self, who: str) -> str:
+        """Where it is served."""
+        return f"http://localhost:{self.ports[who]}"
 
     def at(self, name: str) -> Path:
         return self.folder / name
@@ -159,25 +167,43 @@ def founded(
     """
     place = Place(folder)
     (folder / "passphrase").write_text(PASSPHRASE + "\n")
-    registrar = place.regie("registrar", "registrar", "new", "--name", "Registrar van Voorbeeldland")
-    place.trust = ("--trust-list", registrar["trust_list"], "--registrar", registrar["registrar"])
-    ports = free_port(), free_port()
-    place.issuer_url, place.agency_url = (f"http://localhost:{port}" for port in ports)
-    elsewhere = "http://localhost:9"
-    issuing = ("issuer", "init", "--url", place.issuer_url, "--name", "Gemeente Voorbeeldstad")
-    asking = ("--url", place.agency_url, "--oin", OIN, "--name", "Parkeerbedrijf", "--log", ORIGIN)
-    watching = ("auditor", "init", "--url", elsewhere, "--name", "rekenkamer.example", "--log", ORIGIN)
+    named = ("--name", "Registrar van Voorbeeldland", "--url", place.url("registrar"))
+    new = place.regie("registrar", "registrar", "new", *named)
+    place.trust = ("--trust-list", new["trust_list"], "--registrar", new["registrar"])
     for kind, entry in listed:
         place.add(kind, entry)
-    place.add("issuer", place.init("issuer", *issuing))
-    place.add("agency", place.init("agency", "verifier", "init", *asking))
-    place.add("log", place.init("log", "log", "init", "--url", elsewhere, "--origin", ORIGIN))
-    place.add("witness", place.init("cosigner", *watching))
+    _list_ours(place)
     for oin, wanted in (*((OIN, one) for one in services), *registered):
         place.add_service(wanted, oin)
     place.regie("registrar", "registrar", "sign")
     place.regie("issuer", "issuer", "import", str(PERSONS))
+    login = _let_log_in(place)
     with ExitStack() as stack:
-        stack.enter_context(served(issuer.web.create(place.at("issuer")), ports[0]))
-        stack.enter_context(served(verifier.web.create(place.at("agency")), ports[1]))
+        for who, app in (
+            ("registrar", registrar.web.create(place.at("registrar"))),
+            ("login", login),
+            ("issuer", issuer.web.create(place.at("issuer"))),
+            ("agency", verifier.web.create(place.at("agency"))),
+        ):
+            stack.enter_context(served(app, place.ports[who]))
         yield place
+
+
+def _list_ours(place: Place) -> None:
+    elsewhere = "http://localhost:9"
+    issuing = ("issuer", "init", "--url", place.url("issuer"), "--name", "Gemeente Voorbeeldstad")
+    asking = ("--url", place.url("agency"), "--oin", OIN, "--name", "Parkeerbedrijf", "--log", ORIGIN)
+    watching = ("auditor", "init", "--url", elsewhere, "--name", "rekenkamer.example", "--log", ORIGIN)
+    place.add("issuer", place.init("issuer", *issuing))
+    place.add("agency", place.init("agency", "verifier", "init", *asking))
+    place.add("log", place.init("log", "log", "init", "--url", elsewhere, "--origin", ORIGIN))
+    place.add("witness", place.init("cosigner", *watching))
+
+
+def _let_log_in(place: Place) -> Flask:
+    """The provider at which residents of our issuer log in."""
+    levels = [part for level in LEVELS for part in ("--level", f"urn:example:login:{level}={level}")]
+    at = ("--provider", place.url("login"), "--client-id", "issuer")
+    told = place.regie("issuer", "issuer", "login", *at, *levels)
+    client = Client("issuer", told["redirect_uri"], key=told["jwk"])
+    return make_provider(Provider(place.url("login"), client, known_persons()))

@@ -91,7 +91,7 @@ def test_their_wallet_answers_our_signed_request_encrypted(place: Place, holder:
     assert (seen["prefix"], seen["request"]["response_mode"]) == ("x509_hash", "direct_post.jwt")
     answer = holder.tell("answer", request=asked["request"], post=post)
     assert answer["status"] == 200
-    assert answer["body"]["redirect_uri"].startswith(f"{place.agency_url}/answers/{asked['id']}?response_code=")
+    assert answer["body"]["redirect_uri"].startswith(f"{place.url('agency')}/answers/{asked['id']}?response_code=")
     values = place.regie("agency", "verifier", "read", asked["id"])["values"]
     assert values == {"postcode": "9901SA", "huisnummer": 12, **FLAGS}
 
