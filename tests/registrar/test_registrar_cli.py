@@ -16,7 +16,8 @@ from click.testing import CliRunner, Result
 from protocol.errors import Unavailable
 from protocol.keys import Es256Private, parse_jwk
 from protocol.trust_list import verify_trust_list
-from registrar import register, store
+from registrar import store
+from registrar.draft import new_draft
 from registrar.store import RegistrarStore
 from service.command import root
 from service.home import Home
@@ -249,7 +250,7 @@ def test_draft_is_canonical_json(registrar: Registrar) -> None:
     fill(registrar)
     data = (registrar.home / "draft.json").read_bytes()
     assert b" " not in data.split(b'"purpose"')[0].split(b'"agencies"')[0]
-    assert RegistrarStore(Home(registrar.home)).draft() != register.new_draft("Registrar van Voorbeeld")
+    assert RegistrarStore(Home(registrar.home)).draft() != new_draft("Registrar van Voorbeeld")
 
 
 # What is signed beside the list.
