@@ -28,7 +28,7 @@ from urllib3.exceptions import HTTPError, ProtocolError
 
 from protocol.canonical import canonical_bytes, parse_object, parse_struct
 from protocol.errors import Rejected, Unavailable
-from service.address import Resolver, Target, parse_url, system_resolver
+from service.address import Resolver, Target, parse_url, resolve, system_resolver
 from service.connection import CONNECT_SECONDS, ConnectionPools, deadline
 
 T = TypeVar("T")
@@ -80,7 +80,15 @@ class Fetcher:
     ) -> None:
         self.loopback = os.environ.get("REGIE_LOOPBACK") == "1" if loopback is None else loopback
         self.total_seconds = total_seconds
+        self._resolver = resolver
         self._pools = ConnectionPools(resolver, ca_file or os.environ.get("REGIE_CA_FILE"))
+
+    def check_address(self, url: str) -> None:
+        """That a request could go there, without one: who is about to send something secret asks first.
+
+        Raises `Rejected`: `bad_url`, `refused_address`; `Unavailable` when the name stands for nothing now.
+        """
+        resolve(parse_url(url, loopback=self.loopback), self._resolver)
 
     def get(self, url: str, **options: Any) -> Answer:
         """GET; `options` as in `request`."""

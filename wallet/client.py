@@ -28,7 +28,6 @@ from protocol.jws import MAX_JWS_BYTES
 from protocol.openid4vp import AuthorizationLink
 from protocol.request_object import REQUEST_MEDIA_TYPE
 from protocol.tiles import TILE_WIDTH, entries_path, parse_entries, tile_path, tile_width
-from service.address import parse_url
 from service.fetch import Fetcher
 from wallet.client_issuer import IssuerPeers
 
@@ -61,8 +60,8 @@ class Peers:
         return answer.text.strip()
 
     def check_address(self, url: str) -> None:
-        """That something could be sent there by its form alone. Raises `Rejected`: `bad_url`."""
-        parse_url(url, loopback=self._fetch.loopback)
+        """That something could be sent there. Raises as `Fetcher.check_address` does."""
+        self._fetch.check_address(url)
 
     def answer(self, response_uri: str, form: bytes) -> str | None:
         """Post an answer or a refusal (VP 8.2); the address to go on to, if the agency names one that is good.
