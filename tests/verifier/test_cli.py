@@ -15,28 +15,8 @@ from service.home import Home
 from tests.protocol import builders
 from tests.protocol.builders import ADRES, AGENCY_ID, LOG_ORIGIN
 from tests.verifier.agency import Agency, Granted, Wallet, copy_form
-from verifier import cli, cli_standing
 from verifier.ask import Wish
 from verifier.desk import Desk
-
-
-@pytest.fixture
-def run(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a command in the agency's home, over its network and clock."""
-    for module in (cli, cli_standing):
-        monkeypatch.setattr(module, "Desk", lambda home: Desk(home, agency.desk.parts))
-
-    def call(*arguments: str, exit_code: int = 0, as_json: bool = True) -> Any:
-        flags = ["--json"] if as_json else []
-        result: Result = CliRunner().invoke(
-            root, ["verifier", arguments[0], "--home", str(agency.home.path), *arguments[1:], *flags]
-        )
-        assert result.exit_code == exit_code, (result.output, result.stderr, result.exception)
-        if exit_code:
-            return result.stderr
-        return json.loads(result.stdout) if as_json else result.stdout
-
-    return call
 
 
 def grant(agency: Agency, wallet: Wallet, asked: dict[str, str]) -> Granted:
