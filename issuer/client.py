@@ -61,7 +61,7 @@ class _Tokens(msgspec.Struct, frozen=True):
 class _Known:
     metadata: ProviderMetadata
     keys: tuple[Mapping[str, Any], ...]
-    fetched: float
+    fetched: int
 
 
 class Login:
@@ -181,15 +181,15 @@ class Login:
     def _provider(self, *, renew: _Known | None = None) -> _Known:
         """The provider's documents, not older than `KEEP_SECONDS` and not those of `renew`."""
         with self._lock:
-            known, age = self._known, self._clock.monotonic()
-            if known is None or known is renew or age - known.fetched > KEEP_SECONDS:
+            known, now = self._known, self._clock.now()
+            if known is None or known is renew or not 0 <= now - known.fetched <= KEEP_SECONDS:
                 try:
-                    known = self._known = self._discover(age)
+                    known = self._known = self._discover(now)
                 except Rejected as error:  # nothing that a resident or a wallet did
                     raise Unavailable("login", f"the OpenID provider cannot be used: {error.detail}") from error
             return known
 
-    def _discover(self, fetched: float) -> _Known:
+    def _discover(self, fetched: int) -> _Known:
         location = f"{self.config.provider.rstrip('/')}/.well-known/openid-configuration"
         answer = self._fetcher.get(location, max_bytes=MAX_DOCUMENT_BYTES)
         metadata = parse_foreign(answer.body, ProviderMetadata, "bad_metadata", MAX_DOCUMENT_BYTES)
