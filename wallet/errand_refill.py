@@ -39,13 +39,16 @@ class RefillReport:
 
 
 def runs_low(access: Access, copies: Sequence[Copy], now: int) -> bool:
-    """Whether any card that came from there has too few copies left that nobody has seen and that last a while."""
+    """Whether any card that came from there has too few copies left that nobody has seen and that last a while.
+
+    A card that never came does not run low: the issuer put it off, or changed its mind.
+    """
     for configuration in access.configurations:
         held = [copy for copy in copies if copy.configuration == configuration and copy.issuer in access.signed_by]
         newest = max((copy.received for copy in held), default=0)
         batch = sum(copy.received == newest for copy in held)
         fresh = sum(copy.agency is None and copy.exp > now + RENEW_SECONDS for copy in held)
-        if fresh < min(LOW, batch // 2 + 1):
+        if held and fresh < min(LOW, batch // 2 + 1):
             return True
     return False
 

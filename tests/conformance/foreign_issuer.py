@@ -8,6 +8,7 @@ one, strict about every message that it gets. `asked` holds what came, `wrong` w
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl
@@ -94,6 +95,7 @@ class ForeignIssuer:
         """What the authorization endpoint answers instead of a code."""
         self.change: dict[str, Change] = {}
         self.courses = ("Logica", "Statistiek")
+        self.now = NOW
         self.asked: list[tuple[str, Any]] = []
         self.wrong: list[str] = []
         self._pushed: dict[str, AuthorizationRequest] = {}
@@ -104,6 +106,7 @@ class ForeignIssuer:
         self._nonces: set[str] = set()
         self._seen: set[str] = set()
         self._keys: set[str] = set()
+        self._last: tuple[Es256Public, ...] = ()
         self._count = 0
         self._server = make_server("127.0.0.1", 0, self._app(), threaded=True)
         self.url = f"http://localhost:{self._server.server_port}"
@@ -154,6 +157,22 @@ class ForeignIssuer:
     def bound(self) -> set[str | None]:
         """Thumbprints of the keys that it has seen: of wallet attestations and of DPoP proofs."""
         return {*self._keys, *self._tokens.values()}
+
+    def keys_of_last(self) -> tuple[Es256Public, ...]:
+        """The holder keys of the newest credential request."""
+        return self._last
+
+    def allow_time(self, seconds: int) -> None:
+        """Its clock goes on."""
+        self.now += seconds
+
+    def forget_refresh_tokens(self) -> None:
+        """As after a theft."""
+        self._refresh.clear()
+
+    def forget_transactions(self) -> None:
+        """The issuer changed its mind."""
+        self._waiting.clear()
 
     # --- what it says of itself ---
 
@@ -262,13 +281,19 @@ class ForeignIssuer:
             return self._said("metadata", self.issuer_metadata())
         signer = ISSUER
         metadata = parse_issuer_metadata(json.dumps(self.issuer_metadata()), self.url)
-        token = sign_issuer_metadata(metadata, signer.key, [signer.leaf], iat=NOW, exp=NOW + 60)
+        token = sign_issuer_metadata(metadata, signer.key, [signer.leaf], iat=self.now, exp=self.now + 60)
         return Response(self.change.get("signed", lambda same: same)(token), content_type="application/jwt")
 
     def _attest(self) -> Response:
-        key = verify_wallet_key(request.get_json()["proof"], provider=self.url, now=NOW)
+        key = verify_wallet_key(request.get_json()["proof"], provider=self.url, now=self.now)
         token = sign_client_attestation(
-            PROVIDER.key, [PROVIDER.leaf], issuer=self.url, client_id=CLIENT_ID, holder=key, iat=NOW, exp=NOW + 600
+            PROVIDER.key,
+            [PROVIDER.leaf],
+            issuer=self.url,
+            client_id=CLIENT_ID,
+            holder=key,
+            iat=self.now,
+            exp=self.now + 600,
         )
         return self._said("attestation", {"attestation": token, "client_id": CLIENT_ID}, 201)
 
@@ -283,11 +308,11 @@ class ForeignIssuer:
         trust = TrustList(
             version=1,
             iat=NOW,
-            exp=NOW + 60,
+            exp=self.now + 60,
             wallet_providers=[WalletProvider(id=self.url, name="x", roots=PROVIDER.roots)],
         )
         attestation, pop = request.headers.get(ATTESTATION_HEADER, ""), request.headers.get(POP_HEADER, "")
-        client = verify_client_attestation(attestation, pop, trust=trust, audience=self.url, now=NOW)
+        client = verify_client_attestation(attestation, pop, trust=trust, audience=self.url, now=self.now)
         if dict(pairs).get("client_id") != client.client_id or client.jti in self._seen:
             raise Rejected("invalid_client", "another client_id, or a proof shown before")
         self._seen.add(client.jti)
@@ -297,7 +322,9 @@ class ForeignIssuer:
 
     def _dpop(self, token: str | None = None) -> str:
         uri = f"{self.url}{request.path}"
-        proof = verify_dpop(request.headers.get("DPoP", ""), method="POST", uri=uri, now=NOW, access_token=token)
+        proof = verify_dpop(
+            request.headers.get("DPoP", ""), method="POST", uri=uri, now=self.now, access_token=token
+        )
         if proof.jti in self._seen:
             raise Rejected("invalid_dpop_proof", "shown before")
         self._seen.add(proof.jti)
@@ -380,22 +407,22 @@ class ForeignIssuer:
         self._authorized()
         plain, encrypted = self._body()
         asked = parse_credential_request(plain, encrypted=encrypted)
-        keys = self._proven(asked)
+        keys = self._last = self._proven(asked)
         if self.defers:
             transaction = self._fresh("transaction")
             self._waiting[transaction] = keys
             return self._answer("credential", {"transaction_id": transaction, "interval": 5}, asked, 202)
-        return self._answer("credential", self._made(keys), asked)
+        return self._answer("credential", self.made(keys), asked)
 
     def _proven(self, asked: AskedCredential) -> tuple[Es256Public, ...]:
         parsed = [parse_key_proof(proof) for proof in asked.proofs]
         if not {proof.nonce for proof in parsed} <= self._nonces:
             raise Rejected("invalid_nonce", "not ours")
         return verify_key_proofs(
-            parsed, audience=self.url, now=NOW, client_id=CLIENT_ID if self.attested else "regie-wallet"
+            parsed, audience=self.url, now=self.now, client_id=CLIENT_ID if self.attested else "regie-wallet"
         )
 
-    def _made(self, keys: tuple[Es256Public, ...]) -> dict[str, Any]:
+    def made(self, keys: tuple[Es256Public, ...]) -> dict[str, Any]:
         self._count += 1
         made = [
             strangers.diploma(key, seed=f"{self._count} {n}", iss=None, courses=self.courses, signer=ISSUER)
@@ -423,7 +450,7 @@ class ForeignIssuer:
         if not self.ready:
             later = {"transaction_id": asked.transaction_id, "interval": 7}
             return self._answer("deferred", later, asked, 202)
-        return self._answer("deferred", self._made(self._waiting.pop(asked.transaction_id)), asked)
+        return self._answer("deferred", self.made(self._waiting.pop(asked.transaction_id)), asked)
 
     def _notification(self) -> Response:
         self._authorized()
@@ -440,7 +467,7 @@ def browse(url: str) -> None:
     """The resident's browser, beside the wallet: opens the address and follows where it is sent."""
 
     def visit() -> None:
-        with urlopen(url, timeout=5) as answer:  # loopback only
+        with suppress(OSError), urlopen(url, timeout=5) as answer:
             answer.read()
 
     threading.Thread(target=visit, daemon=True).start()
