@@ -1,13 +1,17 @@
 """A resident's browser: it keeps cookies, goes where it is sent, and fills in the form of the OpenID provider."""
 
+import json
+import os
 import re
+import subprocess
 import urllib.error
 import urllib.request
 from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
-from tests.interop.ours import NOOR
+from examples.processes import REGIE, environment
+from tests.interop.ours import NOOR, Place, Refused
 
 _HIDDEN = re.compile(r'name="login" value="([\w-]+)"')
 _HOPS = 10
@@ -41,3 +45,27 @@ def visit(url: str, *, until: str | None = None, bsn: str = NOOR, level: str = "
         url = urljoin(url, "/login")
         form = urlencode({"login": found[1], "bsn": bsn, "level": f"urn:example:login:{level}"}).encode()
     raise AssertionError("sent round in circles")
+
+
+def log_in_with_our_wallet(place: Place, name: str, *arguments: str, **login: str) -> Any:
+    """A command of our wallet that sends the resident to log in: what it answers. Raises `Refused`.
+
+    In a process of its own, which says where to go while it waits for the browser to come back.
+    """
+    line = [str(REGIE), "wallet", *arguments, "--json", "--passphrase-file", str(place.folder / "passphrase")]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    environ = {**os.environ, **environment(place.at(name))}
+    with subprocess.Popen([*line, "--wait", "30"], env=environ, **pipes) as process:
+        assert process.stderr is not None
+        said = []
+        for text in process.stderr:
+            said.append(text)
+            if text.startswith("http"):
+                visit(text.strip(), **login)
+                break
+        out, rest = process.communicate(timeout=30)
+    answers = [json.loads(text) for text in out.splitlines() if text.startswith("{")]
+    if process.returncode and answers:
+        raise Refused(f"{answers[-1]['error']['code']}: {answers[-1]['error'].get('detail', '')}")
+    assert process.returncode == 0, "".join([*said, rest])
+    return answers[-1]

@@ -21,6 +21,7 @@ import issuer.web
 import registrar.web
 import verifier.web
 from examples.identity_provider import Client, Provider, known_persons, make_provider
+from protocol.canonical import b64u_decode
 from service.command import root
 from tests.interop.served import SOON, free_port
 
@@ -92,6 +93,12 @@ class Place:
         """The newest entry of this kind in the trust list."""
         entry: dict[str, Any] = json.loads((self.folder / f"{kind}.json").read_text())
         return entry
+
+    def trust_list(self) -> dict[str, Any]:
+        """What the registrar signed last."""
+        token = Path(self.trust[1]).read_text()
+        listed: dict[str, Any] = json.loads(b64u_decode(token.split(".")[1]))
+        return listed
 
     def offer(self, *names: str, bsn: str = NOOR, **options: Any) -> dict[str, Any]:
         """An offer of the issuer: `offer`, `tx_code`, `id`."""

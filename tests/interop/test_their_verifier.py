@@ -57,7 +57,7 @@ def noor(place: Place) -> str:
 
 
 @pytest.mark.parametrize("prefix", ["x509_hash", "x509_san_dns"])
-@pytest.mark.parametrize("mode", ["direct_post.jwt"])
+@pytest.mark.parametrize("mode", ["direct_post.jwt", "direct_post"])
 @pytest.mark.parametrize("post", [True, False])
 def test_our_wallet_answers_their_agency(
     place: Place, agency: Peer, noor: str, prefix: str, mode: str, post: bool

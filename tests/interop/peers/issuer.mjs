@@ -230,7 +230,7 @@ async function issue({ name, offered }, jwk) {
   const idx = randomInt(LIST_SIZE)
   offered.indexes.push(idx)
   const day = Math.floor(Date.now() / 1000 / DAY) * DAY
-  const named = name === 'bare' ? {} : { iss: own.url, exp: day + 30 * DAY }
+  const named = name === 'bare' ? {} : { iss: own.url, exp: day + 60 * DAY }
   const payload = {
     ...named,
     vct: VCT,
@@ -270,7 +270,7 @@ await obey({
     for (const idx of offers.get(id).indexes) statuses[idx] = 1
   },
   spoil: (changes) => {
-    spoil = changes
+    spoil = changes ?? {}
   },
   seen: () => [...authorization.seen.splice(0), ...events.splice(0)],
 })
