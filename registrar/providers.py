@@ -2,7 +2,7 @@
 
 import msgspec
 
-from protocol.canonical import b64u_encode, sha256
+from protocol.canonical import sha256
 from protocol.errors import Rejected
 from protocol.trust_list import MAX_ROOTS, WalletProvider
 from protocol.x509 import parse_der_base64
@@ -33,7 +33,7 @@ def add_registration_root(draft: Draft, root: str, now: int) -> Draft:
 
 
 def remove_registration_root(draft: Draft, thumbprint: str) -> Draft:
-    """By the base64url SHA-256 of its DER, as `show` prints it. Raises `Rejected`: `not_listed`."""
+    """By the SHA-256 of its DER, as `show` prints it. Raises `Rejected`: `not_listed`."""
     kept = [root for root in draft.registration_roots if thumbprint_of(root) != thumbprint]
     if len(kept) == len(draft.registration_roots):
         raise Rejected("not_listed", "no root of registration certificates has this thumbprint")
@@ -41,5 +41,5 @@ def remove_registration_root(draft: Draft, thumbprint: str) -> Draft:
 
 
 def thumbprint_of(root: str) -> str:
-    """base64url SHA-256 of a root."""
-    return b64u_encode(sha256(parse_der_base64(root)))
+    """SHA-256 of a root in hexadecimal: base64url might begin with a hyphen, which a command takes for an option."""
+    return sha256(parse_der_base64(root)).hex()
