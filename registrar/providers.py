@@ -41,5 +41,5 @@ def remove_registration_root(draft: Draft, thumbprint: str) -> Draft:
 
 
 def thumbprint_of(root: str) -> str:
-    """SHA-256 of a root in hexadecimal: base64url might begin with a hyphen, which a command takes for an option."""
+    """SHA-256 of a root in hexadecimal: base64url might begin with a hyphen, as an option of a command does."""
     return sha256(parse_der_base64(root)).hex()
