@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from protocol import x509
 from protocol.keys import Es256Private
-from service.certificates import ROOT, load_certificate, make_certificates
+from service.certificates import ROOT, load_certificate, make_certificates, renew_leaf
 from service.home import Home
 
 REGISTRATION, WALLETS = "registration-", "wallets-"
@@ -34,14 +34,19 @@ class Signer:
 def make_roots(
     home: Home, *, name: str, url: str, now: int, random: Callable[[int], bytes] = secrets.token_bytes
 ) -> tuple[list[str], list[str]]:
-    """(root of registration certificates, root of wallet attestations): drawn where they are missing."""
+    """(root of registration certificates, root of wallet attestations): drawn where they are missing.
+
+    Each leaf is made anew, for this `url`. Raises `Rejected`: `no_home` when the key of a root is elsewhere.
+    """
     made = []
     for prefix, part in ((REGISTRATION, "registrations"), (WALLETS, "wallets")):
+        called = f"{name}, {part}"
         if home.has(prefix + ROOT):
+            renew_leaf(home, name=called, url=url, leaf_days=LEAF_DAYS, now=now, random=random, prefix=prefix)
             made.append(x509.x5c([home.read_public(prefix + ROOT)]))
             continue
         roots = make_certificates(
-            home, name=f"{name}, {part}", url=url, leaf_days=LEAF_DAYS, now=now, random=random, prefix=prefix
+            home, name=called, url=url, leaf_days=LEAF_DAYS, now=now, random=random, prefix=prefix
         )
         made.append(roots)
     return made[0], made[1]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from protocol import x509
+from protocol.errors import Rejected
 from protocol.keys import Es256Private
 from service.home import Home
 
@@ -37,7 +38,7 @@ def make_certificates(
     The leaf's SAN has the party's URL, and its host unless that is an IP address, which is no dNSName.
     `organization_id`: what a registration certificate would name the party by, such as an OIN.
     """
-    root_key, key = (Es256Private.from_secret(random(_SECRET_BYTES)) for _ in range(2))
+    root_key = Es256Private.from_secret(random(_SECRET_BYTES))
     today = now - now % DAY
     root = x509.make_root(
         root_key,
@@ -46,11 +47,45 @@ def make_certificates(
         not_before=today,
         not_after=today + ROOT_DAYS * DAY,
     )
+    home.write_secret(prefix + ROOT_KEY, root_key.to_pem())
+    home.write_public(prefix + ROOT, root)
+    renew_leaf(
+        home,
+        name=name,
+        url=url,
+        leaf_days=leaf_days,
+        now=now,
+        random=random,
+        organization_id=organization_id,
+        prefix=prefix,
+    )
+    return x509.x5c([root])
+
+
+def renew_leaf(
+    home: Home,
+    *,
+    name: str,
+    url: str,
+    leaf_days: int,
+    now: int,
+    random: Callable[[int], bytes],
+    organization_id: str = "",
+    prefix: str = "",
+) -> None:
+    """A new key and leaf under the root of the home, in place of those that are there.
+
+    The key is written first: a crash between the two leaves a key that fits no leaf, which the next start says.
+    Raises `Rejected`: `no_home` when the root's key is elsewhere.
+    """
+    root_key = Es256Private.from_pem(home.read_secret(prefix + ROOT_KEY))
+    key = Es256Private.from_secret(random(_SECRET_BYTES))
+    today = now - now % DAY
     leaf = x509.make_leaf(
         key.public,
         _common_name(name, ""),
         root_key,
-        root,
+        home.read_public(prefix + ROOT),
         san_dns=_dns_name(url),
         san_uri=url,
         organization_id=organization_id,
@@ -58,21 +93,22 @@ def make_certificates(
         not_before=today,
         not_after=today + leaf_days * DAY,
     )
-    home.write_secret(prefix + ROOT_KEY, root_key.to_pem())
-    home.write_public(prefix + ROOT, root)
     home.write_secret(prefix + SIGNING_KEY, key.to_pem())
     home.write_public(prefix + SIGNING, leaf)
-    return x509.x5c([root])
 
 
 def load_certificate(home: Home, now: int, *, prefix: str = "") -> tuple[Es256Private, x509.VerifiedLeaf]:
     """The signing key and its leaf, verified as everybody else will, so that a bad home is found at the start.
 
-    Raises `Rejected`: `no_home`, `open_secret`, `certificate_expired` and others of `x509.verify_chain`.
+    Raises `Rejected`: `no_home`, `open_secret`, `wrong_key`, `certificate_expired` and others of
+    `x509.verify_chain`.
     """
     roots = [home.read_public(prefix + ROOT)]
     leaf = x509.verify_chain([home.read_public(prefix + SIGNING)], roots, now)
-    return Es256Private.from_pem(home.read_secret(prefix + SIGNING_KEY)), leaf
+    key = Es256Private.from_pem(home.read_secret(prefix + SIGNING_KEY))
+    if key.public != leaf.key:
+        raise Rejected("wrong_key", f"{home.file(prefix + SIGNING_KEY)} is not the key of its certificate")
+    return key, leaf
 
 
 def _common_name(name: str, ending: str) -> str:

@@ -288,6 +288,20 @@ def test_registrar_that_moves_keeps_its_roots(registrar: Registrar) -> None:
     assert after["registration_roots"] == before["registration_roots"]
 
 
+def test_publishing_again_makes_new_leaves_under_the_same_roots(registrar: Registrar) -> None:
+    published(registrar)
+    names = ("registration-signing.der", "wallets-signing.der", "registration-signing-key.pem")
+    before = [(registrar.home / name).read_bytes() for name in names]
+    certificate = registrar.done("certificate", "--agency", builders.AGENCY_ID)
+    registrar.done("publish-at", "https://registrar.example")
+    after = [(registrar.home / name).read_bytes() for name in names]
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    registrar.done("sign")
+    assert registrar.done("certificate", "--agency", builders.AGENCY_ID) == certificate  # its chain still holds
+    (registrar.home / "wallets-root-key.pem").unlink()
+    assert registrar.refused("publish-at", "https://registrar.example") == "no_home"
+
+
 def test_certificate_of_what_is_not_listed_is_refused(registrar: Registrar) -> None:
     agency_id = ("--agency", builders.AGENCY_ID)
     assert registrar.refused("certificate", *agency_id) == "not_published"
