@@ -18,7 +18,7 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -123,14 +123,15 @@ class Fetcher:
         expect: Collection[int] = (),
         total_seconds: float | None = None,
     ) -> Answer:
-        """One request; errors as the module says. `accept=None` takes any media type.
+        """One request; errors as the module says. `accept=None` takes any media type; of several the first is
+        preferred.
 
         `total_seconds` replaces the limit of 5 s where the peer is known to wait (the log for its witnesses).
         """
         target = parse_url(url, loopback=self.loopback)
         accepted = (accept,) if isinstance(accept, str) else accept
         sent = {"Accept-Encoding": "identity", "User-Agent": "regie", **(headers or {})}
-        sent["Accept"] = ", ".join(accepted) if accepted else "*/*"
+        sent["Accept"] = _in_order(accepted) if accepted else "*/*"
         if content_type is not None:
             sent["Content-Type"] = content_type
         with deadline(time.monotonic() + (total_seconds or self.total_seconds)):
@@ -168,6 +169,14 @@ class Fetcher:
                     raise Unavailable("unreachable", f"{target.host} closed the connection") from error
             except (HTTPError, OSError) as error:
                 raise Unavailable("unreachable", f"{target.host} cannot be reached in time") from error
+
+
+def _in_order(media_types: Sequence[str]) -> str:
+    """What to accept, the first one preferred (RFC 9110 12.5.1): of equals a server takes the one it likes."""
+    return ", ".join(
+        media_type if not place else f"{media_type};q=0.{max(10 - place, 1)}"
+        for place, media_type in enumerate(media_types)
+    )
 
 
 def _read(response: urllib3.BaseHTTPResponse, target: Target, max_bytes: int) -> Answer:

@@ -164,7 +164,7 @@ def test_wallet_uses_the_identifiers_that_a_token_names(wallet: OpenWallet, issu
 def test_wallet_reads_signed_metadata_and_says_that_it_can(wallet: OpenWallet, issuer: ForeignIssuer) -> None:
     issuer.signed = True
     fetch(wallet, issuer)
-    assert issuer.bodies("/.well-known/openid-credential-issuer") == ["application/jwt, application/json"]
+    assert issuer.bodies("/.well-known/openid-credential-issuer") == ["application/jwt, application/json;q=0.9"]
     assert issuer.wrong == []
 
 
