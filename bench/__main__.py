@@ -17,6 +17,7 @@ from typing import Any
 
 from bench import (
     append,
+    exchange,
     light_check,
     reads,
     replay,
@@ -34,6 +35,7 @@ RESULTS = DOCS / "results" / "bench.json"
 SCALE = DOCS / "scale.md"
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "verify": verify.measure,
+    "exchange": exchange.measure,
     "light_check": light_check.measure,
     "reads": reads.measure,
     "revocation": revocation.measure,
