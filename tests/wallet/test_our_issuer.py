@@ -80,3 +80,30 @@ def test_code_of_the_desk_gives_a_right_to_come_back(town: OurTown, wallet: Open
     link = offer_reference_link(f"{town.issuer_url}/offers/{offer.id}")
     assert [item.copies for item in receive(wallet, link, tx_code)] == [20]
     assert [item.copies for item in refill(wallet, everything=True).received] == [20]
+
+
+def test_card_that_a_clerk_looks_at_comes_later(town: OurTown, wallet: OpenWallet) -> None:
+    """OpenID4VCI 9 on both sides, after the access token has ended."""
+    town.office.hold(Bsn(town.bsn), "looks odd")
+    (promised,) = log_in(town, wallet, "adres")
+    assert promised.awaited
+    assert wallet.copies() == {}
+    town.clock.time = promised.exp
+    assert refill(wallet).waiting == ["adres"]
+    (waiting,) = town.office.waiting()
+    town.office.approve(waiting.offer_id)
+    town.clock.time += 400
+    report = refill(wallet)
+    assert (report.problems, [item.copies for item in report.received]) == ([], [20])
+    assert refill(wallet).received == []
+
+
+def test_card_that_a_clerk_refuses_does_not_come(town: OurTown, wallet: OpenWallet) -> None:
+    town.office.hold(Bsn(town.bsn), "looks odd")
+    (promised,) = log_in(town, wallet, "adres")
+    (waiting,) = town.office.waiting()
+    town.office.deny(waiting.offer_id, "is odd")
+    town.clock.time = promised.exp
+    assert refill(wallet).ended == ["adres"]
+    assert wallet.copies() == {}
+    assert refill(wallet).received == []
