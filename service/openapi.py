@@ -26,7 +26,7 @@ from flask import Flask, Response
 
 from service.app import PROBLEM, json_response
 from service.edge import API_VERSION
-from service.operations import COMMON, PROJECT, Api, Contact, Content, Operation, Parameter
+from service.operations import COMMON, HEALTH, PROJECT, Api, Contact, Content, Operation, Parameter
 
 OPENAPI_VERSION = "3.1.0"
 MAX_AGE = 300
@@ -113,14 +113,14 @@ def _placed(path: str, url: str, mount: str) -> tuple[str | None, str]:
     """The server of a path, None for the API's own, and the path under it.
 
     The design rules put a major version into the URL of every server; an endpoint that a standard puts elsewhere
-    names a server of its own. RFC 8615 documents lie between host and path.
+    names a server of its own. RFC 8615 documents lie between host and path; the health of an app is its own.
     """
     if path.startswith("/v1/"):
         return None, path.removeprefix("/v1")
     if path.startswith("/.well-known/"):
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc}/.well-known", path.removeprefix("/.well-known") + mount
-    return url, path
+    return (url.removesuffix(mount) if path == HEALTH else url), path
 
 
 def _is_of_the_path(parameter: Parameter, operation: Operation) -> bool:

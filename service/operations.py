@@ -11,6 +11,7 @@ import msgspec
 
 Kind: TypeAlias = type[msgspec.Struct]
 Schema: TypeAlias = tuple[Kind, ...] | Mapping[str, Any]
+HEALTH = "/healthz"
 JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "text/plain"
 OAUTH_SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -135,7 +136,7 @@ COMMON = (
     Operation(
         "getHealth",
         "GET",
-        "/healthz",
+        HEALTH,
         "Whether this service is well",
         {200: Reply("It is.", (json_object("status", "room"),))},
         tag="service",

@@ -1,0 +1,113 @@
+"""Every app answers where its description says, nowhere else, and as described: no 5xx, nothing undocumented."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from schemathesis import Case
+
+from auditor.openapi import COSIGNER, OPERATOR
+from consentlog.openapi import LOG, WITNESS
+from issuer.openapi import ISSUER
+from registrar.openapi import REGISTRAR
+from service.edge import HOT_PATHS
+from service.operations import COMMON, Api
+from tests.figures import record
+from tests.issuer.desk import open_desk
+from tests.openapi import desks, fuzz, logs
+from tests.openapi.house import House
+from verifier.openapi import AGENCY
+
+EXAMPLES = int(os.environ.get("REGIE_OPENAPI_EXAMPLES", "50"))
+HOUSES: dict[str, tuple[Callable[[Path], House], Api]] = {
+    "issuer": (desks.issuer_house, ISSUER),
+    "registrar": (desks.registrar_house, REGISTRAR),
+    "agency": (desks.agency_house, AGENCY),
+    "log": (logs.log_house, LOG),
+    "witness": (logs.witness_house, WITNESS),
+    "cosigner": (logs.cosigner_house, COSIGNER),
+    "operator": (logs.operator_house, OPERATOR),
+}
+DESCRIBED = [
+    (name, operation.id)
+    for name, (_, api) in HOUSES.items()
+    for operation in (*COMMON, *api.operations)
+    if operation.id != "getDescription"
+]
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], House]]:
+    """Each app once for the whole file: a request that changes something is followed by others that see it."""
+    built: dict[str, House] = {}
+
+    def house(name: str) -> House:
+        if name not in built:
+            built[name] = HOUSES[name][0](tmp_path_factory.mktemp(name))
+        return built[name]
+
+    yield house
+    for one in built.values():
+        one.close()
+
+
+def routes(app: Flask) -> set[tuple[str, str]]:
+    """Methods and path templates that Flask answers; those that it adds by itself left out."""
+    return {
+        (method, re.sub(r"<(?:[^<>]+:)?([a-z_]+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def described(document: Any) -> set[tuple[str, str]]:
+    """The same of a description."""
+    return {
+        (method.upper(), path)
+        for path, item in fuzz.resolved(document)["paths"].items()
+        for method in item
+        if method in ("get", "post", "put", "patch", "delete")
+    }
+
+
+@pytest.mark.parametrize("name", HOUSES)
+def test_every_route_is_described_and_every_described_path_is_a_route(
+    houses: Callable[[str], House], name: str
+) -> None:
+    app = houses(name).app
+    answer = app.test_client().get("/v1/openapi.json")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert described(answer.json) == routes(app)
+    hot = set(app.extensions.get(HOT_PATHS, {}))
+    assert hot <= routes(app)
+    assert bool(hot) == (name == "log")
+
+
+def test_issuer_under_a_path_describes_where_its_endpoints_are(tmp_path: Path) -> None:
+    app = open_desk(tmp_path, url="https://voorbeeld.example/burgerzaken/issuer").client.application
+    document = app.test_client().get("/burgerzaken/issuer/v1/openapi.json").json
+    assert described(document) == routes(app)
+    assert ("GET", "/.well-known/openid-credential-issuer/burgerzaken/issuer") in described(document)
+
+
+@pytest.mark.parametrize(("name", "operation_id"), DESCRIBED)
+def test_app_answers_as_described(houses: Callable[[str], House], name: str, operation_id: str) -> None:
+    house = houses(name)
+    operation = fuzz.operations(house)[operation_id]
+    answers: Counter[int] = Counter()
+    for case in fuzz.boundary_cases(operation):
+        answers[fuzz.check(case)] += 1
+
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
+    @given(case=fuzz.cases(operation, house.truths.get(operation_id, ())))
+    def answer(case: Case) -> None:
+        answers[fuzz.check(case)] += 1
+
+    answer()
+    record(f"{name} {operation_id}", {str(status): count for status, count in sorted(answers.items())})
