@@ -27,6 +27,7 @@ from protocol.errors import Rejected
 from protocol.jws import MAX_JWS_BYTES
 from protocol.openid4vp import AuthorizationLink
 from protocol.request_object import REQUEST_MEDIA_TYPE
+from protocol.status_list import MAX_TOKEN_BYTES, STATUS_LIST_MEDIA_TYPE
 from protocol.tiles import TILE_WIDTH, entries_path, parse_entries, tile_path, tile_width
 from service.fetch import Fetcher
 from wallet.client_issuer import IssuerPeers
@@ -62,6 +63,10 @@ class Peers:
     def check_address(self, url: str) -> None:
         """That something could be sent there. Raises as `Fetcher.check_address` does."""
         self._fetch.check_address(url)
+
+    def status_token(self, uri: str) -> str:
+        """The status list at this address (Token Status List section 8), not yet verified."""
+        return self._fetch.get(uri, accept=STATUS_LIST_MEDIA_TYPE, max_bytes=MAX_TOKEN_BYTES).text.strip()
 
     def answer(self, response_uri: str, form: bytes) -> str | None:
         """Post an answer or a refusal (VP 8.2); the address to go on to, if the agency names one that is good.

@@ -12,6 +12,7 @@ from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.openid4vp import VerifiedRequest, parse_authorization_url, verify_request_object
 from wallet.choose import Chosen
 from wallet.consent import asked_attributes, path_text
+from wallet.errand_registration import with_checked_registration
 from wallet.opened import OpenWallet
 from wallet.pick import Picked, pick_cards
 from wallet.present import decide_share, sign_presentation
@@ -41,7 +42,8 @@ def read_request(wallet: OpenWallet, link: str) -> VerifiedRequest:
     """Fetch and verify what a link leads to; nothing of the wallet is in the call but a random nonce.
 
     An answer could go to where the request says: that address is looked at here already, before the resident is
-    asked and anything is kept. Raises `Rejected` of `verify_request_object` and `bad_url`, and `Unavailable`.
+    asked and anything is kept; so is the status of a registration certificate.
+    Raises `Rejected` of `verify_request_object`, `bad_url`, `registration_revoked`, and `Unavailable`.
     """
     parsed = parse_authorization_url(link)
     nonce = b64u_encode(wallet.random(32))
@@ -54,7 +56,7 @@ def read_request(wallet: OpenWallet, link: str) -> VerifiedRequest:
         wallet_nonce=nonce if parsed.post else None,
     )
     wallet.peers.check_address(request.response_uri)
-    return request
+    return with_checked_registration(wallet, request)
 
 
 def spend(wallet: OpenWallet, chosen: Mapping[str, Chosen], asker: str) -> None:

@@ -64,6 +64,8 @@ class ForeignVerifier:
         self.received: list[dict[str, str]] = []
         self.key = ANSWER_KEY
         self.redirect_to: str | None = None
+        self.files: dict[str, tuple[str, bytes]] = {}
+        """Served beside: media type and body by path."""
         verifier = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -103,6 +105,8 @@ class ForeignVerifier:
     def handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
         """Serves the request object and takes answers."""
         form = parse_qs(body.decode(), keep_blank_values=True)
+        if path in self.files:
+            return 200, *self.files[path]
         if path == "/request":
             self.fetched.append((method, headers, form))
             if self.redirect_to is not None:

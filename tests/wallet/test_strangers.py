@@ -1,5 +1,6 @@
 """Strangers who ask for a copy: over-asking, registration, homoglyphs, copies, addresses; over real HTTP."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from protocol.canonical import b64u_encode, canonical_bytes, to_builtins
 from protocol.errors import Rejected, Unavailable
+from protocol.status_list import INVALID, SUSPENDED, VALID, encode_list, sign_status_token
 from service.fetch import Answer, Fetcher
 from tests.conformance.foreign_verifier import VERIFIER, ForeignVerifier
 from tests.conformance.held_cards import Holder, fill
@@ -144,6 +146,61 @@ def test_registration_certificate_signed_by_the_asker_itself_counts_for_none(
     opened: OpenWallet, shop: ForeignVerifier
 ) -> None:
     refused(opened, shop, shop.ask(DEGREE, registration=strangers.registration(VERIFIER)), "over_asking")
+
+
+def with_status(shop: ForeignVerifier, value: int, signer: b.Party, idx: int = 3) -> str:
+    """A certificate whose status stands at the shop's host, as a registrar's would at its own."""
+    uri = f"{shop.url}/status"
+    token = sign_status_token(uri=uri, bits=2, lst=encode_list(2, [0, 0, 0, value, 0]), iat=NOW, exp=NOW + 600,
+                              ttl=300, signer=signer.key, x5c=signer.x5c)  # fmt: skip
+    shop.files["/status"] = ("application/statuslist+jwt", token.encode())
+    return strangers.registration(status={"status_list": {"idx": idx, "uri": uri}})
+
+
+def test_registration_certificate_in_force_is_looked_up(opened: OpenWallet, shop: ForeignVerifier) -> None:
+    token = with_status(shop, VALID, strangers.SECTOR_REGISTRAR)
+    share_once(opened, shop.ask(DEGREE, registration=token))
+    assert shop.shown("diploma") == ["degree"]
+
+
+@pytest.mark.parametrize("value", [INVALID, SUSPENDED, 3])
+def test_revoked_registration_certificate_is_refused(
+    opened: OpenWallet, shop: ForeignVerifier, value: int
+) -> None:
+    token = with_status(shop, value, strangers.SECTOR_REGISTRAR)
+    refused(opened, shop, shop.ask(DEGREE, registration=token), "registration_revoked", unregistered=True)
+
+
+def test_registration_certificate_whose_status_nobody_knows_counts_for_none(
+    opened: OpenWallet, shop: ForeignVerifier
+) -> None:
+    """The list is away, forged by the asker, of another address, expired, or has no such place."""
+    away = strangers.registration(status={"status_list": {"idx": 3, "uri": "http://localhost:1/status"}})
+    refused(opened, shop, shop.ask(DEGREE, registration=away), "over_asking")
+    for signer, idx in ((VERIFIER, 3), (strangers.SECTOR_REGISTRAR, 4000)):
+        token = with_status(shop, VALID, signer, idx)
+        refused(opened, shop, shop.ask(DEGREE, registration=token), "over_asking")
+    token = with_status(shop, VALID, strangers.SECTOR_REGISTRAR)
+    shop.files["/status"] = ("text/html", b"<html>")
+    refused(opened, shop, shop.ask(DEGREE, registration=token), "over_asking")
+
+
+@pytest.mark.parametrize("uri", ["https://169.254.169.254/status", "http://10.0.0.8/status", "file:///etc/passwd"])
+def test_ssrf_by_uri_of_the_status_list(
+    opened: OpenWallet, shop: ForeignVerifier, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registrar gone bad names an address of the inside: nothing is connected to but the shop."""
+    connected: list[Any] = []
+    original = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        connected.append(address[0])
+        original(self, address)
+
+    token = strangers.registration(status={"status_list": {"idx": 3, "uri": uri}})
+    monkeypatch.setattr("socket.socket.connect", connect)
+    refused(opened, shop, shop.ask(DEGREE, registration=token), "over_asking")
+    assert set(connected) == {"127.0.0.1"}
 
 
 def test_stranger_never_gets_the_burgerservicenummer(opened: OpenWallet, shop: ForeignVerifier) -> None:
