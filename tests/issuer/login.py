@@ -63,7 +63,7 @@ class WalletMaker:
     leaf_key: Es256Private = field(default_factory=lambda: Es256Private.from_secret(secrets.token_bytes(48)))
 
     def __post_init__(self) -> None:
-        dates = {"not_before": NOW - 86400, "not_after": NOW + 86400 * 400}
+        dates = {"not_before": NOW - 86400, "not_after": NOW + 86400 * 800}
         self.root = x509.make_root(self.root_key, "Wallet provider (root)", serial=1, **dates)
         self.leaf = x509.make_leaf(
             self.leaf_key.public, "Wallet provider", self.root_key, self.root, san_uri=WALLET, serial=2, **dates

@@ -101,7 +101,7 @@ def test_issuer_with_a_path_lets_residents_log_in_too(tmp_path: Path) -> None:
     with login_desk(tmp_path / "issuer", url="https://issuer.voorbeeld.example/lindehaven") as desk:
         about = desk.client.get("/.well-known/oauth-authorization-server/lindehaven").json
         assert about["authorization_endpoint"] == f"{desk.url}/authorize"
-        assert desk.client.post("/lindehaven/par", data={}).status_code == 401
+        assert desk.client.post("/lindehaven/par", data={"x": "1"}).status_code == 401
         assert desk.client.get("/lindehaven/authorize").status_code == 400
 
 
