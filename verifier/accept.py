@@ -47,19 +47,10 @@ def accept_answer(desk: Desk, request_id: str, body: bytes) -> str | None:
     now, trace = desk.now(), Trace()
     stored = desk.store.requests.get(request_id)  # 1.
     try:
-        redirect = _accept(desk, stored, body, trace, now)
+        return _accept(desk, stored, body, trace, now)
     except Rejected as error:
-        _keep_verdict(desk, stored, trace, error.code, now)
+        desk.store.verdicts.refuse(request_id, trace.verdict(stored.request.kind, error.code), now)
         raise
-    declined = next((step.code for step in trace.steps if step.name == "wallet_agrees"), None)
-    _keep_verdict(desk, stored, trace, declined, now)
-    return redirect
-
-
-def _keep_verdict(desk: Desk, stored: StoredRequest, trace: Trace, code: str | None, now: int) -> None:
-    """Of an answer to an open request only: later ones change nothing, and could push out the one that did."""
-    if stored.state == "open":
-        desk.store.verdicts.add(stored.request.id, trace.verdict(stored.request.kind, code), now)
 
 
 def _accept(desk: Desk, stored: StoredRequest, body: bytes, trace: Trace, now: int) -> str | None:
@@ -96,7 +87,8 @@ def _decline(desk: Desk, stored: StoredRequest, error: WalletError, trace: Trace
         if error.state is None or not is_equal(error.state.encode(), stored.request.state.encode()):
             raise Rejected("invalid_request", "state is not that of the request")
     trace.note("wallet_agrees", "failed", code=error.code)
-    desk.store.requests.decline(stored.request.id, error.code, now)
+    verdict = trace.verdict(stored.request.kind, error.code)
+    desk.store.requests.decline(stored.request.id, error.code, verdict, now)
 
 
 def _redirect(desk: Desk, stored: StoredRequest, code: str) -> str:
@@ -125,7 +117,7 @@ def _accept_copy(desk: Desk, stored: StoredRequest, response: ResponseObject, tr
         desk.copies_key(), nonce, json.encode(copy.shared), COPY_FORMAT + request.id.encode()
     )
     code = b64u_encode(desk.parts.random(16))
-    desk.store.requests.answer_with_copy(request.id, sealed, code=code, now=now)
+    desk.store.requests.answer_with_copy(request.id, sealed, trace.verdict(request.kind), code=code, now=now)
     return _redirect(desk, stored, code)
 
 
@@ -150,7 +142,7 @@ def _accept_standing(
         return None
     standing = _check_now(desk, grant, trust, log, request.service, trace, now)
     code = b64u_encode(desk.parts.random(16))
-    desk.store.grants.add(request.id, grant, standing, code=code, now=now)
+    desk.store.grants.add(request.id, grant, standing, trace.verdict(request.kind), code=code, now=now)
     return _redirect(desk, stored, code)
 
 

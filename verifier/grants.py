@@ -18,6 +18,7 @@ from verifier.ask import Request
 from verifier.requests import close_request, request_of
 from verifier.seen import keep_checkpoint
 from verifier.tables import StoreFile
+from verifier.verdict import Verdict
 
 GrantState: TypeAlias = Literal["active", "revoked", "replaced"]
 
@@ -57,14 +58,21 @@ class Grants:
         self._file = file
 
     def add(
-        self, request_id: str, grant: VerifiedStandingGrant, standing: VerifiedStanding, *, code: str, now: int
+        self,
+        request_id: str,
+        grant: VerifiedStandingGrant,
+        standing: VerifiedStanding,
+        verdict: Verdict,
+        *,
+        code: str,
+        now: int,
     ) -> None:
-        """Store a verified grant, end its request and keep the log's checkpoint, in one transaction.
+        """Store a verified grant, end its request and keep verdict and the log's checkpoint, in one transaction.
 
         Raises `Rejected`: `already_answered`, `grant_known` when its slot, lock or tag_key is another grant's.
         """
         with _unique(), self._file.writing() as db:
-            close_request(db, request_id, code, terms_hash(grant.answer.terms), now)
+            close_request(db, request_id, code, terms_hash(grant.answer.terms), verdict, now)
             _insert_grant(db, request_id, grant, now)
             keep_checkpoint(db, standing.checkpoint)
 

@@ -11,6 +11,8 @@ from protocol.seal import KemPrivate
 from verifier.ask import REQUEST_SECONDS, Kind, Request
 from verifier.sessions import RETURN_SECONDS
 from verifier.tables import StoreFile
+from verifier.verdict import Verdict
+from verifier.verdicts import keep_verdict
 
 MAX_OBJECTS = 32
 """Signed request objects of one request: each wallet_nonce makes a new one."""
@@ -116,7 +118,7 @@ class Requests:
         )
         return str(rows[0]["token"])
 
-    def decline(self, request_id: str, error: str, now: int) -> bool:
+    def decline(self, request_id: str, error: str, verdict: Verdict, now: int) -> bool:
         """The wallet said no; whether the request was still open."""
         with self._file.writing() as db:
             changed = db.execute(
@@ -124,12 +126,14 @@ class Requests:
                 " kem_seed = NULL WHERE id = ? AND state = 'open'",
                 (error, now, request_id),
             )
+            if changed.rowcount == 1:
+                keep_verdict(db, request_id, verdict, now)
             return changed.rowcount == 1
 
-    def answer_with_copy(self, request_id: str, sealed: bytes, *, code: str, now: int) -> None:
+    def answer_with_copy(self, request_id: str, sealed: bytes, verdict: Verdict, *, code: str, now: int) -> None:
         """Store a copy, sealed under the home's key, and end the request. Raises: `already_answered`."""
         with self._file.writing() as db:
-            close_request(db, request_id, code, None, now)
+            close_request(db, request_id, code, None, verdict, now)
             db.execute("UPDATE requests SET answer_key = NULL WHERE id = ?", (request_id,))
             db.execute(
                 "INSERT INTO copies (request, sealed, received) VALUES (?, ?, ?)", (request_id, sealed, now)
@@ -146,8 +150,10 @@ class Requests:
         return bytes(row["sealed"])
 
 
-def close_request(db: sqlite3.Connection, request_id: str, code: str, binding: bytes | None, now: int) -> None:
-    """Mark a request answered. Raises `Rejected`: `already_answered`."""
+def close_request(
+    db: sqlite3.Connection, request_id: str, code: str, binding: bytes | None, verdict: Verdict, now: int
+) -> None:
+    """Mark a request answered, and keep why. Raises `Rejected`: `already_answered`."""
     # The compare-and-swap of "one response per request": without `state = 'open'` in the WHERE, two answers that
     # were verified side by side would both be stored.
     changed = db.execute(
@@ -157,6 +163,7 @@ def close_request(db: sqlite3.Connection, request_id: str, code: str, binding: b
     )
     if changed.rowcount != 1:
         raise Rejected("already_answered", "this request has been answered")
+    keep_verdict(db, request_id, verdict, now)
 
 
 def request_of(row: sqlite3.Row) -> Request:

@@ -1,5 +1,6 @@
-"""The verdicts on answers, as they are kept: the accepted one of a request, and its last refusals."""
+"""The verdicts on answers, as they are kept: the one that ended a request, and the last refusals before it."""
 
+import sqlite3
 from dataclasses import dataclass
 
 from protocol.canonical import canonical_bytes, parse_struct
@@ -25,16 +26,12 @@ class Verdicts:
     def __init__(self, file: StoreFile) -> None:
         self._file = file
 
-    def add(self, request_id: str, verdict: Verdict, now: int) -> None:
-        """The newest; what is older than `MAX_KEPT` goes."""
+    def refuse(self, request_id: str, verdict: Verdict, now: int) -> None:
+        """Of an answer to a request that is still open: later ones could push out the one that ended it."""
         with self._file.writing() as db:
-            row = db.execute("SELECT max(n) FROM verdicts WHERE request = ?", (request_id,)).fetchone()
-            n = 0 if row[0] is None else row[0] + 1
-            db.execute(
-                "INSERT INTO verdicts (request, n, at, verdict) VALUES (?, ?, ?, ?)",
-                (request_id, n, now, canonical_bytes(verdict).decode()),
-            )
-            db.execute("DELETE FROM verdicts WHERE request = ? AND n <= ?", (request_id, n - MAX_KEPT))
+            row = db.execute("SELECT 1 FROM requests WHERE id = ? AND state = 'open'", (request_id,)).fetchone()
+            if row is not None:
+                keep_verdict(db, request_id, verdict, now)
 
     def of(self, request_id: str) -> list[StoredVerdict]:
         """All that are kept, the oldest first."""
@@ -43,3 +40,14 @@ class Verdicts:
             StoredVerdict(row["at"], parse_struct(row["verdict"], Verdict, max_bytes=MAX_VERDICT_BYTES))
             for row in rows
         ]
+
+
+def keep_verdict(db: sqlite3.Connection, request_id: str, verdict: Verdict, now: int) -> None:
+    """The newest one, in the transaction of what it is about; what is older than `MAX_KEPT` goes."""
+    row = db.execute("SELECT max(n) FROM verdicts WHERE request = ?", (request_id,)).fetchone()
+    n = 0 if row[0] is None else row[0] + 1
+    db.execute(
+        "INSERT INTO verdicts (request, n, at, verdict) VALUES (?, ?, ?, ?)",
+        (request_id, n, now, canonical_bytes(verdict).decode()),
+    )
+    db.execute("DELETE FROM verdicts WHERE request = ? AND n <= ?", (request_id, n - MAX_KEPT))

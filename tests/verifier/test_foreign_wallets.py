@@ -176,6 +176,7 @@ def test_replayed_nonce_in_a_race_is_accepted_once(agency: Agency) -> None:
         thread.join()
     assert sorted(outcomes) == [(200, "")] + [(400, "already_answered")] * 7
     assert len(agency.stored()["copies"]) == 1
+    assert [one.verdict.accepted for one in agency.desk.store.verdicts.of(rid)] == [True]
     assert take_copy(agency.desk, rid)["postcode"] == "1234AB"
 
 
