@@ -45,6 +45,7 @@ STAGES = (
     Stage("parsers", ("tests/protocol/test_every_parser.py",), {"REGIE_SPOILED": "1000"}),
     Stage("accusations", ("tests/auditor/test_fraud_proofs.py",), {"REGIE_ACCUSATIONS": "20000"}),
     Stage("lies", ("tests/town/test_lies.py",), {}),
+    Stage("openapi", ("tests/openapi/test_answers.py",), {"REGIE_OPENAPI_EXAMPLES": "1000"}),
 )
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -214,3 +214,44 @@ def test_struct_is_answered_without_its_defaults(client: FlaskClient) -> None:
     app: Flask = client.application
     with app.test_request_context():
         assert json_response(sample_app.Thing(1)).json == {"a": 1, "note": ""}
+
+
+# Errors in the form of a standard.
+
+
+@pytest.fixture
+def own_errors() -> FlaskClient:
+    app = make_app("service")
+
+    @app.get("/oauth")
+    def oauth() -> Response:
+        body = {"error": "invalid_request", "error_description": "a field is missing"}
+        return json_response(body, status=400, headers={"WWW-Authenticate": "Bearer"})
+
+    @app.get("/size")
+    def size() -> Response:
+        return Response("7\n", status=409, content_type="text/x.tlog.size")
+
+    @app.get("/fine")
+    def fine() -> Response:
+        return json_response({"a": 1})
+
+    return app.test_client()
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/json, application/problem+json"])
+def test_error_of_a_standard_keeps_its_form(own_errors: FlaskClient, accept: str | None) -> None:
+    answer = own_errors.get("/oauth", headers={"Accept": accept} if accept else {})
+    assert (answer.status_code, answer.mimetype) == (400, JSON)
+    assert answer.json["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/problem+json", "application/problem+json, application/json;q=0.5"]
+)
+def test_error_of_a_standard_is_a_problem_for_who_asks_for_one(own_errors: FlaskClient, accept: str) -> None:
+    answer = own_errors.get("/oauth", headers={"Accept": accept})
+    assert check_problem(answer, 400, "invalid_request")["detail"] == "a field is missing"
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    check_problem(own_errors.get("/size", headers={"Accept": accept}), 409, "conflict")
+    assert own_errors.get("/fine", headers={"Accept": accept}).json == {"a": 1}

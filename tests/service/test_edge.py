@@ -64,6 +64,8 @@ def run(edge: Edge, protocol: Protocol, asked: Any) -> tuple[int, str]:
         return status, body.decode()
     assert headers["connection"] == "close"
     assert headers["content-type"] == "application/problem+json"
+    assert headers["api-version"] == "1.0.0"
+    assert ("retry-after" in headers) == (status == 503)
     return status, json.loads(body)["code"]
 
 
