@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from protocol import x509
+from protocol.attributes import CREDENTIAL_TYPES
 from protocol.canonical import parse_struct
 from protocol.errors import Rejected
 from protocol.jws import parse_jws, sign_jws, verify_jws
@@ -130,13 +131,23 @@ def intended_use_id(agency_id: str, service_id: str, version: int) -> str:
 
 
 def registered_credentials(service: Service) -> list[RegisteredCredential]:
-    """What a service version may ask, by type of credential."""
-    paths: dict[str, list[RegisteredClaim]] = {}
+    """What a service version may ask, by type of credential.
+
+    The register's flags travel with every attribute of their type (protocol section 2), so they are named too.
+    """
+    paths: dict[str, list[list[str | int | None]]] = {}
     for claim in service.claims:
-        paths.setdefault(claim.vct, []).append(RegisteredClaim(path=list(claim.path)))
+        paths.setdefault(claim.vct, []).append(list(claim.path))
+    for vct, found in paths.items():
+        flags = CREDENTIAL_TYPES[vct].flags if vct in CREDENTIAL_TYPES else ()
+        found += [[flag] for flag in flags if [flag] not in found]
     return [
-        RegisteredCredential(format=CREDENTIAL_FORMAT, meta={"vct_values": [vct]}, claim=claims)
-        for vct, claims in paths.items()
+        RegisteredCredential(
+            format=CREDENTIAL_FORMAT,
+            meta={"vct_values": [vct]},
+            claim=[RegisteredClaim(path=path) for path in found],
+        )
+        for vct, found in paths.items()
     ]
 
 

@@ -13,11 +13,12 @@ from protocol.registration_certificate import (
     Registrar,
     VerifiedRegistration,
     is_registered,
+    registered_credentials,
     sign_registration_certificate,
     verify_registration_certificate,
 )
 from protocol.status_list import StatusReference
-from protocol.trust_list import MAX_CLOCK_SKEW
+from protocol.trust_list import MAX_CLOCK_SKEW, ServiceClaim
 from tests.protocol import builders as b
 from tests.protocol.builders import DAY, NOW
 from tests.protocol.peer_input import payload_of
@@ -104,6 +105,15 @@ def test_registered_attributes_may_be_asked_and_no_others() -> None:
     for vct, path in ((b.ADRES, ["straat"]), (b.PERSOON, ["postcode"]), (b.GEZIN, ["postcode"]), (b.ADRES, [])):
         assert not is_registered(found, vct, path)
     assert not is_registered(found, b.ADRES, ["postcode"], format="mso_mdoc")
+
+
+def test_flags_of_the_register_are_registered_with_every_attribute_of_their_type() -> None:
+    """They travel with each: a certificate without them would make every request of the service over-asking."""
+    plain = b.service(claims=[ServiceClaim(vct=b.ADRES, path=["postcode"], needed=True)])
+    (entry,) = registered_credentials(plain)
+    assert [claim.path for claim in entry.registered or ()] == [["postcode"], *([f] for f in b.flags(b.ADRES))]
+    named = registered_credentials(b.service())
+    assert sum(claim.path == [b.flags(b.ADRES)[0]] for claim in named[0].registered or ()) == 1
 
 
 def test_certificate_of_another_country_is_read() -> None:
