@@ -7,10 +7,12 @@ import pytest
 
 from protocol.errors import Rejected
 from protocol.openid4vp import VerifiedRequest
+from protocol.seal import aead_seal
 from protocol.status_list import INVALID, SUSPENDED
 from tests.protocol import builders
 from tests.protocol.builders import ADRES, DAY
 from tests.verifier.agency import Agency, Wallet, copy_form, error_of
+from verifier.accept import FIRST_COPY_FORMAT
 from verifier.ask import REQUEST_SECONDS
 from verifier.reader import take_copy
 from verifier.requests import COPY_SECONDS
@@ -62,6 +64,33 @@ def test_copy_is_on_disk_only_sealed_and_gone_after_it_was_taken(agency: Agency,
     assert not any(disclosure.encode() in kept for disclosure in disclosures)
     assert take_copy(agency.desk, rid)["postcode"] == CANARY
     assert sealed[1] not in agency.files()
+
+
+def test_copy_that_an_older_release_sealed_is_still_handed_over(agency: Agency, wallet: Wallet) -> None:
+    """0.1 sealed values by name; they wait for seven days at most, and an upgrade may come between."""
+    rid, request = ask(agency, wallet)
+    assert agency.post(rid, copy_form(request, wallet.show(request))).status_code == 200
+    nonce = bytes(24)
+    plaintext = b'{"adres.geheimhouding":null,"postcode":"1234AB"}'
+    old = nonce + aead_seal(agency.desk.copies_key(), nonce, plaintext, FIRST_COPY_FORMAT + rid.encode())
+    connection = agency.desk.store._file.database.conn
+    connection.execute("UPDATE copies SET sealed = ? WHERE request = ?", (old, rid))
+    connection.commit()
+    assert take_copy(agency.desk, rid) == {"adres.geheimhouding": None, "postcode": "1234AB"}
+
+
+def test_copy_of_one_request_does_not_open_as_that_of_another(agency: Agency, wallet: Wallet) -> None:
+    rids = []
+    for _ in range(2):
+        rid, request = ask(agency, wallet)
+        assert agency.post(rid, copy_form(request, wallet.show(request))).status_code == 200
+        rids.append(rid)
+    connection = agency.desk.store._file.database.conn
+    (first,) = connection.execute("SELECT sealed FROM copies WHERE request = ?", (rids[0],)).fetchone()
+    connection.execute("UPDATE copies SET sealed = ? WHERE request = ?", (first, rids[1]))
+    connection.commit()
+    with pytest.raises(Rejected):
+        take_copy(agency.desk, rids[1])
 
 
 def test_copy_that_nobody_fetches_is_deleted(agency: Agency, wallet: Wallet) -> None:

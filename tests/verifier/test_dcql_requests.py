@@ -1,6 +1,7 @@
 """Copies asked by DCQL: never more than a service registers, of our cards and of strangers', and checked here."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from protocol.key_binding import sign_key_binding
 from protocol.openid4vp import VerifiedRequest
 from protocol.trust_list import ServiceClaim
 from protocol.x509 import authority_key_ids
+from service.fetch import Fetcher
 from tests.protocol import builders, foreign
 from tests.protocol.builders import ADRES, HOLDER, PERSOON
 from tests.protocol.foreign import PID
 from tests.verifier.agency import Agency, Wallet, copy_form, error_of
 from tests.verifier.holder import ELDERS, Holder
+from verifier.client import StatusClient
 from verifier.query import query_of, within
 from verifier.reader import take_copy, take_shared
 
@@ -370,6 +373,20 @@ def test_status_list_that_another_issuer_signed_says_nothing(agency: Agency, wal
     agency.net.lists[foreign.STATUS["status_list"]["uri"]] = builders.ISSUER
     rid, request = ask(agency, wallet, query(pid(["given_name"])))
     refused(agency, rid, request, Holder().vp_token(request), "status_undetermined")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "2130706433", "0x7f.1"])
+def test_ssrf_by_the_uri_of_the_status_list_reaches_nobody(agency: Agency, wallet: Wallet, host: str) -> None:
+    """A card that a stranger issued points at our own machine: nothing is fetched, its status stays unknown."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        uri = f"https://{host}:{server.getsockname()[1]}/lists/1"
+        card = foreign.pid(status={"status_list": {"idx": 0, "uri": uri}})
+        agency.desk.statuses_of = StatusClient(Fetcher(loopback=False))
+        rid, request = ask(agency, wallet, query(pid(["given_name"])))
+        refused(agency, rid, request, Holder((card, HOLDER)).vp_token(request), "status_undetermined")
+        with pytest.raises(TimeoutError):
+            server.accept()
 
 
 def test_cards_of_two_residents_do_not_answer_one_request(agency: Agency, wallet: Wallet) -> None:
