@@ -5,7 +5,13 @@ from typing import Any
 
 from protocol.client_attestation import ATTESTATION_HEADER, POP_HEADER
 from protocol.credential_encryption import JWT_MEDIA_TYPE
-from protocol.credential_request import CREDENTIAL_ERRORS, DEFERRED_ERRORS, CredentialResponse, DeferredRequest
+from protocol.credential_request import (
+    CREDENTIAL_ERRORS,
+    DEFERRED_ERRORS,
+    CredentialRequest,
+    CredentialResponse,
+    DeferredRequest,
+)
 from protocol.issuer_metadata import PRE_AUTHORIZED_GRANT, AuthorizationServerMetadata, IssuerMetadata
 from protocol.oauth import (
     AUTHORIZATION_CODE_GRANT,
@@ -18,7 +24,6 @@ from protocol.oauth import (
 from protocol.openid4vci import (
     NOTIFICATION_ERRORS,
     CredentialOffer,
-    CredentialRequest,
     NonceResponse,
     Notification,
 )

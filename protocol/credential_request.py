@@ -64,7 +64,9 @@ class AskedDeferred:
     encryption: EncryptionKey | None
 
 
-class _Request(msgspec.Struct, frozen=True):
+class CredentialRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Body of the credential request (8.2); `proofs` names one proof type with its proofs."""
+
     credential_configuration_id: str | None = None
     credential_identifier: str | None = None
     proofs: dict[str, Any] | None = None
@@ -97,7 +99,7 @@ def parse_credential_request(data: bytes | str, *, encrypted: bool) -> AskedCred
 
     Raises `Rejected`: `invalid_credential_request`, `invalid_encryption_parameters`, `invalid_proof`.
     """
-    request = parse_foreign(data, _Request, "invalid_credential_request", MAX_REQUEST_BYTES)  # 1.
+    request = parse_foreign(data, CredentialRequest, "invalid_credential_request", MAX_REQUEST_BYTES)  # 1.
     configuration, identifier = request.credential_configuration_id, request.credential_identifier
     if (configuration is None) == (identifier is None):  # 2.
         raise Rejected("invalid_credential_request", "name a configuration or an identifier, and only one of them")

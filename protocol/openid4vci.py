@@ -1,12 +1,13 @@
-"""OpenID for Verifiable Credential Issuance 1.0, pre-authorized code flow: what issuer and wallet tell each other.
+"""OpenID for Verifiable Credential Issuance 1.0: what issuer and wallet tell each other.
 
     wallet                                            issuer
       <- offer (link, by value or by reference)  4.1    offer_link, offer_reference_link, parse_offer_link
-      -> metadata of issuer and OAuth server     12     module issuer_metadata
-      -> token request: code and tx_code         6      token_request_form, parse_token_request
+      -> metadata of issuer and OAuth server     12     modules issuer_metadata, signed_metadata
+      -> authorization and token requests        5, 6   modules oauth, dpop, client_attestation
       -> nonce request                           7      parse_nonce_response
-      -> credential request: a proof for a copy  8      parse_credential_request, parse_credential_response
-         key proofs                              F.1    module key_proof
+      -> credential request, now or later        8, 9   module credential_request
+         proofs of keys                          D, F   modules key_proof, key_attestation
+         encryption around both                  10     module credential_encryption
       -> notification                            11     parse_notification
 
 Pure: no network, no store. Members that we do not know are ignored (RFC 6749 3.1, VCI 12.2.4). Errors are
@@ -14,18 +15,16 @@ Pure: no network, no store. Members that we do not know are ignored (RFC 6749 3.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
 
-from protocol.attributes import CREDENTIAL_TYPES
 from protocol.canonical import canonical_bytes, parse_json
 from protocol.errors import RegieError, Rejected
 from protocol.issuer_metadata import (
-    BATCH_SIZE,
     MAX_METADATA_BYTES,
     PRE_AUTHORIZED_GRANT,
     check_url,
@@ -34,30 +33,13 @@ from protocol.issuer_metadata import (
 
 OFFER_SCHEMES = ("openid-credential-offer", "haip-vci")
 MAX_OFFER_BYTES = 16 * 1024
-MAX_CREDENTIAL_REQUEST_BYTES = 128 * 1024
-"""`BATCH_SIZE` proofs of the largest size that `key_proof` reads fit."""
-MAX_CREDENTIAL_RESPONSE_BYTES = 2 * 1024 * 1024
-"""A batch of `BATCH_SIZE` copies of a credential whose every disclosure fills its padded size fits."""
 MAX_TEXT = 1024
 """Longest code, tx_code, token, nonce or identifier that we look at."""
 MAX_CONFIGURATIONS = 32
 
-TOKEN_ERRORS = frozenset({"invalid_request", "invalid_grant", "invalid_client", "unsupported_grant_type"})
-CREDENTIAL_ERRORS = frozenset(
-    {
-        "invalid_credential_request",
-        "unknown_credential_configuration",
-        "unknown_credential_identifier",
-        "invalid_proof",
-        "invalid_nonce",
-        "invalid_encryption_parameters",
-        "credential_request_denied",
-    }
-)
 NOTIFICATION_ERRORS = frozenset({"invalid_notification_id", "invalid_notification_request"})
 
 _ERROR_CODE = re.compile(r"[a-z0-9_]{1,64}\Z")
-_BEARER_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*\Z")
 _NOT_IN_DESCRIPTION = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 
 
@@ -99,37 +81,8 @@ class CredentialOffer(msgspec.Struct, frozen=True, omit_defaults=True):
     grants: OfferGrants | None = None
 
 
-class TokenResponse(msgspec.Struct, frozen=True):
-    """Seconds until the token dies in `expires_in` (6.2). There is no c_nonce in VCI 1.0 final."""
-
-    access_token: str
-    token_type: str
-    expires_in: int | None = None
-
-
 class NonceResponse(msgspec.Struct, frozen=True):
     c_nonce: str
-
-
-class CredentialRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Body of the credential request (8.2); `proofs` names one proof type with its proofs."""
-
-    credential_configuration_id: str | None = None
-    credential_identifier: str | None = None
-    proofs: dict[str, Any] | None = None
-    credential_response_encryption: dict[str, Any] | None = None
-
-
-class IssuedCredential(msgspec.Struct, frozen=True):
-    credential: str
-
-
-class CredentialResponse(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Answer (8.3): as many credentials as proofs, in their order."""
-
-    credentials: list[IssuedCredential] | None = None
-    notification_id: str | None = None
-    transaction_id: str | None = None
 
 
 class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -138,14 +91,6 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     notification_id: str
     event: Literal["credential_accepted", "credential_failure", "credential_deleted"]
     event_description: str | None = None
-
-
-@dataclass(frozen=True)
-class TokenRequest:
-    """A token request of good form; nothing in it has been looked up."""
-
-    pre_authorized_code: str
-    tx_code: str | None
 
 
 @dataclass(frozen=True)
@@ -219,87 +164,11 @@ def parse_offer(data: bytes | str) -> CredentialOffer:
     return offer
 
 
-def token_request_form(grant: PreAuthorizedGrant, tx_code: str | None) -> dict[str, str]:
-    """Form of the wallet's token request (6.1), without a client_id: anonymous access."""
-    form = {"grant_type": PRE_AUTHORIZED_GRANT, "pre-authorized_code": grant.pre_authorized_code}
-    return form if tx_code is None else {**form, "tx_code": tx_code}
-
-
-def parse_token_request(pairs: Sequence[tuple[str, str]]) -> TokenRequest:
-    """1. no known parameter twice; 2. the grant; 3. a code. An empty value counts as left out (RFC 6749 3.2).
-
-    Raises `Rejected`: `invalid_request`, `unsupported_grant_type`.
-    """
-    known: dict[str, str] = {}
-    for name, value in pairs:
-        if name in ("grant_type", "pre-authorized_code", "tx_code") and value:
-            if name in known or len(value) > MAX_TEXT:
-                raise Rejected("invalid_request", f"{name} is repeated or too long")
-            known[name] = value
-    if "grant_type" not in known:
-        raise Rejected("invalid_request", "grant_type is missing")
-    if known["grant_type"] != PRE_AUTHORIZED_GRANT:
-        raise Rejected("unsupported_grant_type", "only the pre-authorized code grant is supported")
-    if "pre-authorized_code" not in known:
-        raise Rejected("invalid_request", "pre-authorized_code is missing")
-    return TokenRequest(known["pre-authorized_code"], known.get("tx_code"))
-
-
-def parse_token_response(data: bytes | str) -> TokenResponse:
-    """Raises `Rejected`: `bad_token_response`. A token that needs a proof of possession is refused."""
-    answer = parse_foreign(data, TokenResponse, "bad_token_response", MAX_METADATA_BYTES)
-    if answer.token_type.lower() != "bearer":
-        raise Rejected("bad_token_response", "only Bearer tokens are supported")
-    if not _BEARER_TOKEN.match(answer.access_token) or len(answer.access_token) > 8 * MAX_TEXT:
-        raise Rejected("bad_token_response", "the access token is not a Bearer token")
-    return answer
-
-
 def parse_nonce_response(data: bytes | str) -> NonceResponse:
     """Raises `Rejected`: `bad_nonce_response`."""
     answer = parse_foreign(data, NonceResponse, "bad_nonce_response", MAX_METADATA_BYTES)
     if not _is_text(answer.c_nonce):
         raise Rejected("bad_nonce_response", "c_nonce is empty or too long")
-    return answer
-
-
-def parse_credential_request(data: bytes | str) -> tuple[str, tuple[str, ...]]:
-    """The configuration asked for and 1 to `BATCH_SIZE` unread proofs (8.2).
-
-    1. form; 2. encryption, which we do not offer; 3. a configuration and no identifier, since we never give out
-    identifiers; 4. exactly one proof type, `jwt`, with a list of texts.
-    Raises `Rejected`: `invalid_credential_request`, `invalid_encryption_parameters`,
-    `unknown_credential_identifier`, `unknown_credential_configuration`, `invalid_proof`.
-    """
-    request = parse_foreign(data, CredentialRequest, "invalid_credential_request", MAX_CREDENTIAL_REQUEST_BYTES)
-    if request.credential_response_encryption is not None:
-        raise Rejected("invalid_encryption_parameters", "encrypted answers are not offered")
-    if request.credential_identifier is not None:
-        if request.credential_configuration_id is not None:
-            raise Rejected("invalid_credential_request", "configuration and identifier exclude each other")
-        raise Rejected("unknown_credential_identifier", "there are no credential identifiers here")
-    if request.credential_configuration_id is None:
-        raise Rejected("invalid_credential_request", "credential_configuration_id is missing")
-    if request.credential_configuration_id not in {kind.configuration_id for kind in CREDENTIAL_TYPES.values()}:
-        raise Rejected("unknown_credential_configuration", "this credential is not made here")
-    proofs = (request.proofs or {}).get("jwt")
-    if request.proofs is None or len(request.proofs) != 1 or not isinstance(proofs, list) or not proofs:
-        raise Rejected("invalid_proof", "proofs hold one member, jwt, with at least one proof")
-    if len(proofs) > BATCH_SIZE or not all(isinstance(proof, str) for proof in proofs):
-        raise Rejected("invalid_proof", f"a request has at most {BATCH_SIZE} proofs and each is a text")
-    return request.credential_configuration_id, tuple(proofs)
-
-
-def parse_credential_response(data: bytes | str, *, copies: int) -> CredentialResponse:
-    """The wallet's reading of an answer (8.3): one text for each proof. The credentials MUST still be verified.
-
-    Raises `Rejected`: `bad_credential_response`, `deferred` (we do not wait for a later answer).
-    """
-    answer = parse_foreign(data, CredentialResponse, "bad_credential_response", MAX_CREDENTIAL_RESPONSE_BYTES)
-    if answer.transaction_id is not None:
-        raise Rejected("deferred", "the issuer answers later, which is not supported")
-    if answer.credentials is None or len(answer.credentials) != copies:
-        raise Rejected("bad_credential_response", "there are not as many credentials as proofs")
     return answer
 
 

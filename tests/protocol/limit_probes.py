@@ -15,7 +15,6 @@ from protocol import (
     key_proof,
     merkle,
     note,
-    openid4vci,
     openid4vp,
     policy,
     reading,
@@ -312,7 +311,7 @@ def proof_at(iat: int) -> object:
 
 def copies(count: int) -> object:
     body = {"credential_configuration_id": "adres", "proofs": {"jwt": fields(count)}}
-    return openid4vci.parse_credential_request(json.dumps(body))
+    return credential_request.parse_credential_request(json.dumps(body), encrypted=False)
 
 
 def queries(count: int) -> object:

@@ -242,16 +242,7 @@ _ISSUING = [
         openid4vci.parse_offer_link, "reference"),
     Row("openid4vci.parse_offer", OFFER, lambda v: openid4vci.parse_offer(dump(v))),
     Row("openid4vci.parse_offer", canonical_bytes(OFFER), openid4vci.parse_offer, "text"),
-    Row("openid4vci.parse_token_request", "grant_type=urn:ietf:params:oauth:grant-type:pre-authorized_code"
-        "&pre-authorized_code=c&tx_code=1", lambda text: openid4vci.parse_token_request(
-            [(name, value) for pair in text.split("&") for name, _, value in [pair.partition("=")]])),
-    Row("openid4vci.parse_token_response", {"access_token": "abc", "token_type": "Bearer", "expires_in": 300},
-        lambda v: openid4vci.parse_token_response(dump(v))),
     Row("openid4vci.parse_nonce_response", {"c_nonce": "abc"}, lambda v: openid4vci.parse_nonce_response(dump(v))),
-    Row("openid4vci.parse_credential_request", {"credential_configuration_id": "adres", "proofs": {
-        "jwt": [PROOF]}}, lambda v: openid4vci.parse_credential_request(dump(v))),
-    Row("openid4vci.parse_credential_response", {"credentials": [{"credential": "a~"}], "notification_id": "n"},
-        lambda v: openid4vci.parse_credential_response(dump(v), copies=1)),
     Row("openid4vci.parse_notification", {"notification_id": "n", "event": "credential_accepted",
         "event_description": "x"}, lambda v: openid4vci.parse_notification(dump(v))),
     Row("openid4vci.parse_error", {"error": "invalid_grant", "error_description": "no"},

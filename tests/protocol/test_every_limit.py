@@ -160,16 +160,6 @@ LIMITS = {
         lambda n: openid4vci.parse_offer(json.dumps({**OFFER, "credential_configuration_ids": p.fields(n)})),
         "bad_offer",
     ),
-    "openid4vci.MAX_CREDENTIAL_REQUEST_BYTES": Limit(
-        lambda n: openid4vci.parse_credential_request(
-            p.spaced({"credential_configuration_id": "adres", "proofs": {"jwt": ["x"]}}, n)
-        ),
-        "invalid_credential_request",
-    ),
-    "openid4vci.MAX_CREDENTIAL_RESPONSE_BYTES": Limit(
-        lambda n: openid4vci.parse_credential_response(p.spaced({"credentials": []}, n), copies=0),
-        "bad_credential_response",
-    ),
     "openid4vci.MAX_OFFER_BYTES": Limit(lambda n: openid4vci.parse_offer(p.spaced(OFFER, n)), "bad_offer"),
     "openid4vci.MAX_TEXT": Limit(
         lambda n: openid4vci.parse_nonce_response(json.dumps({"c_nonce": "x" * n})), "bad_nonce_response"

@@ -30,6 +30,7 @@ from protocol.consent_api import (
     parse_body,
     parse_grant_request,
 )
+from protocol.credential_request import parse_credential_request
 from protocol.dcql import parse_query
 from protocol.direct_post import WalletError, decrypt_response, parse_response_form
 from protocol.errors import Rejected, Unavailable
@@ -39,6 +40,7 @@ from protocol.leaf import LeafType, Message, Refusal, Revocation, commitment, ev
 from protocol.leaf import Read as ReadLeaf
 from protocol.narrowing import check_listed_operators
 from protocol.note import NoteSigner
+from protocol.oauth import PreAuthorizedCode, parse_token_request
 from protocol.openid4vci import (
     CredentialOffer,
     OfferGrants,
@@ -46,9 +48,7 @@ from protocol.openid4vci import (
     TxCode,
     offer_link,
     offer_reference_link,
-    parse_credential_request,
     parse_notification,
-    parse_token_request,
 )
 from protocol.openid4vp import build_authorization_url
 from protocol.operators import Pieces, open_pieces
@@ -178,14 +178,15 @@ class Issuer:
 
     def _token(self, body: bytes) -> Answer:
         wanted = parse_token_request(parse_qsl(body.decode()))
-        if wanted.pre_authorized_code != self.code or wanted.tx_code != TX_CODE:
+        if wanted != PreAuthorizedCode(str(self.code), TX_CODE):
             return json_answer({"error": "invalid_grant", "error_description": "wrong code"}, 400)
         self.code = None
         return json_answer({"access_token": self.token, "token_type": "Bearer", "expires_in": 300})
 
     def _credential(self, body: bytes) -> Answer:
-        name, proofs = parse_credential_request(body)
-        parsed = [parse_key_proof(proof) for proof in proofs]
+        asked = parse_credential_request(body, encrypted=False)
+        name = asked.configuration
+        parsed = [parse_key_proof(proof) for proof in asked.proofs]
         assert {proof.nonce for proof in parsed} <= self.nonces
         keys = verify_key_proofs(parsed, audience=ISSUER_ID, now=self.clock.time)
         vct = next(kind.vct for kind in CREDENTIAL_TYPES.values() if kind.configuration_id == name)
