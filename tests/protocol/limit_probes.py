@@ -9,6 +9,7 @@ from protocol import (
     canonical,
     checkpoint,
     consent_api,
+    credential_request,
     dcql,
     issuer_jwt,
     key_binding,
