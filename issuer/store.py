@@ -28,8 +28,6 @@ from protocol.status_list import StatusReference
 from service.migrations import prepare
 
 Random = Callable[[int], bytes]
-MAX_RENEWED = 24
-"""Issuances that a refresh offers again: the latest, two years of monthly refills."""
 
 
 @dataclass(frozen=True)
@@ -125,18 +123,6 @@ def update_offer(connection: Connection, offer: Offer) -> None:
     )
 
 
-def issuances_of(connection: Connection, renewal_id: str) -> list[str]:
-    """What was opened under a renewal and has copies: ids, the latest first."""
-    there = select(copies.c.id).where(copies.c.offer_id == offers.c.id).exists()
-    rows = connection.execute(
-        select(offers.c.id)
-        .where(offers.c.renewal_id == renewal_id, offers.c.start.is_not(None), there)
-        .order_by(offers.c.start.desc())
-        .limit(MAX_RENEWED)
-    )
-    return list(rows.scalars())
-
-
 # ---- copies
 
 
@@ -202,50 +188,60 @@ def reserve_copies(
 ) -> list[Copy]:
     """Give out a set and a status index for each position. Committed before anything is signed: a crash wastes
     indexes, and no credential exists whose index could be given out again."""
-    made = []
-    for position in positions:
-        number, index = _take_index(connection, random)
-        set_id = _set_of(connection, offer.bsn, position, random)
-        connection.execute(
-            insert(copies).values(
-                offer_id=offer.id,
-                bsn=offer.bsn,
-                configuration=configuration,
-                position=position,
-                list=number,
-                idx=index,
-                issued=valid.iat,
-                expires=valid.exp,
-            )
-        )
-        made.append(Copy(position, set_id, StatusReference(idx=index, uri=status_uri(issuer, number))))
+    number, indexes = _take_indexes(connection, len(positions), random)
+    set_ids = _sets_of(connection, offer.bsn, positions, random)
+    made = [
+        Copy(position, set_id, StatusReference(idx=index, uri=status_uri(issuer, number)))
+        for position, set_id, index in zip(positions, set_ids, indexes, strict=True)
+    ]
+    connection.execute(
+        insert(copies),
+        [
+            {
+                "offer_id": offer.id,
+                "bsn": offer.bsn,
+                "configuration": configuration,
+                "position": copy.position,
+                "list": number,
+                "idx": copy.status.idx,
+                "issued": valid.iat,
+                "expires": valid.exp,
+            }
+            for copy in made
+        ],
+    )
     return made
 
 
-def _take_index(connection: Connection, random: Random) -> tuple[int, int]:
+def _take_indexes(connection: Connection, count: int, random: Random) -> tuple[int, list[int]]:
+    """Number of the newest status list and free indexes in it; a list without room for all of them is left."""
     row = connection.execute(select(status_lists).order_by(status_lists.c.number.desc()).limit(1)).one_or_none()
     number, given_out = (row.number, row.given_out) if row is not None else (-1, LIST_FILL)
-    if given_out >= LIST_FILL:
+    if given_out + count > LIST_FILL:
         number, given_out = number + 1, 0
         connection.execute(insert(status_lists).values(number=number, given_out=0))
-    connection.execute(update(status_lists).where(status_lists.c.number == number).values(given_out=given_out + 1))
+    changed = update(status_lists).where(status_lists.c.number == number)
+    connection.execute(changed.values(given_out=given_out + count))
+    found: list[int] = []
+    while len(found) < count:
+        drawn = found.copy()
+        while len(drawn) < count:
+            drawn.append(draw_index(random, drawn.__contains__))
+        taken = select(copies.c.idx).where(copies.c.list == number, copies.c.idx.in_(drawn))
+        not_free = set(connection.execute(taken).scalars())
+        found = [index for index in drawn if index not in not_free]
+    return number, found
 
-    def is_taken(index: int) -> bool:
-        query = select(copies.c.id).where(copies.c.list == number, copies.c.idx == index)
-        return connection.execute(query).first() is not None
 
-    return number, draw_index(random, is_taken)
-
-
-def _set_of(connection: Connection, bsn: Bsn, position: int, random: Random) -> str:
-    """The set at a resident's position: drawn by the first type that comes there, shared by the others."""
-    found = connection.execute(
-        select(sets.c.set_id).where(sets.c.bsn == bsn, sets.c.position == position)
-    ).scalar()
-    if found is None:
-        found = draw_set(random)
-        connection.execute(insert(sets).values(bsn=bsn, position=position, set_id=found))
-    return found
+def _sets_of(connection: Connection, bsn: Bsn, positions: range, random: Random) -> list[str]:
+    """The sets at a resident's positions: drawn by the first type that comes there, shared by the others."""
+    query = select(sets.c.position, sets.c.set_id).where(sets.c.bsn == bsn, sets.c.position.in_(positions))
+    known = {row.position: row.set_id for row in connection.execute(query)}
+    fresh = {position: draw_set(random) for position in positions if position not in known}
+    if fresh:
+        rows = [{"bsn": bsn, "position": position, "set_id": set_id} for position, set_id in fresh.items()]
+        connection.execute(insert(sets), rows)
+    return [known.get(position) or fresh[position] for position in positions]
 
 
 def list_issuances(connection: Connection, bsn: Bsn) -> Iterator[Issuance]:

@@ -191,7 +191,7 @@ def test_list_that_is_half_full_is_left(desk: Desk) -> None:
         jwt_parts(text.partition("~")[0])[1]["status"]["status_list"]["uri"]
         for text in desk.fetch(desk.token(), "persoon", 3)
     ]
-    assert [uri.rpartition("/")[2] for uri in uris] == ["0", "1", "1"]
+    assert [uri.rpartition("/")[2] for uri in uris] == ["1", "1", "1"]
     assert desk.client.get("/status-lists/1").status_code == 200
 
 
