@@ -26,8 +26,9 @@ from issuer.offer import Offer, configuration, token_hash
 from issuer.office import Office
 from issuer.possession import Possession
 from issuer.register import Attributes, sized_attributes
+from issuer.renew import split_identifier
 from issuer.store_oauth import Access
-from issuer.ticket import ID_BYTES, is_id
+from issuer.ticket import ID_BYTES
 from protocol.canonical import b64u_encode
 from protocol.credential_request import AskedCredential, CredentialResponse, IssuedCredential
 from protocol.errors import Rejected
@@ -152,10 +153,10 @@ class Issuing:
             configuration(name)
             return name, None
         unknown = Rejected("unknown_credential_identifier", "this credential was not authorized")
-        name, _, issuance = asked.identifier.partition(":")
-        if not access.with_details or name not in access.offer.configurations or not is_id(issuance):
+        found = split_identifier(asked.identifier)
+        if found is None or not access.with_details or found[0] not in access.offer.configurations:
             raise unknown
-        return name, issuance
+        return found
 
     def _wanted(self, connection: Connection, access: Access, name: str, issuance: str | None) -> _Wanted:
         """New copies, or those of an earlier issuance of the same renewal again: of the same resident, that is, or

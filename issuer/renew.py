@@ -1,22 +1,28 @@
 """Who may come back for more, and with which refresh token (RFC 6749 section 6, RFC 9700 section 4.14). Pure.
 
-A renewal lives as long as its credentials can. Each refresh opens a new issuance under it: fresh copies, and
-again those of its earlier issuances, in the sets that they had. A refresh token is a ticket with a number that
-counts up. The newest number is the good one; the one before it only repeats a refresh whose answer was lost, and
-gets the same next token; an older one was stolen, or its thief came first, and ends the renewal.
+A renewal lives as long as its credentials can. Each refresh opens a new issuance under it: fresh copies, or,
+when the request names identifiers of earlier ones, those again, with the data of now in the sets of then. A
+refresh token is a ticket with a number that counts up. The newest number is the good one; the one before it only
+repeats a refresh whose answer was lost, and gets the same next token; an older one was stolen, or its thief came
+first, and ends the renewal.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from issuer.authorize import Client
 from issuer.brp import Bsn
 from issuer.issue import CREDENTIAL_DAYS, DAY
-from issuer.ticket import make_ticket, read_ticket
+from issuer.ticket import is_id, make_ticket, read_ticket
+from protocol.canonical import convert, parse_json
 from protocol.errors import Rejected
+from protocol.oauth import CREDENTIAL_DETAIL, MAX_DETAILS_BYTES, AuthorizationDetail
 
 RENEWAL_SECONDS = CREDENTIAL_DAYS * DAY
 MAX_REFRESHES_A_DAY = 24
 """A wallet refills when it runs low; a hundred thousand copies a day would fill the status lists."""
+MAX_AGAIN = 64
+"""Identifiers in one refresh: three types of twenty issuances."""
 _LABEL = b"regie/refresh-token/v1"
 _NUMBER_BYTES = 4
 
@@ -91,3 +97,36 @@ def decide_refresh(
 def identifier_of(configuration: str, issuance: str) -> str:
     """The `credential_identifier` of what one issuance holds of one type (VCI 6.2)."""
     return f"{configuration}:{issuance}"
+
+
+def split_identifier(identifier: str) -> tuple[str, str] | None:
+    """Configuration and issuance; None for what is no identifier of ours."""
+    name, _, issuance = identifier.partition(":")
+    return (name, issuance) if name and is_id(issuance) else None
+
+
+def parse_again(text: str | None) -> tuple[str, ...]:
+    """The identifiers in `authorization_details` of a refresh: what is to be issued again (RFC 9396 section 6).
+
+    Only by name, never by default: a wallet that is given two copies with one set might spend them at two
+    agencies, which could then tell that they serve one person. Raises `Rejected`: `invalid_request`.
+    """
+    if text is None:
+        return ()
+    try:
+        details = convert(parse_json(text, max_bytes=MAX_DETAILS_BYTES, floats=True), list[AuthorizationDetail])
+    except Rejected as error:
+        raise Rejected("invalid_request", error.detail) from error
+    names = tuple(name for detail in details for name in detail.credential_identifiers or ())
+    if not names or len(names) > MAX_AGAIN or any(split_identifier(name) is None for name in names):
+        raise Rejected("invalid_request", f"a refresh names 1 to {MAX_AGAIN} identifiers that were given, or none")
+    return tuple(dict.fromkeys(names))
+
+
+def list_details(renewal: Renewal, issuance: str, again: Sequence[str]) -> list[AuthorizationDetail]:
+    """What a token gives, by identifier (VCI 6.2): `again`, or else what is new in `issuance`."""
+    identifiers = again or [identifier_of(name, issuance) for name in renewal.configurations]
+    found: dict[str, list[str]] = {}
+    for identifier in identifiers:
+        found.setdefault(identifier.partition(":")[0], []).append(identifier)
+    return [AuthorizationDetail(CREDENTIAL_DETAIL, name, names) for name, names in found.items()]

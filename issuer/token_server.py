@@ -27,19 +27,19 @@ from issuer.possession import Possession, Proofs
 from issuer.renew import (
     Renewal,
     decide_refresh,
-    identifier_of,
+    list_details,
     make_renewal,
+    parse_again,
     read_refresh_token,
     refresh_token_of,
+    split_identifier,
 )
 from issuer.store_oauth import Access
 from issuer.ticket import ID_BYTES
 from protocol.canonical import b64u_decode
 from protocol.errors import Rejected
 from protocol.oauth import (
-    CREDENTIAL_DETAIL,
     AuthorizationCode,
-    AuthorizationDetail,
     PreAuthorizedCode,
     RefreshToken,
     TokenResponse,
@@ -70,7 +70,8 @@ class TokenServer:
             client = self._client(proofs, client_id)
             return self._redeem_code(request, client, self._bound(proofs))
         attested = self._client(proofs, client_id) if proofs.attestation is not None else None
-        return self._refresh(request, attested, self._bound(proofs))
+        again = parse_again(dict(pairs).get("authorization_details"))
+        return self._refresh(request, attested, self._bound(proofs), again)
 
     def _client(self, proofs: Proofs, client_id: str | None) -> Client:
         attested = self._possession.client(proofs)
@@ -146,7 +147,9 @@ class TokenServer:
         store_oauth.add_renewal(connection, renewal, now)
         return self._tokens(connection, renewal, offer)
 
-    def _refresh(self, request: RefreshToken, client: Client | None, jkt: str) -> TokenResponse:
+    def _refresh(
+        self, request: RefreshToken, client: Client | None, jkt: str, again: Sequence[str]
+    ) -> TokenResponse:
         """A new issuance under the renewal; a token of before that comes again ends it."""
         now, answer = self._now(), None
         id_, number = read_refresh_token(self._key, request.refresh_token) or ("", 0)
@@ -156,11 +159,20 @@ class TokenServer:
             if renewal is None:
                 store_oauth.end_renewal(connection, id_)
             elif refusal is None:
+                self._check_again(connection, renewal, again)
                 store_oauth.update_renewal(connection, renewal)
-                answer = self._tokens(connection, renewal, self._open_issuance(connection, renewal, now))
+                answer = self._tokens(connection, renewal, self._open_issuance(connection, renewal, now), again)
         if refusal is not None or answer is None:
             raise refusal or Rejected("invalid_grant", "the refresh token is unknown")
         return answer
+
+    def _check_again(self, connection: Connection, renewal: Renewal, again: Sequence[str]) -> None:
+        """Everything that is named belongs to this renewal. Raises `Rejected`: `invalid_request`."""
+        for identifier in again:
+            name, issuance = split_identifier(identifier) or ("", "")
+            earlier = store.find_offer(connection, issuance)
+            if name not in renewal.configurations or earlier is None or earlier.renewal_id != renewal.id:
+                raise Rejected("invalid_request", "an identifier was not given with this refresh token")
 
     def _open_issuance(self, connection: Connection, renewal: Renewal, now: int) -> Offer:
         made = make_issuance(
@@ -177,7 +189,9 @@ class TokenServer:
         store_oauth.add_token(connection, token_hash(b64u_decode(token)), access, self._now() + TOKEN_SECONDS)
         return token
 
-    def _tokens(self, connection: Connection, renewal: Renewal, offer: Offer) -> TokenResponse:
+    def _tokens(
+        self, connection: Connection, renewal: Renewal, offer: Offer, again: Sequence[str] = ()
+    ) -> TokenResponse:
         access = Access(offer, renewal.dpop_jkt, renewal.id, renewal.with_details)
         return TokenResponse(
             self._access(connection, access),
@@ -185,21 +199,5 @@ class TokenServer:
             TOKEN_SECONDS,
             refresh_token_of(self._key, renewal),
             None if renewal.with_details else " ".join(renewal.configurations),
-            self._details(connection, renewal, offer) if renewal.with_details else None,
+            list_details(renewal, offer.id, again) if renewal.with_details else None,
         )
-
-    def _details(self, connection: Connection, renewal: Renewal, offer: Offer) -> list[AuthorizationDetail]:
-        """Of each type: what is new, then what can be issued again, the latest first (VCI 6.2)."""
-        earlier = [one for one in store.issuances_of(connection, renewal.id) if one != offer.id]
-        return [
-            AuthorizationDetail(
-                CREDENTIAL_DETAIL,
-                name,
-                [
-                    identifier_of(name, one)
-                    for one in (offer.id, *earlier)
-                    if one == offer.id or store.room_again(connection, one, name)
-                ],
-            )
-            for name in renewal.configurations
-        ]

@@ -2,15 +2,17 @@
 4.14).
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
 from issuer.config import IssuerConfig
 from issuer.issue import DAY
-from issuer.renew import MAX_REFRESHES_A_DAY, RENEWAL_SECONDS
+from issuer.renew import MAX_AGAIN, MAX_REFRESHES_A_DAY, RENEWAL_SECONDS
 from issuer.web import make_web
 from protocol.credential import verify_credential
 from protocol.issuer_metadata import BATCH_SIZE
@@ -65,21 +67,52 @@ def test_resident_who_moved_renews_his_cards_in_their_sets(desk: LoginDesk, wall
     (mine,) = identifiers(first)
     old = sets_of(wallet.fetch(first["access_token"], mine, 3))
     desk.office.import_persons([PERSONS.read_bytes().splitlines()[0].replace(b"Kersenlaan", b"Pruimenlaan")])
-    second = wallet.refresh(first["refresh_token"]).json
-    fresh, again = identifiers(second)
-    assert (again, fresh != mine) == (mine, True)
-    renewed = wallet.fetch(second["access_token"], again, 3)
+    second = again(wallet, first["refresh_token"], mine).json
+    assert identifiers(second) == [mine]
+    renewed = wallet.fetch(second["access_token"], mine, 3)
     assert sets_of(renewed) == old
     for text in renewed:
         assert verify_credential(text, desk.trust, desk.clock.now()).claims["straat"] == "Pruimenlaan"
-    asked = {"credential_identifier": again, "proofs": {"jwt": wallet.proofs(1)}}
+    asked = {"credential_identifier": mine, "proofs": {"jwt": wallet.proofs(1)}}
     assert wallet.post_credential(second["access_token"], asked).json["error"] == "credential_request_denied"
-    more = sets_of(wallet.fetch(second["access_token"], fresh, 2))
-    assert not set(more) & set(old)
+
     third = wallet.refresh(second["refresh_token"]).json
-    assert identifiers(third)[1:] == [fresh, mine]
-    assert sets_of(wallet.fetch(third["access_token"], fresh, 2)) == more
-    assert sets_of(wallet.fetch(third["access_token"], mine, 3)) == old
+    (fresh,) = identifiers(third)  # nothing is issued again unless it is named
+    more = sets_of(wallet.fetch(third["access_token"], fresh, 2))
+    assert not set(more) & set(old)
+    fourth = again(wallet, third["refresh_token"], fresh, mine).json
+    assert identifiers(fourth) == [fresh, mine]
+    assert sets_of(wallet.fetch(fourth["access_token"], fresh, 2)) == more
+    assert sets_of(wallet.fetch(fourth["access_token"], mine, 3)) == old
+
+
+def again(wallet: Wallet, refresh_token: str, *names: str) -> TestResponse:
+    """A refresh that names what is to be issued again."""
+    detail = {"type": "openid_credential", "credential_configuration_id": "adres", "credential_identifiers": names}
+    return wallet.post_token(
+        grant_type="refresh_token", refresh_token=refresh_token, authorization_details=json.dumps([detail])
+    )
+
+
+def test_refresh_names_only_what_was_given_with_it(desk: LoginDesk, wallet: Wallet) -> None:
+    first = wallet.tokens(scope=None, authorization_details=DETAILS)
+    (mine,) = identifiers(first)
+    other = desk.wallet()
+    (theirs,) = identifiers(other.tokens(scope=None, authorization_details=DETAILS))
+    before = kept(desk)
+    for names in (
+        (theirs,),
+        (mine, theirs),
+        (mine.replace("adres", "gezin"),),
+        ("adres",),
+        (),
+        ("x:y",),
+        (mine,) * (MAX_AGAIN + 1),
+    ):
+        assert again(wallet, first["refresh_token"], *names).json["error"] == "invalid_request"
+    assert kept(desk) == before
+    most = again(wallet, first["refresh_token"], *(mine,) * MAX_AGAIN)
+    assert identifiers(most.json) == [mine]  # and the refusals have used nothing up
 
 
 def test_sets_of_one_resident_never_come_to_another(desk: LoginDesk, wallet: Wallet) -> None:
