@@ -13,12 +13,11 @@ from protocol.canonical import parse_json
 from protocol.credential_request import AskedCredential
 from protocol.errors import Rejected
 from protocol.issuer_metadata import BATCH_SIZE
-from protocol.jws import parse_jws
 from protocol.key_attestation import (
-    KEY_ATTESTATION_TYP,
     MAX_KEY_ATTESTATION_BYTES,
     MAX_NONCE,
     VerifiedKeyAttestation,
+    parse_key_attestation,
     verify_key_attestation,
 )
 from protocol.key_proof import UnverifiedKeyProof, parse_key_proofs, verify_key_proofs
@@ -51,7 +50,7 @@ def read_proofs(asked: AskedCredential) -> ShownProofs:
 
 
 def _nonce_of(token: str) -> str:
-    jws = parse_jws(token, typ=KEY_ATTESTATION_TYP, max_bytes=MAX_KEY_ATTESTATION_BYTES)
+    jws = parse_key_attestation(token)
     claims = parse_json(jws.payload, max_bytes=MAX_KEY_ATTESTATION_BYTES, floats=True)
     nonce = claims.get("nonce") if isinstance(claims, dict) else None
     if not isinstance(nonce, str) or not 0 < len(nonce) <= MAX_NONCE:

@@ -10,12 +10,14 @@ from typing import Any
 
 from protocol.canonical import parse_json
 from protocol.errors import Rejected
-from protocol.jws import parse_jws, sign_jws, verify_jws
+from protocol.jws import UnverifiedJws, parse_jws, sign_jws, verify_jws
 from protocol.keys import Es256Private, Es256Public, parse_jwk
 from protocol.trust_list import TrustList, WalletProvider
-from protocol.x509 import parse_x5c, verify_chain, x5c
+from protocol.x509 import VerifiedLeaf, parse_x5c, verify_chain, x5c
 
 KEY_ATTESTATION_TYP = "key-attestation+jwt"
+DRAFT_TYP = "keyattestation+jwt"
+"""Of the drafts; wallets by @openid4vc/openid4vci 0.4.6 still write it. It says the same."""
 MAX_KEY_ATTESTATION_BYTES = 16 * 1024
 MAX_ATTESTED_KEYS = 30
 """As many as a batch has copies."""
@@ -63,17 +65,16 @@ def sign_key_attestation(
 
 
 def verify_key_attestation(token: str, *, trust: TrustList, now: int) -> VerifiedKeyAttestation:
-    """What a listed wallet provider attests. 1. form, `typ`, `alg`; 2. `iss` is listed and 3. `x5c` leads to its
-    roots; 4. signature; 5. `iat` not ahead, `exp` not passed; 6. one or more different public P-256 keys; 7. nonce
-    and levels have their form.
+    """What a listed wallet provider attests. 1. form, `typ`, `alg`; 2. `x5c` leads to the roots of a listed one,
+    3. which is `iss`, if there is one (D.1 knows none); 4. signature; 5. `iat` not ahead, `exp` not passed;
+    6. one or more different public P-256 keys; 7. nonce and levels have their form.
 
     `exp` is required of both proof types, though D.1 requires it of one only: nothing is attested for ever.
     Raises `Rejected`: `invalid_proof`.
     """
     try:
-        jws = parse_jws(token, typ=KEY_ATTESTATION_TYP, max_bytes=MAX_KEY_ATTESTATION_BYTES)  # 1
-        provider = trust.wallet_provider(str(_claims(jws.payload).get("iss")))  # 2
-        leaf = verify_chain(parse_x5c(jws.header.get("x5c")), provider.root_certificates, now)  # 3
+        jws = parse_key_attestation(token)  # 1
+        provider, leaf = _provider_of(jws, trust, now)  # 2, 3
         claims = _claims(verify_jws(jws, leaf.key))  # 4
         _check_times(claims, now)  # 5
         keys = _keys(claims)  # 6
@@ -81,6 +82,30 @@ def verify_key_attestation(token: str, *, trust: TrustList, now: int) -> Verifie
         return VerifiedKeyAttestation(keys, provider, _nonce(claims), *levels)
     except Rejected as error:
         raise Rejected("invalid_proof", f"key attestation: {error.detail}") from error
+
+
+def parse_key_attestation(token: str) -> UnverifiedJws:
+    """Form, `typ`, `alg`; **not** the signature. Raises `Rejected` as `parse_jws` does."""
+    try:
+        return parse_jws(token, typ=KEY_ATTESTATION_TYP, max_bytes=MAX_KEY_ATTESTATION_BYTES)
+    except Rejected as error:
+        if error.code != "bad_type":
+            raise
+    return parse_jws(token, typ=DRAFT_TYP, max_bytes=MAX_KEY_ATTESTATION_BYTES)
+
+
+def _provider_of(jws: UnverifiedJws, trust: TrustList, now: int) -> tuple[WalletProvider, VerifiedLeaf]:
+    chain, iss = parse_x5c(jws.header.get("x5c")), _claims(jws.payload).get("iss")
+    if iss is not None:
+        provider = trust.wallet_provider(str(iss))
+        return provider, verify_chain(chain, provider.root_certificates, now)
+    refusal = Rejected("not_listed", "no wallet provider is listed", status=403)
+    for provider in trust.wallet_providers:
+        try:
+            return provider, verify_chain(chain, provider.root_certificates, now)
+        except Rejected as error:
+            refusal = error
+    raise refusal
 
 
 def _claims(payload: bytes) -> Mapping[str, Any]:

@@ -137,6 +137,7 @@ _ATTESTATIONS = [
         forge(v, PROVIDER.key, client_attestation.ATTESTATION_TYP, X5C)), "payload"),
     Row("client_attestation.verify_client_attestation", payload_of(POP), lambda v: _client(
         pop=forge(v, INSTANCE, client_attestation.POP_TYP)), "payload of the proof"),
+    Row("key_attestation.parse_key_attestation", KEY_ATTESTATION, key_attestation.parse_key_attestation),
     Row("key_attestation.verify_key_attestation", KEY_ATTESTATION, _keys),
     Row("key_attestation.verify_key_attestation", header_of(KEY_ATTESTATION), lambda v: _keys(
         forge_header(v, KEY_ATTESTATION.split(".")[1], PROVIDER.key)), "header"),

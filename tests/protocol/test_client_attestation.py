@@ -212,6 +212,16 @@ def test_key_attestation_that_breaks_a_rule_is_refused(claims: dict[str, Any]) -
     refused(lambda: read(keyed(**claims)), "invalid_proof")
 
 
+def test_issuer_finds_who_attests_keys_by_the_certificate_alone() -> None:
+    """OpenID4VCI 1.0 D.1 knows no `iss`; @openid4vc/openid4vci 0.4.6 writes the `typ` of a draft."""
+    claims = payload_of(KEY_ATTESTATION)
+    del claims["iss"]
+    for typ in (KEY_ATTESTATION_TYP, "keyattestation+jwt"):
+        assert read(forge(claims, PROVIDER.key, typ, HEADER)) == read()
+    refused(lambda: read(forge(claims, PROVIDER.key, "JWT", HEADER)), "invalid_proof")
+    refused(lambda: read(forge(claims, STRANGER.key, KEY_ATTESTATION_TYP, {"x5c": STRANGER.x5c})), "invalid_proof")
+
+
 def test_attack_key_attestation_by_a_stranger() -> None:
     claims = payload_of(KEY_ATTESTATION)
     refused(lambda: read(forge(claims, STRANGER.key, KEY_ATTESTATION_TYP, {"x5c": STRANGER.x5c})), "invalid_proof")
