@@ -7,6 +7,7 @@ import msgspec
 
 from protocol.errors import Rejected
 from service.address import LOOPBACK_HOSTS, parse_url
+from service.operations import Contact
 
 ROLE = "registrar"
 WALLET_CLIENT_ID = "regie-wallet"
@@ -28,6 +29,7 @@ class RegistrarConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     country: str = "NL"
     supervisor: dict[str, str] | None = None
     wallet_client_id: str = WALLET_CLIENT_ID
+    contact: Contact | None = None
 
     @property
     def base(self) -> str:

@@ -61,7 +61,7 @@ def make_web(published: Published, clock: Clock) -> Flask:
     """The app over what is published."""
     config = published.config
     app = make_app("registrar", health=lambda: published.health(clock.now()))
-    publish(app, REGISTRAR, url=config.base)
+    publish(app, REGISTRAR, url=config.base, contact=config.contact)
 
     @app.get("/v1/trust-list")
     def trust_list() -> Response:
