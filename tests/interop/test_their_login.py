@@ -48,6 +48,7 @@ def holder(running: Peer, provider: Stranger) -> Peer:
     running.tell("forget")
     running.tell("attest", **provider.identity, issuer=PROVIDER)
     running.tell("strict", isOn=False)
+    running.tell("prove", kind="jwt")
     return running
 
 
@@ -123,3 +124,19 @@ def test_their_wallet_binds_the_token_of_a_code_from_the_desk(place: Place, hold
     offer = place.offer("adres")
     told = holder.tell("receive", offer=offer["offer"], txCode=offer["tx_code"], withDpop=True)
     assert [item["count"] for item in told["received"]] == [1]
+
+
+@pytest.mark.parametrize("kind", ["attested", "attestation"])
+def test_our_issuer_takes_keys_that_their_provider_attests(place: Place, holder: Peer, kind: str) -> None:
+    """One proof with an attestation stands for all keys in it; so does the attestation alone."""
+    holder.tell("prove", kind=kind)
+    (received,) = log_in(place, holder, "adres", copies=3)["received"]
+    assert received["count"] == 3
+
+
+def test_our_issuer_refuses_keys_that_a_stranger_attests(place: Place, holder: Peer) -> None:
+    holder.tell("relyOn", **stranger("somebody").identity)
+    holder.tell("prove", kind="attestation")
+    with pytest.raises(PeerRefused, match="invalid_proof"):
+        log_in(place, holder, "adres")
+    assert holder.tell("recheck") == {"held": 0, "refused": []}

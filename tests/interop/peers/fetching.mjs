@@ -28,18 +28,55 @@ export class Fetching {
 
   /** A wallet provider's word for this wallet, by its key and certificate. */
   async attest({ key, x5c, issuer }) {
-    await keep(key)
+    await this.relyOn({ key, x5c })
     const jwk = await newKey()
-    const provider = new Openid4vciWalletProvider({ callbacks: this.callbacks })
-    const jwt = await provider.createWalletAttestationJwt({
+    const jwt = await this.provider.library.createWalletAttestationJwt({
       issuer,
       clientId: CLIENT,
       issuedAt: new Date(),
       expiresAt: new Date(Date.now() + HOUR),
       confirmation: { jwk },
-      signer: { method: 'x5c', x5c, alg: 'ES256' },
+      signer: this.provider.signer,
     })
     this.attested = { jwt, jwk }
+  }
+
+  /** Who attests keys from now on. */
+  async relyOn({ key, x5c }) {
+    await keep(key)
+    const library = new Openid4vciWalletProvider({ callbacks: this.callbacks })
+    this.provider = { library, signer: { method: 'x5c', x5c, alg: 'ES256' } }
+  }
+
+  /** How keys are proven: `jwt`, `attested` (with a key attestation in its header) or `attestation` alone. */
+  proofKind = 'jwt'
+
+  async proofsOf(jwks, { issuerMetadata, credentialConfigurationId, nonce }) {
+    const attestation = this.proofKind === 'jwt' ? undefined : await this.attestKeys(jwks, nonce)
+    if (this.proofKind === 'attestation') return { attestation: [attestation] }
+    const signers = this.proofKind === 'jwt' ? jwks : jwks.slice(0, 1)
+    const made = signers.map((publicJwk) =>
+      this.client.createCredentialRequestJwtProof({
+        issuerMetadata,
+        credentialConfigurationId,
+        nonce,
+        keyAttestationJwt: attestation,
+        signer: { method: 'jwk', alg: 'ES256', publicJwk },
+      })
+    )
+    return { jwt: (await Promise.all(made)).map((proof) => proof.jwt) }
+  }
+
+  attestKeys(attestedKeys, nonce) {
+    return this.provider.library.createKeyAttestationJwt({
+      signer: this.provider.signer,
+      use: this.proofKind === 'attestation' ? 'proof_type.attestation' : 'proof_type.jwt',
+      attestedKeys,
+      nonce,
+      issuedAt: new Date(),
+      expiresAt: new Date(Date.now() + HOUR),
+      keyStorage: ['iso_18045_moderate'],
+    })
   }
 
   /** Attestation and proof, where the server asks for them. The library's own proof has no challenge (draft 07, 8). */
@@ -157,20 +194,11 @@ export class Fetching {
     const { issuerMetadata } = access
     const { c_nonce: nonce } = await this.client.requestNonce({ issuerMetadata })
     const jwks = await Promise.all(Array.from({ length: copies }, () => newKey()))
-    const proofs = await Promise.all(
-      jwks.map((publicJwk) =>
-        this.client.createCredentialRequestJwtProof({
-          issuerMetadata,
-          credentialConfigurationId,
-          nonce,
-          signer: { method: 'jwk', alg: 'ES256', publicJwk },
-        })
-      )
-    )
+    const proofs = await this.proofsOf(jwks, { issuerMetadata, credentialConfigurationId, nonce })
     const { credentialResponse } = await this.client.retrieveCredentials({
       ...access,
       credentialConfigurationId,
-      proofs: { jwt: proofs.map((proof) => proof.jwt) },
+      proofs,
     })
     const transactionId = credentialResponse.transaction_id
     if (transactionId) {

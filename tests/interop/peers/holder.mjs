@@ -106,8 +106,12 @@ await obey({
   },
   trust: ({ issuers = [], verifiers = [] }) => Object.assign(roots, { issuers, verifiers }) && null,
   attest: (given) => fetching.attest(given),
+  relyOn: (given) => fetching.relyOn(given),
   strict: ({ isOn }) => {
     fetching.isStrict = isOn
+  },
+  prove: ({ kind }) => {
+    fetching.proofKind = kind
   },
   receive: (given) => fetching.receive(given),
   begin: (given) => fetching.begin(given),
