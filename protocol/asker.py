@@ -81,8 +81,7 @@ def verify_asker(
     if client_id.startswith(X509_HASH) and client_id != X509_HASH + thumbprint_hash(chain[0]):  # 1.
         raise Rejected("invalid_client", "client_id is not the hash of the certificate")
     agency = _find_agency(chain, trust, now)  # 2.
-    roots = _stranger_roots(trust) if agency is None else agency.root_certificates
-    leaf = verify_chain(chain, roots, now)
+    leaf = _verify_leaf(chain, agency, trust, now)
     if client_id.startswith(X509_SAN_DNS) and client_id.removeprefix(X509_SAN_DNS) not in leaf.san_dns:  # 3.
         raise Rejected("invalid_client", "client_id is not a name of the certificate")
     if agency is None:
@@ -100,6 +99,17 @@ def _find_agency(chain: Sequence[bytes], trust: TrustList, now: int) -> Agency |
         return None
 
 
+def _verify_leaf(chain: Sequence[bytes], agency: Agency | None, trust: TrustList, now: int) -> VerifiedLeaf:
+    if agency is not None:
+        return verify_chain(chain, agency.root_certificates, now)
+    try:
+        return verify_chain(chain, _stranger_roots(trust), now)
+    except Rejected as error:
+        if error.code != "untrusted_chain":
+            raise
+        raise Rejected("not_listed", "neither the trust list nor this home knows who asks", status=403) from error
+
+
 def _stranger_roots(trust: TrustList) -> tuple[bytes, ...]:
     if not isinstance(trust, AnchoredTrust):
         return ()
@@ -107,7 +117,7 @@ def _stranger_roots(trust: TrustList) -> tuple[bytes, ...]:
 
 
 def _stranger(leaf: VerifiedLeaf, client_id: str, trust: TrustList) -> Asker:
-    host = next(iter(leaf.san_dns), None)
+    host = next((name for name in leaf.san_dns if _DNS_NAME.fullmatch(name)), None)
     asker_id = client_id
     if host is not None:
         host = client_id.removeprefix(X509_SAN_DNS) if client_id.startswith(X509_SAN_DNS) else host

@@ -108,6 +108,9 @@ class CredentialFormat(Protocol):
     def read_card(self, credential: str) -> Card:
         """What a credential could show that the holder verified when it came. Raises `Rejected`."""
 
+    def always_shown(self, credential: str) -> Mapping[str, JsonValue]:
+        """What every presentation of it shows, asked or not. Raises `Rejected`."""
+
     def present(
         self,
         credential: str,
@@ -118,7 +121,7 @@ class CredentialFormat(Protocol):
         *,
         transaction_data_hashes: Sequence[bytes] | None = None,
     ) -> str:
-        """A presentation that shows `paths` and nothing else; `holder` None: it is bound to no key.
+        """A presentation that shows `paths` and what is always shown; `holder` None: it is bound to no key.
 
         Raises `Rejected`: `not_satisfiable` when a path selects nothing.
         """
@@ -169,6 +172,10 @@ class SdJwtVc:
         payload, chain = read_payload(parts.jwt)
         processed = disclosure.process(payload, parts.disclosures, floats=True).payload
         return Card(payload["vct"], claims_about_holder(processed), x509.authority_key_ids(chain), SD_JWT_VC)
+
+    def always_shown(self, credential: str) -> Mapping[str, JsonValue]:
+        """What stands in the issuer-signed JWT itself; of our vocabulary nothing."""
+        return self.read_card(f"{split_sd_jwt(credential).jwt}~").claims
 
     def present(
         self,

@@ -85,6 +85,12 @@ def shown_host(host: str) -> str:
     return f"{host} ({letters})"
 
 
+def visible(text: str, limit: int = 200) -> str:
+    """Any text of a stranger (a path, a value, a title) on one line of the screen, with nothing hidden in it."""
+    shown = "".join("\ufffd" if unicodedata.category(character) in _HIDDEN else character for character in text)
+    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
 def check_text(text: str) -> str:
     """A stranger's line for the screen (a purpose, a label). Raises `Rejected`: `misleading_name`."""
     if any(unicodedata.category(character) in _HIDDEN for character in text):

@@ -14,6 +14,7 @@ import msgspec
 
 from protocol.dcql import Card
 from protocol.formats import credential_format
+from protocol.names import visible
 from wallet.records import Copy
 
 
@@ -36,6 +37,11 @@ def claims_of(copy: Copy) -> Mapping[str, Any]:
     return card_of(copy).claims
 
 
+def always_shown(copy: Copy) -> list[str]:
+    """Names of what goes along whenever this card is shown, asked or not; of our own vocabulary none."""
+    return [visible(name) for name in credential_format(copy.format).always_shown(copy.credential)]
+
+
 def key_of_card(copy: Copy) -> CardKey:
     """Which card this is a copy of."""
     if copy.set_id:
@@ -53,19 +59,16 @@ def card_names(copies: Mapping[str, Copy]) -> dict[str, str]:
     for name, copy in copies.items():
         since[keys[name]] = min(since.get(keys[name], (copy.received, name)), (copy.received, name))
     ordered = sorted(since, key=lambda key: since[key])
-    kinds = [key.configuration for key in ordered]
+    kinds = [visible(key.configuration) for key in ordered]
+    full = [f"{kind}@{_place(key.issuer)}" for kind, key in zip(kinds, ordered, strict=True)]
     named = {}
-    for key in ordered:
-        full = f"{key.configuration}@{urlsplit(key.issuer).netloc or key.issuer}"
-        alike = [
-            other for other in ordered if (other.issuer, other.configuration) == (key.issuer, key.configuration)
-        ]
-        number = alike.index(key) + 1
-        named[key] = (
-            key.configuration
-            if kinds.count(key.configuration) == 1
-            else full
-            if number == 1
-            else f"{full}#{number}"
-        )
+    for index, key in enumerate(ordered):
+        number = full[: index + 1].count(full[index])
+        longer = full[index] if number == 1 else f"{full[index]}#{number}"
+        named[key] = kinds[index] if kinds.count(kinds[index]) == 1 else longer
     return {name: named[key] for name, key in keys.items()}
+
+
+def _place(issuer: str) -> str:
+    """Where an issuer is, as short as it can be said."""
+    return visible(urlsplit(issuer).netloc or issuer)

@@ -13,6 +13,7 @@ from protocol.asker import Wanted
 from protocol.attributes import CREDENTIAL_TYPES, attribute, credential_type
 from protocol.dcql import PathElement
 from protocol.errors import Rejected
+from protocol.names import visible
 from protocol.openid4vp import VerifiedRequest
 from protocol.terms import MAX_READS, ConsentElement, Place, with_flags
 from protocol.trust_list import Service
@@ -56,8 +57,8 @@ class Asked:
 
 
 def path_text(path: Sequence[PathElement]) -> str:
-    """A path in one line: `person.family_name`, `courses.*`, `courses.0`."""
-    return ".".join("*" if element is None else str(element) for element in path)
+    """A path in one line: `person.family_name`, `courses.*`, `courses.0`. It may be a stranger's."""
+    return visible(".".join("*" if element is None else str(element) for element in path))
 
 
 def asked_attributes(request: VerifiedRequest) -> tuple[Asked, ...]:

@@ -9,7 +9,9 @@ from msgspec.structs import replace
 from protocol.canonical import b64u_encode
 from protocol.direct_post import error_form
 from protocol.errors import RegieError, Rejected, Unavailable
+from protocol.names import visible
 from protocol.openid4vp import VerifiedRequest, parse_authorization_url, verify_request_object
+from wallet.card import always_shown
 from wallet.choose import Chosen
 from wallet.consent import asked_attributes, path_text
 from wallet.errand_registration import with_checked_registration
@@ -113,8 +115,10 @@ def share_once(
 
 
 def names_given(item: Chosen) -> list[str]:
-    """What a copy shows, under the name of its card; the card itself when it shows nothing that was hidden."""
-    return [f"{item.copy.configuration}.{path_text(path)}" for path in item.paths] or [item.copy.configuration]
+    """What a copy shows, under the name of its kind; that alone when it shows nothing else."""
+    kind = visible(item.copy.configuration)
+    shown = [*map(path_text, item.paths), *always_shown(item.copy)]
+    return [f"{kind}.{name}" for name in shown] or [kind]
 
 
 def decline(wallet: OpenWallet, link: str) -> tuple[VerifiedRequest, str | None]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from protocol.attributes import CREDENTIAL_TYPES, FLAG_NAMES, short_name
 from protocol.issuer_jwt import NO_END
+from protocol.names import visible
 from protocol.terms import MAX_TIME, places_of
 from wallet.card import card_names, claims_of
 from wallet.errand_revoke import state_of_stop
@@ -60,7 +61,7 @@ def cards_data(copies: Mapping[str, Copy], now: int, *, values: bool) -> list[di
             "card": card,
             "issuer": newest.issuer,
             "vct": newest.vct,
-            "title": newest.title,
+            "title": visible(newest.title),
             "copies": len(held),
             "unspent": sum(copy.agency is None and copy.exp > now for copy in held),
             "until": newest.exp,
@@ -80,17 +81,17 @@ def cards_text(cards: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for card in cards:
         known = CREDENTIAL_TYPES.get(card["vct"])
-        label = known.label_en if known else card["title"] or card["vct"]
+        label = known.label_en if known else card["title"] or visible(card["vct"])
         until = f"valid until {day(card['until'])}" if card["until"] < NO_END else "without an end"
-        lines.append(f"{card['card']}: {label}, from {card['issuer']}, {until}")
+        lines.append(f"{card['card']}: {label}, from {visible(card['issuer'])}, {until}")
         lines.append(f"    {card['unspent']} of {card['copies']} copies left; each agency gets one of its own")
-        lines += [f"    {name}: {value_text(value)}" for name, value in card.get("values", {}).items()]
+        lines += [f"    {visible(name)}: {value_text(value)}" for name, value in card.get("values", {}).items()]
     return "\n".join(lines)
 
 
 def value_text(value: Any) -> str:
     """A value for the screen."""
-    return "-" if value is None else str(value)
+    return "-" if value is None else visible(str(value), 2000)
 
 
 def grant_data(grant_id: str, record: GrantRecord, now: int) -> dict[str, Any]:

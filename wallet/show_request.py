@@ -5,8 +5,10 @@ from typing import Any
 
 from protocol.asker import Asker
 from protocol.errors import Rejected
-from protocol.names import shown_host
+from protocol.names import shown_host, visible
 from protocol.openid4vp import VerifiedRequest
+from wallet.card import always_shown
+from wallet.choose import Chosen
 from wallet.consent import Asked, asked_attributes
 from wallet.pick import Picked, pick_cards
 from wallet.present import NO_WAY_BACK
@@ -69,7 +71,7 @@ def _stranger_data(asker: Asker, *, encrypted: bool) -> dict[str, Any]:
         "registered": registration is not None,
         "registered_name": registration.name if registration else None,
         "purpose": _in_language(registration.purpose) if registration else None,
-        "privacy_policy": registration.privacy_policy if registration else None,
+        "privacy_policy": visible(registration.privacy_policy or "") if registration else None,
         "encrypted": encrypted,
     }
 
@@ -100,11 +102,17 @@ def _queries_data(
                 "id": item.id,
                 "cards": [option.card for option in options],
                 "given": [chosen[one.name] for one in picked.given.get(item.id, ())],
+                "always": _always(picked.given.get(item.id, ())),
                 "optional": item.id in picked.optional,
                 "multiple": item.multiple,
             }
         )
     return result
+
+
+def _always(given: Sequence[Chosen]) -> list[str]:
+    """What the cards to be given show besides, because their issuer hid it in none of them."""
+    return list(dict.fromkeys(name for one in given for name in always_shown(one.copy)))
 
 
 def _asked_data(item: Asked, held: set[str]) -> dict[str, Any]:
@@ -173,6 +181,8 @@ def _card_lines(queries: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for query in queries:
         cards, given = query["cards"], query["given"]
+        if query["always"]:
+            lines.append(f"Whoever gets {', '.join(given)} also sees: {', '.join(query['always'])}.")
         if query["optional"]:
             lines.append(f"It can do without {', '.join(cards)}: add it with --card {query['id']}={cards[0]}")
         elif len(cards) > 1 and given:

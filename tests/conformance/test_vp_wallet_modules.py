@@ -113,7 +113,7 @@ def test_oid4vp_1final_wallet_happy_flow(
     ((method, headers, form),) = verifier.fetched
     assert (method, form, headers["Accept"]) == ("GET", {}, "application/oauth-authz-req+jwt")
     (activity,) = wallet.vault.all("activities", Activity).values()
-    assert (activity.kind, activity.given) == ("shared", ["diploma.degree"])
+    assert (activity.kind, activity.given) == ("shared", ["diploma.degree", "diploma.faculty"])
 
 
 def test_oid4vp_1final_wallet_happy_flow_of_a_listed_issuer_to_a_stranger(

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import Rejected
-from protocol.names import MAX_NAME_CHARACTERS, check_name, check_no_double, check_text, shown_host, skeleton
+from protocol.names import (
+    MAX_NAME_CHARACTERS,
+    check_name,
+    check_no_double,
+    check_text,
+    shown_host,
+    skeleton,
+    visible,
+)
 
 LISTED = ["Gemeente Voorbeeld", "Waterschap Voorbeeld", "Belastingdienst", "CJIB", "Rijnmond"]
 
@@ -98,6 +106,12 @@ def test_purpose_with_bidi_characters_is_refused() -> None:
     for text in ("x\u202ey", "a\u200b", "line\nbreak"):
         with pytest.raises(Rejected):
             check_text(text)
+
+
+def test_text_of_a_stranger_is_shown_on_one_line() -> None:
+    assert visible("a\x1b[2J\u202eb\nc") == "a\ufffd[2J\ufffdb\ufffdc"
+    assert visible("x" * 200) == "x" * 200
+    assert visible("x" * 201) == "x" * 199 + "…"
 
 
 def test_foreign_host_is_shown_both_ways() -> None:

@@ -277,7 +277,7 @@ def test_mixed_answer_shows_of_each_card_what_was_asked(opened: OpenWallet, shop
     }
     choice = ShareChoice(cards=(FIRST, LATER))
     shared = share_once(opened, shop.ask(query, registration=REGISTERED), choice=choice)
-    assert shared.attributes == ["adres.postcode", "diploma.person.family_name"]
+    assert shared.attributes == ["adres.postcode", "diploma.person.family_name", "diploma.faculty"]
     answer = shop.open_answer()
     assert {name: len(texts) for name, texts in answer.items()} == {"a": 1, "q": 2}
     opened_texts = [shop.open_presentation(text)[1] for text in answer["q"]]

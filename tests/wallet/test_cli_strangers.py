@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from service.command import root
 from service.home import Home
 from tests.conformance.foreign_verifier import REDIRECT, VERIFIER, ForeignVerifier
-from tests.conformance.held_cards import PASSPHRASE, Holder, fill, put_diplomas
+from tests.conformance.held_cards import PASSPHRASE, Holder, fill, put, put_diplomas
 from tests.protocol import strangers
 from tests.protocol.builders import NOW
 from tests.protocol.strangers import DIPLOMA
@@ -75,6 +75,7 @@ def test_resident_reads_who_the_stranger_is_and_why_it_asks(run: Run, shop: Fore
         "Privacy policy: https://shop.vreemd.example/privacy",
         "You have never given it anything before",
         "degree [d.degree]",
+        "Whoever gets diploma also sees: faculty.",
         "cannot be taken back",
     ):
         assert words in text
@@ -83,7 +84,14 @@ def test_resident_reads_who_the_stranger_is_and_why_it_asks(run: Run, shop: Fore
     assert (data["kind"], data["listed"], data["first_contact"], data["over_asking"]) == ("once", False, True, [])
     assert data["agency"] == {"id": "x509_san_dns:localhost", "name": strangers.SHOP_NAME}
     assert data["queries"] == [
-        {"id": "d", "cards": [FIRST], "given": [FIRST], "optional": False, "multiple": False}
+        {
+            "id": "d",
+            "cards": [FIRST],
+            "given": [FIRST],
+            "always": ["faculty"],
+            "optional": False,
+            "multiple": False,
+        }
     ]
     assert shop.received == []
 
@@ -98,7 +106,7 @@ def test_resident_is_warned_of_a_stranger_without_registration(run: Run, shop: F
     assert "--unregistered" in refusal.stderr
     assert shop.received == []
     given = answer(run("present", link, "--unregistered", "--json"))
-    assert (given["attributes"], given["listed"]) == (["diploma.degree"], False)
+    assert (given["attributes"], given["listed"]) == (["diploma.degree", "diploma.faculty"], False)
     assert shop.shown("d") == ["degree"]
     assert "You have never given it" not in run("inspect", shop.ask(DEGREE)).stdout
 
@@ -187,6 +195,25 @@ def test_history_names_the_stranger_and_no_value(run: Run, shop: ForeignVerifier
     run("present", shop.ask(DEGREE, registration=strangers.registration()))
     run("decline", shop.ask(DEGREE))
     text = run("history").stdout
-    assert f"you gave {strangers.SHOP_NAME} a copy of diploma.degree" in text
+    assert f"you gave {strangers.SHOP_NAME} a copy of diploma.degree, diploma.faculty" in text
     assert f"you said no to {strangers.SHOP_NAME}" in text
     assert "MSc" not in text
+
+
+def test_terminal_is_not_written_to_by_strangers(holder: Holder, run: Run, shop: ForeignVerifier) -> None:
+    """Escape sequences and bidi characters in a query, a value, a title and a kind of card are not printed."""
+    evil = "\x1b[2Jx\u202ey\r\n"
+    with holder.open() as wallet, wallet.vault.transaction():
+        text = strangers.diploma(None, seed="evil", person={"family_name": evil, evil: "z"}, faculty=evil)
+        put(wallet, text, f"kaart{evil}", "E" * 22, 0, strangers.UNIVERSITY_ID, is_bound=False, title=evil)
+    query = {"credentials": [{**DEGREE["credentials"][0], "claims": [{"path": ["person", evil]}]}]}
+    link = shop.ask(query, registration=strangers.registration())
+    for result in (
+        run("inspect", link),
+        run("present", link, expect=1),
+        run("present", shop.ask(query), "--unregistered", expect=1),
+        run("cards", "--values"),
+        run("decline", link),
+        run("history"),
+    ):
+        assert not {"\x1b", "\u202e", "\r"} & set(result.output)
