@@ -65,6 +65,20 @@ def sign_client_attestation(
     return sign_jws(claims, provider_key, typ=ATTESTATION_TYP, header={"x5c": x5c(chain)})
 
 
+def parse_own_attestation(attestation: str, *, client_id: str, holder: Es256Public) -> str:
+    """What a wallet provider answered, before it goes into a header: a token of the right type, short enough, that
+    names us and our key. **Not** its signature, which is for who reads it. Raises `Rejected`: `bad_attestation`.
+    """
+    try:
+        jws = parse_jws(attestation, typ=ATTESTATION_TYP, max_bytes=MAX_ATTESTATION_BYTES)
+        claims = _object(jws.payload, MAX_ATTESTATION_BYTES)
+        if _text(claims, "sub") == client_id and _confirmed_key(claims) == holder:
+            return attestation
+    except Rejected as error:
+        raise Rejected("bad_attestation", error.detail) from error
+    raise Rejected("bad_attestation", "the wallet provider attests somebody else")
+
+
 def sign_attestation_pop(
     key: Es256Private, *, client_id: str, audience: str, iat: int, jti: str, challenge: str | None = None
 ) -> str:

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 
+from protocol.client_attestation import parse_own_attestation
 from protocol.issuer_metadata import (
     MAX_METADATA_BYTES,
     AuthorizationServerMetadata,
@@ -55,7 +56,12 @@ class IssuerPeers:
         return parse_authorization_server_metadata(answer.body, server)
 
     def attestation(self, provider: str, key: Es256Private, now: int) -> AttestationAnswer:
-        """A wallet attestation of `key`, good for some hours (see `protocol.wallet_attestation`)."""
+        """A wallet attestation of `key`, good for some hours (see `protocol.wallet_attestation`).
+
+        Raises also `Rejected`: `bad_attestation`.
+        """
         body = AttestationRequest(sign_wallet_key(key, provider=provider, iat=now))
         answer = self.fetcher.post_json(provider.rstrip("/") + ATTESTATIONS_PATH, body)
-        return answer.json(AttestationAnswer)
+        made = answer.json(AttestationAnswer)
+        parse_own_attestation(made.attestation, client_id=made.client_id, holder=key.public)
+        return made

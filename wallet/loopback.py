@@ -29,6 +29,9 @@ class _Server(HTTPServer):
     path: str = ""
     query: str | None = None
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: whoever called has gone, and the next one may be the browser."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     timeout: ClassVar[int] = _REQUEST_SECONDS

@@ -178,6 +178,11 @@ def has_dpop(server: AuthorizationServerMetadata) -> bool:
 def wants_attestation(server: AuthorizationServerMetadata, *, login: bool) -> bool:
     """Whether to authenticate by wallet attestation; not for a code in an offer where anonymous access will do."""
     supported = CLIENT_AUTH_METHOD in (server.token_endpoint_auth_methods_supported or [])
+    for algorithms in (
+        server.client_attestation_signing_alg_values_supported,
+        server.client_attestation_pop_signing_alg_values_supported,
+    ):
+        supported = supported and (algorithms is None or "ES256" in algorithms)
     return supported and (login or not server.pre_authorized_anonymous)
 
 
@@ -195,7 +200,7 @@ def plan_batches(metadata: IssuerMetadata, names: Iterable[str], source: Source)
 
 def _plan(name: str, metadata: IssuerMetadata, source: Source, copies: int) -> Batch:
     found = metadata.credential_configurations_supported.get(name)
-    if found is None or found.format not in FORMATS or found.vct is None:
+    if found is None or found.format not in FORMATS or found.vct is None or not name.isprintable():
         raise Rejected("unknown_credential", "the offer holds a credential that this wallet does not know")
     if source.is_listed and found.vct not in CREDENTIAL_TYPES:
         raise Rejected("unknown_credential", "the offer holds a credential that this wallet does not know")

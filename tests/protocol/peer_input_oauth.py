@@ -86,6 +86,10 @@ def _client(attestation: str = ATTESTATION, pop: str = POP) -> object:
     )
 
 
+def _own(token: str) -> object:
+    return client_attestation.parse_own_attestation(token, client_id=CLIENT_ID, holder=INSTANCE.public)
+
+
 def _keys(token: str) -> object:
     return key_attestation.verify_key_attestation(token, trust=TRUST, now=NOW)
 
@@ -138,6 +142,9 @@ _ATTESTATIONS = [
     Row("client_attestation.verify_client_attestation", payload_of(POP), lambda v: _client(
         pop=forge(v, INSTANCE, client_attestation.POP_TYP)), "payload of the proof"),
     Row("key_attestation.parse_key_attestation", KEY_ATTESTATION, key_attestation.parse_key_attestation),
+    Row("client_attestation.parse_own_attestation", ATTESTATION, _own),
+    Row("client_attestation.parse_own_attestation", payload_of(ATTESTATION), lambda v: _own(
+        forge(v, PROVIDER.key, client_attestation.ATTESTATION_TYP, X5C)), "payload"),
     Row("key_attestation.verify_key_attestation", KEY_ATTESTATION, _keys),
     Row("key_attestation.verify_key_attestation", header_of(KEY_ATTESTATION), lambda v: _keys(
         forge_header(v, KEY_ATTESTATION.split(".")[1], PROVIDER.key)), "header"),

@@ -10,6 +10,7 @@ from protocol.client_attestation import (
     ATTESTATION_TYP,
     POP_TYP,
     VerifiedClient,
+    parse_own_attestation,
     sign_attestation_pop,
     sign_client_attestation,
     verify_client_attestation,
@@ -170,6 +171,22 @@ def test_what_is_no_token_is_refused(text: str) -> None:
     refused(lambda: verify(pop=text))
     refused(lambda: verify(forge([], PROVIDER.key, ATTESTATION_TYP, HEADER)))
     refused(lambda: verify(pop=forge([], KEY, POP_TYP)))
+
+
+def test_wallet_looks_at_its_attestation_before_it_shows_it() -> None:
+    def parse(token: str) -> str:
+        return parse_own_attestation(token, client_id=CLIENT_ID, holder=KEY.public)
+
+    assert parse(ATTESTATION) == ATTESTATION
+    for token in (
+        attested(sub="https://other.example"),
+        attested(cnf={"jwk": b.es256("another").public.jwk()}),
+        attested(cnf=None),
+        POP,
+        ATTESTATION + "\r\nX-Header: evil",
+        "a" * 9000,
+    ):
+        refused(lambda token=token: parse(token), "bad_attestation")  # type: ignore[misc]
 
 
 def read(token: str = KEY_ATTESTATION) -> VerifiedKeyAttestation:

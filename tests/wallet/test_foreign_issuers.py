@@ -213,6 +213,19 @@ def test_nobody_attests_this_wallet(holder: Holder, wallet: OpenWallet, issuer: 
     assert "/par" not in issuer.paths()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"attestation": "a\r\nX-Header: evil"}, {"attestation": "a.b.c"}, {"client_id": "another"}],
+    ids=["attack_header_injection", "no_token", "another_client"],
+)
+def test_wallet_shows_no_attestation_that_is_not_its_own(
+    wallet: OpenWallet, issuer: ForeignIssuer, changes: dict[str, str]
+) -> None:
+    issuer.change["attestation"] = with_members(**changes)
+    refuses(wallet, issuer.offer(), "bad_attestation")
+    assert "/par" not in issuer.paths()
+
+
 # --- tokens and nonces ---
 
 
@@ -282,6 +295,16 @@ def test_wallet_does_not_log_in_for_what_it_could_not_take(
     issuer.change["metadata"] = change
     refuses(wallet, issuer.offer(), code)
     assert "/par" not in issuer.paths()
+
+
+def test_attack_escape_sequence_in_the_name_of_a_card(wallet: OpenWallet, issuer: ForeignIssuer) -> None:
+    """It would be printed on the resident's terminal."""
+    name = "diploma\x1b[2J"
+    issuer.change["metadata"] = lambda value: {
+        **value,
+        "credential_configurations_supported": {name: value["credential_configurations_supported"]["diploma"]},
+    }
+    refuses(wallet, issuer.offer(name), "unknown_credential")
 
 
 def test_card_that_the_issuer_does_not_have(wallet: OpenWallet, issuer: ForeignIssuer) -> None:

@@ -388,3 +388,26 @@ def test_killed_writer_loses_nothing_acknowledged_and_leaves_no_half(vault: Vaul
         assert int(left.text) >= acknowledged
         again.close()
     assert acknowledged > 0
+
+
+def test_vault_of_an_earlier_version_gets_the_tables_that_it_lacks(vault: Vault, path: Path) -> None:
+    put(vault, "copies", "one", "a")
+    vault.close()
+    sql(path, "DROP TABLE accesses", "DROP TABLE awaited")
+    again = reopen(path)
+    put(again, "awaited", "one", "b")
+    again.close()
+    once_more = reopen(path)
+    assert once_more.all("awaited", Note) == {"one": Note("b")}
+    assert once_more.all("copies", Note) == {"one": Note("a")}
+    once_more.close()
+
+
+def test_attack_table_of_promises_is_dropped(vault: Vault, path: Path) -> None:
+    """An empty table in its place deceives nobody."""
+    put(vault, "awaited", "one", "a")
+    vault.close()
+    sql(path, "DROP TABLE awaited")
+    with pytest.raises(Rejected) as refusal:
+        reopen(path)
+    assert refusal.value.code == "vault_damaged"
