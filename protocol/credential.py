@@ -20,8 +20,8 @@ from protocol.keys import Es256Private, Es256Public
 from protocol.status_list import StatusReference
 from protocol.trust_list import TrustList
 
-MAX_SD_JWT_BYTES = 64 * 1024
-"""One credential with its disclosures: ours are 6 kB."""
+MAX_SD_JWT_BYTES = 192 * 1024
+"""One credential with its disclosures: ours are 6 kB, a PID with the largest portrait 150 kB."""
 SET_BYTES = 16
 _OWN_TYPE_MEMBERS = OWN_MEMBERS | {"loa", "set"}
 """In a type of our vocabulary; in other types `loa` and `set` are claims like any other."""

@@ -16,8 +16,8 @@ SALT_BYTES = 16
 """128 bits (RFC 9901 section 9.3)."""
 MAX_DISCLOSURES = 128
 """A PID with every nested element takes about 60."""
-MAX_DISCLOSURE_BYTES = 16 * 1024
-"""A portrait would be larger; no attribute of ours comes near (`attributes.LARGE`)."""
+MAX_DISCLOSURE_BYTES = 96 * 1024
+"""JSON of one disclosure: the portrait of a PID is a JPEG of up to 64 KiB in base64. Ours are `attributes.LARGE`."""
 MAX_DEPTH = 16
 """Nesting of the processed payload, through disclosures within disclosures."""
 SD_ALG = "sha-256"

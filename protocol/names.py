@@ -40,7 +40,7 @@ def check_name(name: str) -> str:
 
     1. 1 to 256 characters; 2. nothing hidden; 3. each word in one script. Raises `Rejected`: `misleading_name`.
     """
-    normal = unicodedata.normalize("NFC", name)
+    normal = unicodedata.normalize("NFC", name[: 4 * MAX_NAME_CHARACTERS])
     if not 1 <= len(normal) <= MAX_NAME_CHARACTERS or not normal.strip():  # 1
         raise _misleading("a name is empty or too long")
     if any(unicodedata.category(character) in _HIDDEN for character in normal):  # 2
@@ -68,7 +68,7 @@ def check_no_double(name: str, listed: Iterable[str]) -> None:
 
     Raises `Rejected`: `misleading_name`.
     """
-    own = skeleton(name)
+    own = skeleton(name) if len(name) <= MAX_NAME_CHARACTERS else ""
     if not own or any(skeleton(other) == own for other in listed):
         raise _misleading("a stranger's name looks like that of a listed party")
 
