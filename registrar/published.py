@@ -58,6 +58,7 @@ class Published:
         self._registrar = parse_jwk(parse_object(home.read_public(JWK)))
         self._list = _Kept(home, (TRUST_LIST,), self._read_list)
         self._book = _Kept(home, (BOOK,), self._read_book)
+        self._statuses = _Kept(home, (BOOK,), lambda: self.book().statuses())
         self._register = _Kept(home, (TRUST_LIST, BOOK), self._make_register)
         self._signers: dict[str, Signer] = {}
 
@@ -82,6 +83,10 @@ class Published:
     def book(self) -> Book:
         """All certificates that were issued."""
         return self._book.get()
+
+    def statuses(self) -> str:
+        """`lst` of the status list of the certificates."""
+        return self._statuses.get()
 
     def certificate(self, use: str, now: int) -> str:
         """The certificate in force of an intended use. Raises `Rejected`: `not_listed` (404)."""

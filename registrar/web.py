@@ -98,7 +98,7 @@ def make_web(published: Published, clock: Clock) -> Flask:
         token = sign_status_token(
             uri=config.status_uri,
             bits=STATUS_BITS,
-            lst=published.book().statuses(),
+            lst=published.statuses(),
             iat=now,
             exp=now + STATUS_SECONDS,
             ttl=LIST_SECONDS,

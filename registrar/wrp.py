@@ -147,20 +147,20 @@ def look_up(register: Register, query: Mapping[str, str]) -> tuple[list[Json], J
     """
     _check_filters(query, _LIST_FILTERS)
     isolate = _boolean(query, "isolateService", default=False)
-    limit, after = _limit(query), _after(query)
+    limit, after, uses = _limit(query), _after(query), _of_a_use(query)
     found: list[Agency] = []
-    for agency in register.agencies:
-        if agency.id > after and _matches(register, agency, query):
+    for agency in () if _asks_for_nobody(query) else register.agencies:
+        if agency.id > after and _matches(agency, query, uses):
             found.append(agency)
             if len(found) > limit:
                 break
     page = found[:limit]
-    wanted = [query["serviceidentifier"]] if isolate and "serviceidentifier" in query else None
+    alone = [query["serviceidentifier"]] if isolate and "serviceidentifier" in query else None
     more = len(found) > limit
     pagination: Json = {"has_next_page": more}
     if more:
         pagination["next_cursor"] = b64u_encode(page[-1].id.encode())
-    return [relying_party(register, agency, wanted) for agency in page], pagination
+    return [relying_party(register, agency, alone) for agency in page], pagination
 
 
 def check_intended_use(register: Register, query: Mapping[str, str]) -> Json:
@@ -171,48 +171,55 @@ def check_intended_use(register: Register, query: Mapping[str, str]) -> Json:
     _check_filters(query, _USE_FILTERS)
     if "identifier" not in query:
         raise Rejected("bad_filter", "name the relying party by its identifier")
-    agency = register.find(query["identifier"])
-    is_registered = any(_has(register, agency, service, query) for service in agency.services)
+    agency, wanted = register.find(query["identifier"]), _of_a_use(query)
+    is_registered = any(_has(agency, service, wanted) for service in agency.services)
     details = "an intended use has all of this" if is_registered else "no intended use has all of this"
     return {"isRegistered": is_registered, "details": details}
 
 
-def _matches(register: Register, agency: Agency, query: Mapping[str, str]) -> bool:
+def _of_a_use(query: Mapping[str, str]) -> dict[str, Any]:
+    """What a query says of an intended use. Raises `Rejected`: `bad_filter`."""
+    wanted: dict[str, Any] = {name: query[name] for name in _USE_FILTERS if name in query and name != "identifier"}
+    if "policy" in query:
+        wanted["policyurl"] = query["policy"]
+    if "claimpath" in wanted:
+        wanted["claimpath"] = _path(wanted["claimpath"])
+    return wanted
+
+
+def _matches(agency: Agency, query: Mapping[str, str], uses: Mapping[str, Any]) -> bool:
     if query.get("identifier", agency.id) != agency.id:
         return False
     name = agency.name.casefold()
     if not all(query.get(each, "").casefold() in name for each in ("legalname", "tradename")):
         return False
-    if query.get("entitlement", SERVICE_PROVIDER) != SERVICE_PROVIDER:
-        return False
-    if "providesattestation" in query or "usesintermediary" in query:
-        return False  # nobody here provides attestations or uses an intermediary
-    if _boolean(query, "isintermediary", default=False):
-        return False
-    wanted = {name: query[name] for name in _USE_FILTERS if name in query and name != "identifier"}
-    if "policy" in query:
-        wanted["policyurl"] = query["policy"]
-    return not wanted or any(_has(register, agency, service, wanted) for service in agency.services)
+    return not uses or any(_has(agency, service, uses) for service in agency.services)
 
 
-def _has(register: Register, agency: Agency, service: Service, query: Mapping[str, str]) -> bool:
-    """Whether one intended use has all that is named of one."""
-    if query.get("serviceidentifier", service.id) != service.id:
-        return False
-    use = intended_use_id(agency.id, service.id, service.version)
-    if query.get("intendeduseidentifier", use) != use:
-        return False
-    if query.get("policyurl", service.privacy_policy) != service.privacy_policy:
-        return False
-    if query.get("credentialformat", CREDENTIAL_FORMAT) != CREDENTIAL_FORMAT:
-        return False
-    if not {"credentialmeta", "claimpath"} & set(query):
-        return True
-    path = _path(query["claimpath"]) if "claimpath" in query else None
-    return any(
-        query.get("credentialmeta", claim.vct) == claim.vct and path in (None, list(claim.path))
-        for claim in service.claims
+def _asks_for_nobody(query: Mapping[str, str]) -> bool:
+    """Whether it asks for a kind of party that is not here. Raises `Rejected`: `bad_filter`."""
+    return (
+        _boolean(query, "isintermediary", default=False)
+        or bool({"providesattestation", "usesintermediary"} & set(query))
+        or query.get("entitlement", SERVICE_PROVIDER) != SERVICE_PROVIDER
     )
+
+
+def _has(agency: Agency, service: Service, query: Mapping[str, Any]) -> bool:
+    """Whether one intended use has all that is named of one; `claimpath` is a path."""
+    for name, wanted in query.items():
+        if name == "serviceidentifier" and service.id != wanted:
+            return False
+        if name == "intendeduseidentifier" and intended_use_id(agency.id, service.id, service.version) != wanted:
+            return False
+        if name == "policyurl" and service.privacy_policy != wanted:
+            return False
+        if name == "credentialformat" and wanted != CREDENTIAL_FORMAT:
+            return False
+    vct, path = query.get("credentialmeta"), query.get("claimpath")
+    if vct is None and path is None:
+        return True
+    return any(vct in (None, claim.vct) and path in (None, list(claim.path)) for claim in service.claims)
 
 
 def _path(text: str) -> list[Any]:
