@@ -62,7 +62,7 @@ class AnchoredTrust(TrustList, frozen=True):
     """A verified trust list and the anchors of one home; made by `with_anchors`, never signed.
 
     What the list names stays what it was. `wallet_provider()` and `registration_roots` also have those of the
-    anchors; stranger issuers and verifiers are found by `verify_stranger_issuer` and `verify_stranger_verifier`.
+    anchors; stranger issuers are found by `verify_stranger_issuer`, verifiers by `asker.verify_asker`.
     """
 
     anchors: Anchors = NO_ANCHORS
@@ -74,14 +74,6 @@ class VerifiedStrangerIssuer:
 
     id: str
     issuer: StrangerIssuer
-    leaf: x509.VerifiedLeaf
-
-
-@dataclass(frozen=True)
-class VerifiedStrangerVerifier:
-    """Who a stranger's certificate says it is; made only by `verify_stranger_verifier`."""
-
-    verifier: StrangerVerifier
     leaf: x509.VerifiedLeaf
 
 
@@ -159,22 +151,6 @@ def _issuer_id(issuer: StrangerIssuer, leaf: x509.VerifiedLeaf, iss: str | None)
     elif not speaks_for(leaf, named):
         raise Rejected("wrong_issuer", "the certificate does not speak for the issuer")
     return named
-
-
-def verify_stranger_verifier(anchors: Anchors, chain: Sequence[bytes], now: int) -> VerifiedStrangerVerifier:
-    """The stranger whose root this chain (DER, leaf first) leads to at `now`.
-
-    **Not** checked: that no listed agency has this root, and what the leaf's names mean for a client identifier;
-    the caller MUST ask `agency_of_leaf` first and compare the SAN.
-    Raises `Rejected`: `not_listed` and those of `verify_chain`.
-    """
-    refusal = Rejected("not_listed", "no anchor of this home is for this verifier", status=403)
-    for verifier in anchors.verifiers:
-        try:
-            return VerifiedStrangerVerifier(verifier, x509.verify_chain(chain, verifier.root_certificates, now))
-        except Rejected as error:
-            refusal = error
-    raise refusal
 
 
 def _check_unique(keys: Iterable[Hashable]) -> None:

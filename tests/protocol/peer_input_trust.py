@@ -72,8 +72,6 @@ ROWS = [
         ANCHORS, [der], **_ISSUER), "leaf"),
     Row("anchors.verify_stranger_issuer", b.ISSUER_ID, lambda iss: anchors.verify_stranger_issuer(
         ANCHORS, [b.STRANGER.leaf], iss=iss, vct="urn:example:card", now=NOW), "iss"),
-    Row("anchors.verify_stranger_verifier", b.AGENCY.leaf, lambda der: anchors.verify_stranger_verifier(
-        ANCHORS, [der], NOW)),
     Row("trust_list.Rooted.root_certificates", b.STRANGER.roots[0], lambda root: trust_list.Rooted(
         name="x", roots=[root]).root_certificates),
     Row("trust_list.TrustList.wallet_provider", "https://wallet.example", LISTED.wallet_provider),

@@ -12,7 +12,6 @@ from protocol.anchors import (
     StrangerIssuer,
     parse_anchors,
     verify_stranger_issuer,
-    verify_stranger_verifier,
     with_anchors,
 )
 from protocol.canonical import to_builtins
@@ -50,9 +49,6 @@ def refusal(anchors: Anchors, chain: list[bytes], iss: str | None, vct: str = CA
 def test_home_without_the_file_trusts_nobody_besides() -> None:
     assert parsed() == NO_ANCHORS
     assert refusal(NO_ANCHORS, [ELSEWHERE.leaf], None) == "not_listed"
-    with pytest.raises(Rejected) as caught:
-        verify_stranger_verifier(NO_ANCHORS, [SHOP.leaf], NOW)
-    assert caught.value.code == "not_listed"
 
 
 @pytest.mark.parametrize(
@@ -121,10 +117,6 @@ def test_chain_to_a_root_of_somebody_else_is_refused() -> None:
     assert refusal(anchors, [ELSEWHERE.root], None) == "bad_chain"
     assert refusal(anchors, [], None) == "bad_chain"
     assert refusal(anchors, [ELSEWHERE.leaf], None, now=NOW + 500 * DAY) == "certificate_expired"
-    with pytest.raises(Rejected) as caught:
-        verify_stranger_verifier(anchors, [ELSEWHERE.leaf], NOW)
-    assert caught.value.code == "untrusted_chain"
-    assert verify_stranger_verifier(anchors, [SHOP.leaf], NOW).leaf.san_dns == ("shop.example",)
 
 
 def test_leaf_without_names_is_nobody() -> None:
