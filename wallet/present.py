@@ -29,7 +29,8 @@ def decide_share(request: VerifiedRequest, choice: ShareChoice) -> None:
     if is_unknown and not choice.unregistered:
         raise Rejected(
             "over_asking",
-            f"{request.asker.name} is not on your trust list, and no registration shows that it may ask "
+            f"{request.asker.name} is not on your trust list, and no registration that can be checked shows that "
+            "it may ask "
             f"({', '.join(too_much) or 'for a card'}); nothing was given; decline the request, or allow it all "
             "the same with --unregistered",
             status=403,

@@ -170,7 +170,10 @@ def _stranger_lines(name: str, told: Mapping[str, Any]) -> list[str]:
         if told["privacy_policy"]:
             lines.append(f"Privacy policy: {told['privacy_policy']}")
     else:
-        lines.append("Beware: no registration shows that it may ask this. `--unregistered` gives it all the same.")
+        lines.append(
+            "Beware: no registration that can be checked shows that it may ask this. "
+            "`--unregistered` gives it all the same."
+        )
     if not told["encrypted"]:
         lines.append("Your answer will not be encrypted beyond the connection.")
     return lines

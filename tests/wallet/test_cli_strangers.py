@@ -99,7 +99,7 @@ def test_resident_reads_who_the_stranger_is_and_why_it_asks(run: Run, shop: Fore
 def test_resident_is_warned_of_a_stranger_without_registration(run: Run, shop: ForeignVerifier) -> None:
     link = shop.ask(DEGREE, mode="direct_post")
     text = run("inspect", link).stdout
-    assert "no registration shows that it may ask this" in text
+    assert "no registration that can be checked shows that it may ask this" in text
     assert "not be encrypted" in text
     assert "NOT REGISTERED" in text
     refusal = run("present", link, expect=1)
