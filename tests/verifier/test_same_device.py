@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from threading import Barrier, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -154,6 +155,32 @@ def test_start_is_taken_by_the_first_browser_only(agency: Agency, wallet: Wallet
     for at in (first, second):
         assert at.post(**https(start)).status_code == 410
         assert at.get(**https(start)).status_code == 410
+
+
+def test_start_is_taken_by_one_of_many_browsers_in_a_race(agency: Agency) -> None:
+    _, start = ask(agency)
+    ready, statuses = Barrier(6), []
+
+    def press() -> None:
+        at = browser(agency)
+        ready.wait()
+        statuses.append(at.post(**https(start)).status_code)
+
+    threads = [Thread(target=press) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200] + [410] * 5
+
+
+def test_answer_that_was_thrown_away_is_gone_from_the_disk(agency: Agency, wallet: Wallet) -> None:
+    rid, start = ask(agency)
+    back = share(agency, wallet, rid, begin(browser(agency), start))
+    ((_, sealed, _),) = agency.stored()["copies"]
+    assert sealed in agency.files()
+    assert browser(agency).get(**https(back)).status_code == 403
+    assert sealed not in agency.files()
 
 
 def test_preview_that_follows_the_address_is_not_the_session(agency: Agency) -> None:
