@@ -22,29 +22,46 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def visit(url: str, *, until: str | None = None, bsn: str = NOOR, level: str = "substantial") -> str:
-    """Where it ends: at an address beginning with `until`, which is not opened, or at the last page.
+class Browser:
+    """One browser of one resident."""
 
-    Where it is asked to log in, it is `bsn`, identified as `level` says; an empty `bsn` is a no.
-    """
-    opener = urllib.request.build_opener(_Stay, urllib.request.HTTPCookieProcessor(CookieJar()))
-    form: bytes | None = None
-    for _ in range(_HOPS):
-        if until is not None and url.startswith(until):
-            return url
+    def __init__(self) -> None:
+        self._opener = urllib.request.build_opener(_Stay, urllib.request.HTTPCookieProcessor(CookieJar()))
+
+    def open(self, url: str, form: dict[str, str] | None = None) -> tuple[int, str]:
+        """Status, and the page or the address to go on to. With `form` it is posted."""
+        data = None if form is None else urlencode(form).encode()
         try:
-            with opener.open(url, form, timeout=10) as page:
-                found, form = _HIDDEN.search(page.read().decode()), None
+            with self._opener.open(url, data, timeout=10) as page:
+                return page.status, page.read().decode()
         except urllib.error.HTTPError as error:
-            if error.code not in (302, 303):
-                raise
-            url, form = urljoin(url, error.headers["Location"]), None
-            continue
-        if found is None:
-            return url
-        url = urljoin(url, "/login")
-        form = urlencode({"login": found[1], "bsn": bsn, "level": f"urn:example:login:{level}"}).encode()
-    raise AssertionError("sent round in circles")
+            with error:
+                return error.code, urljoin(url, error.headers.get("Location", ""))
+
+    def visit(self, url: str, *, until: str | None = None, bsn: str = NOOR, level: str = "substantial") -> str:
+        """Where it ends: at an address beginning with `until`, which is not opened, or at the last page.
+
+        Where it is asked to log in, it is `bsn`, identified as `level` says; an empty `bsn` is a no.
+        """
+        form: dict[str, str] | None = None
+        for _ in range(_HOPS):
+            if until is not None and url.startswith(until):
+                return url
+            status, found = self.open(url, form)
+            form = None
+            if status in (302, 303):
+                url = found
+            elif hidden := _HIDDEN.search(found):
+                url = urljoin(url, "/login")
+                form = {"login": hidden[1], "bsn": bsn, "level": f"urn:example:login:{level}"}
+            else:
+                return url
+        raise AssertionError("sent round in circles")
+
+
+def visit(url: str, **options: Any) -> str:
+    """Where a new browser ends: see `Browser.visit`."""
+    return Browser().visit(url, **options)
 
 
 def log_in_with_our_wallet(place: Place, name: str, *arguments: str, **login: str) -> Any:

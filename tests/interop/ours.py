@@ -167,10 +167,12 @@ def founded(
     *services: dict[str, Any],
     listed: tuple[tuple[str, Any], ...] = (),
     registered: tuple[tuple[str, Any], ...] = (),
+    **agency: Any,
 ) -> Iterator[Place]:
     """Issuer and agency at work on one trust list.
 
-    `listed`: further entries as (kind, entry), before ours; `registered`: services of others as (OIN, service).
+    `listed`: further entries as (kind, entry), before ours; `registered`: services of others as (OIN, service);
+    `agency`: settings of our agency.
     """
     place = Place(folder)
     (folder / "passphrase").write_text(PASSPHRASE + "\n")
@@ -185,6 +187,8 @@ def founded(
     place.regie("registrar", "registrar", "sign")
     place.regie("issuer", "issuer", "import", str(PERSONS))
     login = _let_log_in(place)
+    config = place.at("agency") / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), **agency}))
     with ExitStack() as stack:
         for who, app in (
             ("registrar", registrar.web.create(place.at("registrar"))),

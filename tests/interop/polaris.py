@@ -14,6 +14,7 @@ from pathlib import Path
 from queue import Queue
 
 from tests.interop.served import SOON, free_port
+from tests.interop.strangers import Stranger
 
 IS_MISSING = importlib.util.find_spec("polaris_oid4vp") is None
 _COMMAND = [sys.executable, "-m", "polaris_oid4vp.cli"]
@@ -25,6 +26,13 @@ def keygen(folder: Path) -> Path:
         [*_COMMAND, "keygen", "--out", str(folder), "--host", "localhost"], check=True, capture_output=True
     )
     return folder
+
+
+def sign_as(folder: Path, who: Stranger) -> None:
+    """Requests are signed by `who` from now on, under its root."""
+    write_pem(folder / "anchor.pem", who.roots)
+    write_pem(folder / "client.pem", who.x5c)
+    (folder / "client-key.pem").write_bytes(who.key.to_pem())
 
 
 def der_base64(pem: Path) -> str:

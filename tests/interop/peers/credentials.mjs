@@ -46,11 +46,11 @@ export async function issuerOf(jwk, x5c) {
   return (payload, frame) => instance.issue(payload, frame, { header: { x5c } })
 }
 
-/** Of `credential` what `frame` names, bound to `jwk`. */
-export async function present(credential, frame, jwk, { audience, nonce }) {
+/** Of `credential` what `frame` names, bound to `jwk`; `signed`: further claims of the key binding. */
+export async function present(credential, frame, jwk, { audience, nonce, signed }) {
   const instance = new SDJwtVcInstance({ ...ours, kbSigner: await signerOf(jwk), kbSignAlg: 'ES256' })
   const iat = Math.floor(Date.now() / 1000)
-  return instance.present(credential, frame, { kb: { payload: { aud: audience, nonce, iat } } })
+  return instance.present(credential, frame, { kb: { payload: { aud: audience, nonce, iat, ...signed } } })
 }
 
 /** The values of a credential, disclosed ones included, unverified. */

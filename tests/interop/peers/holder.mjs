@@ -2,7 +2,7 @@
 import { Openid4vpClient } from '@openid4vc/openid4vp'
 import { DcqlQuery } from 'dcql'
 import { claimsOf, frameOf, present, verifierOf } from './credentials.mjs'
-import { callbacks } from './crypto.mjs'
+import { callbacks, hash } from './crypto.mjs'
 import { Fetching } from './fetching.mjs'
 import { obey } from './lines.mjs'
 
@@ -62,12 +62,21 @@ async function answer({ request, post = true, choose = undefined, spoil = {} }) 
       chosen.map(async (match) => {
         const { credential, jwk } = held[match.input_credential_index]
         const frame = frameOf(pathsOf(match, wanted), await claimsOf(credential))
-        const bound = { audience: payload.client_id, nonce: payload.nonce, ...spoil }
+        const signed = hashesOf(resolved.transactionData, id)
+        const bound = { audience: payload.client_id, nonce: payload.nonce, signed, ...spoil }
         return present(credential, frame, jwk, bound)
       })
     )
   }
   return send(payload, vpToken)
+}
+
+/** What a card signs of the transactions that name it first (OpenID4VP B.3.3.1). */
+function hashesOf(transactions = [], id) {
+  const named = transactions.filter(({ transactionData }) => transactionData.credential_ids[0] === id)
+  if (!named.length) return {}
+  const hashes = named.map(({ encoded }) => Buffer.from(hash(encoded, 'sha-256')).toString('base64url'))
+  return { transaction_data_hashes: hashes, transaction_data_hashes_alg: 'sha-256' }
 }
 
 /** The paths of the claim set that dcql chose. */
