@@ -22,6 +22,7 @@ for _command in (
     cli_receive.receive,
     cli_receive.get,
     cli_receive.refill,
+    cli_receive.check,
     cli_give.cards,
     cli_give.inspect,
     cli_give.grant,

@@ -8,7 +8,7 @@ import click
 
 from protocol.issuer_jwt import NO_END
 from service.command import emit, read_secret
-from wallet import errand_receive, errand_refill, show
+from wallet import errand_check, errand_receive, errand_refill, show
 from wallet.cli_open import read_link, with_wallet
 from wallet.errand_receive import Received
 from wallet.errand_sync import deliver_stops
@@ -79,6 +79,34 @@ def refill(ctx: click.Context, wallet: OpenWallet, everything: bool) -> None:
         "problems": [{"what": what, "code": code} for what, code in report.problems],
     }
     emit(ctx, "\n".join(lines) or "Nothing to do: no card runs low.", data)
+
+
+_WORDS = {
+    "valid": "valid",
+    "revoked": "revoked by the issuer",
+    "suspended": "suspended by the issuer",
+    "untrusted": "expired or of an issuer that is not trusted",
+    "unknown": "of which the issuer's list says nothing now",
+}
+
+
+@click.command("check")
+@with_wallet
+def check(ctx: click.Context, wallet: OpenWallet) -> None:
+    """Look up whether your cards still count. Revoked copies that nobody has seen are thrown away."""
+    deliver_stops(wallet)
+    checked = errand_check.check_cards(wallet)
+    lines = []
+    for item in checked:
+        counts = ", ".join(f"{count} {_WORDS[standing]}" for standing, count in item.copies.items())
+        lines.append(f"{item.card} from {item.issuer}: {counts}")
+        if item.thrown:
+            lines.append(f"    {item.thrown} thrown away; get new ones: regie wallet refill")
+    cards = [
+        {"card": item.card, "issuer": item.issuer, "copies": dict(item.copies), "thrown": item.thrown}
+        for item in checked
+    ]
+    emit(ctx, "\n".join(lines) or "You have no cards yet.", {"cards": cards})
 
 
 def _tell(ctx: click.Context, received: Sequence[Received]) -> None:
