@@ -150,6 +150,24 @@ class HolderKey:
         return f"{signed}.{b64u(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
+_filled: list[bytes] = []
+"""A register with our persons, made once in a process by the program itself: the rest of the tests copy it."""
+
+
+def fill(office: Office) -> None:
+    """Make the tables, and take our persons in."""
+    engine = office.engine
+    is_memory = str(engine.url) == "sqlite://"
+    if is_memory and _filled:
+        engine.raw_connection().driver_connection.deserialize(_filled[0])  # type: ignore[union-attr]
+        return
+    store.create_tables(engine)
+    _, refused = office.import_persons(PERSONS.read_bytes().splitlines())
+    assert not refused
+    if is_memory:
+        _filled.append(engine.raw_connection().driver_connection.serialize())  # type: ignore[union-attr]
+
+
 def open_desk(
     home: Path,
     *,
@@ -164,10 +182,8 @@ def open_desk(
     config = IssuerConfig(role="issuer", url=url, name="Gemeente Lindehaven")
     entry = make_keys(place, config, now=clock.now(), random=random)
     engine = engine_for(database)
-    store.create_tables(engine)
     office = Office(engine, load_signer(place, config, clock.now()), load_codes_key(place), clock, random)
-    _, refused = office.import_persons(PERSONS.read_bytes().splitlines())
-    assert not refused
+    fill(office)
     return Desk(office, entry, clock, make_web(config, office).test_client(), url)
 
 

@@ -22,7 +22,6 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from examples.identity_provider import LEVELS, Client, Provider, known_persons, make_provider
-from issuer import store
 from issuer.client import ClientCredentials, Login
 from issuer.config import IssuerConfig, LoginConfig
 from issuer.office import Office
@@ -34,7 +33,7 @@ from protocol.trust_list import TrustList, WalletProvider
 from service.database import engine_for
 from service.fetch import Fetcher
 from service.home import Home
-from tests.issuer.desk import NOOR, NOW, PERSONS, URL, Desk, FakeClock, HolderKey, b64u
+from tests.issuer.desk import NOOR, NOW, URL, Desk, FakeClock, HolderKey, b64u, fill
 
 CALLBACK = "http://127.0.0.1:4711/callback"
 WALLET = "https://wallet.voorbeeld.example"
@@ -120,10 +119,9 @@ def login_desk(home: Path, *, url: str = URL, database: str = "sqlite://", **opt
     config = IssuerConfig(role="issuer", url=url, name="Gemeente Lindehaven", login=login)
     entry = make_keys(place, config, now=clock.now(), random=secrets.token_bytes)
     engine = engine_for(database)
-    store.create_tables(engine)
     signer = load_signer(place, config, clock.now())
     office = Office(engine, signer, load_codes_key(place), clock, secrets.token_bytes, has_login=True)
-    office.import_persons(PERSONS.read_bytes().splitlines())
+    fill(office)
     maker = WalletMaker()
     trust = TrustList(version=1, iat=NOW, exp=NOW + 86400 * 3650, wallet_providers=[maker.entry])
     client = make_web(
