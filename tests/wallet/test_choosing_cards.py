@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
 from protocol.dcql import parse_query
@@ -254,7 +256,7 @@ def test_newer_data_goes_before_older(copies: dict[str, Copy]) -> None:
     assert chosen.name.startswith("new ")
 
 
-# --- over the wire -----------------------------------------------------------------------------------------------
+# --- over the wire ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -297,3 +299,64 @@ def test_unbound_card_is_shown_without_a_key_binding(opened: OpenWallet, shop: F
     share_once(opened, shop.ask(query, registration=REGISTERED))
     (text,) = shop.open_answer()["q"]
     assert text.endswith("~")
+
+
+# --- whatever is asked of whatever is held ----------------------------------------------------------------------
+
+PATHS = {
+    DIPLOMA: [["degree"], ["person"], ["person", "family_name"], ["courses", None], ["courses", 1], ["nowhere"]],
+    ADRES: [["postcode"], ["huisnummer"], ["geheimhouding"]],
+    PERSOON: [["geslachtsnaam"], ["burgerservicenummer"]],
+}
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> dict[str, Any]:
+    items = []
+    for number in range(draw(st.integers(1, 3))):
+        vct = draw(st.sampled_from(sorted(PATHS)))
+        paths = draw(st.lists(st.sampled_from(PATHS[vct]), max_size=2, unique_by=str))
+        items.append(item(f"q{number}", vct, *paths, multiple=draw(st.booleans())))
+    query: dict[str, Any] = {"credentials": items}
+    ids = [one["id"] for one in items]
+    if draw(st.booleans()):
+        options = st.lists(st.lists(st.sampled_from(ids), min_size=1, unique=True), min_size=1, max_size=3)
+        sets = st.fixed_dictionaries({"options": options, "required": st.booleans()})
+        query["credential_sets"] = draw(st.lists(sets, min_size=1, max_size=2))
+    return query
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=queries(), spent=st.data(), optional=st.booleans())
+def test_whatever_is_picked_keeps_the_rules(
+    copies: dict[str, Copy], query: dict[str, Any], spent: st.DataObject, optional: bool
+) -> None:
+    """Nothing of another asker's, one set for an issuer, the paths asked, and every required query answered."""
+    askers = st.sampled_from([None, None, ASKER, "x509_san_dns:other.example"])
+    taken: dict[tuple[str, str], str | None] = {}
+    held = {}
+    for name, copy in copies.items():
+        key = (copy.issuer, copy.set_id or name)
+        taken.setdefault(key, spent.draw(askers))
+        held[name] = changed(copy, agency=taken[key])
+    parsed = parse_query(query)
+    try:
+        picked = pick_cards(held, parsed, ASKER, NOW, ShareChoice(optional=optional))
+    except Rejected as refusal:
+        assert refusal.code in ("no_card", "no_copies_left", "not_satisfiable")  # noqa: PT017
+        return
+    chosen = [one for many in picked.given.values() for one in many]
+    assert {one.copy.agency for one in chosen} <= {None, ASKER}
+    for issuer in {one.copy.issuer for one in chosen if one.copy.set_id}:
+        assert len({one.copy.set_id for one in chosen if one.copy.issuer == issuer}) == 1
+    for query_id, many in picked.given.items():
+        asked = parsed.credential(query_id)
+        assert len(many) == 1
+        for one in many:
+            assert one.copy.vct in asked.meta.vct_values
+            assert one.paths == tuple(tuple(claim.path) for claim in asked.claims or ())
+    if "credential_sets" not in query:
+        assert set(picked.given) == {one["id"] for one in query["credentials"]}
+    for one in query.get("credential_sets", ()):
+        if one["required"]:
+            assert any(set(option) <= set(picked.given) for option in one["options"])
