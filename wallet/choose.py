@@ -92,5 +92,6 @@ def _check_left(usable: Mapping[str, Copy], query: Query) -> None:
     left = {copy.vct for copy in usable.values()}
     if any(vct not in left for vct in _wanted_types(query)):
         raise Rejected(
-            "no_copies_left", "every copy of a card is in use at another agency; get more: `regie wallet refill`"
+            "no_copies_left",
+            "every copy of a card is in use at another agency; get more from your issuer: `regie wallet refill`",
         )

@@ -198,6 +198,7 @@ def _why_not(valid: Mapping[str, Copy], query: Query) -> Rejected:
     fresh = {name: replace(copy, agency=None) for name, copy in valid.items()}
     if any(_is_satisfied(query, find_options(pool, query)) for pool in _pools(fresh)):
         return Rejected(
-            "no_copies_left", "every copy of a card is in use at somebody else; get more: `regie wallet refill`"
+            "no_copies_left",
+            "every copy of a card is in use at somebody else; get more from your issuer: `regie wallet refill`",
         )
     return Rejected("not_satisfiable", "your cards cannot answer this request; you can decline it")
