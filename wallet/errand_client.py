@@ -77,7 +77,7 @@ def meet(wallet: OpenWallet, source: Source, *, login: bool, server: str | None,
     """
     peers = wallet.peers.issuers
     metadata = peers.issuer_metadata(source.id, source.roots, wallet.now())  # 1.
-    named = peers.server_metadata(choose_server(metadata, server))
+    named = peers.server_metadata(choose_server(metadata, server, source))
     check_endpoints(metadata, named, source)  # 2.
     if known is None:
         check_server(named, login=login)  # 3.

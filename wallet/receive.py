@@ -124,14 +124,17 @@ def choose_grant(offer: CredentialOffer, tx_code: str | None) -> PreAuthorizedGr
     return code
 
 
-def choose_server(metadata: IssuerMetadata, named: str | None) -> str:
+def choose_server(metadata: IssuerMetadata, named: str | None, source: Source) -> str:
     """The OAuth server to use: the issuer itself unless it names others; of several the one that the offer hints
-    at (12.2.4), else the first. Raises `Rejected`: `bad_metadata`.
+    at (12.2.4), else the first. That of a listed issuer lies at its address. Raises `Rejected`: `bad_metadata`.
     """
     servers = metadata.authorization_servers or [metadata.credential_issuer]
     if named is not None and named not in servers:
         raise Rejected("bad_metadata", "the offer names a server that the issuer does not name")
-    return named or servers[0]
+    chosen = named or servers[0]
+    if source.is_listed and origin_of(chosen) != origin_of(source.id):
+        raise Rejected("bad_metadata", "the issuer names a server at somebody else's address")
+    return chosen
 
 
 def check_endpoints(metadata: IssuerMetadata, server: AuthorizationServerMetadata, source: Source) -> None:
@@ -142,7 +145,7 @@ def check_endpoints(metadata: IssuerMetadata, server: AuthorizationServerMetadat
     at_server = home if source.is_listed else origin_of(server.issuer)
     strays = [url for url in endpoints_of(metadata) if origin_of(url) != home]
     strays += [url for url in server_endpoints_of(server) if origin_of(url) != at_server]
-    if strays or (source.is_listed and origin_of(server.issuer) != home):
+    if strays:
         raise Rejected("bad_metadata", "the issuer names an endpoint at somebody else's address")
 
 

@@ -1,5 +1,6 @@
 """Issuers outside the trust list that attack, err or fail: each refusal leaves the vault as it was."""
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from flask import Response
 
 from protocol.credential_encryption import encrypt_response
 from protocol.direct_post import EncryptionKey
+from protocol.errors import Rejected
 from protocol.trust_list import sign_trust_list
 from tests.conformance.foreign_issuer import ISSUER, ForeignIssuer, browse
 from tests.conformance.held_cards import Holder
@@ -376,6 +378,31 @@ def test_copies_of_one_status_index_are_refused(wallet: OpenWallet, issuer: Fore
     refuses(wallet, issuer.offer(), "linkable_copies")
 
 
+# --- too much ---
+
+
+@pytest.mark.parametrize("document", ["metadata", "server", "token", "nonce", "credential"])
+def test_attack_oversized_answer(wallet: OpenWallet, issuer: ForeignIssuer, document: str) -> None:
+    issuer.change[document] = lambda value: Response(b" " * 2**22, content_type="application/json")
+    refuses(wallet, issuer.offer(), "too_large")
+
+
+@pytest.mark.parametrize("document", ["metadata", "server", "token", "nonce", "credential"])
+def test_attack_deeply_nested_answer(wallet: OpenWallet, issuer: ForeignIssuer, document: str) -> None:
+    issuer.change[document] = lambda value: Response(b'{"a":' * 8_000, content_type="application/json")
+    before = wallet.vault.export()
+    with pytest.raises(Rejected, match=r"^bad_"):
+        fetch(wallet, issuer.offer())
+    assert wallet.vault.export() == before
+
+
+def test_attack_compression_bomb(wallet: OpenWallet, issuer: ForeignIssuer) -> None:
+    bomb = Response(gzip.compress(bytes(2**25)), content_type="application/json")
+    bomb.headers["Content-Encoding"] = "gzip"
+    issuer.change["metadata"] = lambda value: bomb
+    refuses(wallet, issuer.offer(), "too_large")
+
+
 # --- encryption ---
 
 
@@ -427,7 +454,7 @@ def test_listed_issuer_must_keep_everything_at_its_own_address(
     listed = b.issuer(id=issuer.url)
     holder.trust_path.write_text(sign_trust_list(b.trust_list(issuers=[listed], version=2), b.REGISTRAR))
     issuer.change["metadata"] = with_members(authorization_servers=["http://localhost:1"])
-    refuses(wallet, issuer.offer(), "unreachable")
+    refuses(wallet, issuer.offer(), "bad_metadata")
     issuer.change["metadata"] = with_members(nonce_endpoint=None)
     refuses(wallet, issuer.offer(), "bad_metadata")
     issuer.change.clear()
