@@ -117,11 +117,7 @@ class _Unpacking:
             out = dict(node)
             out.pop("_sd", None)
         else:
-            out = {
-                name: self.value(value, depth + 1) if isinstance(value, _CONTAINERS) else value
-                for name, value in node.items()
-                if name != "_sd"
-            }
+            out = {name: self._member(name, value, depth) for name, value in node.items() if name != "_sd"}
         if "_sd" not in node:
             return out
         if not isinstance(node["_sd"], list):
@@ -139,6 +135,14 @@ class _Unpacking:
                 raise Rejected("claim_overwritten", "a disclosure names a claim that is there already")
             out[name] = self.value(value, depth + 1) if isinstance(value, _CONTAINERS) else value
         return out
+
+    def _member(self, name: str, value: Any, depth: int) -> Any:
+        """A visible member; in those that must be visible nothing is disclosed either (SD-JWT VC 2.2.2.3)."""
+        used = len(self.used)
+        shown = self.value(value, depth + 1)
+        if depth == 1 and name in FORBIDDEN_NAMES and len(self.used) != used:
+            raise Rejected("forbidden_disclosure", "a part of a claim that must be visible was made disclosable")
+        return shown
 
     def _array(self, node: Sequence[Any], depth: int) -> list[Any]:
         out = []

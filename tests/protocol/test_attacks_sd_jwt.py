@@ -165,6 +165,16 @@ def test_validity_claim_made_disclosable(name: str) -> None:
         refused("forbidden_disclosure", lambda: receive(f.issuer_jwt(**changes) + f"~{hidden}~"))
 
 
+def test_part_of_a_validity_claim_made_disclosable() -> None:
+    """SD-JWT VC 2.2.2.3: what lies in `status` would be the holder's choice. A `cnf` has nothing but its key."""
+    other, digest = disclosure("salt", "other_list", {"idx": 1, "uri": "https://evil.example"})
+    jwt = f.issuer_jwt(status={**f.STATUS, "_sd": [digest]})
+    assert receive(jwt + "~" + "~".join(f.DISCLOSURES.values()) + "~")
+    refused("forbidden_disclosure", lambda: receive(f"{jwt}~{other}~"))
+    refused("forbidden_disclosure", lambda: check(shown(jwt, other)))
+    refused("bad_form", lambda: receive(f.pid(cnf={"_sd": [digest]})))
+
+
 def test_validity_claim_made_disclosable_and_withheld() -> None:
     """Without `exp` there has to be a `status`; without `cnf` nothing can be presented as one's own."""
     _, digest = disclosure("salt", "exp", b.NOW - 1)
