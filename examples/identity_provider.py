@@ -235,7 +235,7 @@ def _is_client(provider: Provider) -> bool:
 def main() -> None:
     """Serve until stopped."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=9000)
+    parser.add_argument("--port", type=int, default=9000, help="0 takes a free one")
     parser.add_argument("--client-id", required=True)
     parser.add_argument("--redirect-uri", required=True)
     parser.add_argument("--client-key", type=Path, help="file with the client's public key (JWK)")
@@ -243,8 +243,9 @@ def main() -> None:
     options = parser.parse_args()
     key = json.loads(options.client_key.read_text()) if options.client_key else None
     client = Client(options.client_id, options.redirect_uri, key, options.client_secret)
-    provider = Provider(f"http://localhost:{options.port}", client, known_persons())
+    provider = Provider("", client, known_persons())
     server = make_server("localhost", options.port, make_provider(provider), threaded=True)
+    provider.url = f"http://localhost:{server.port}"
     print(f"listening on {provider.url}", flush=True)
     server.serve_forever()
 

@@ -29,6 +29,8 @@ from service.clock import Clock
 from service.fetch import Fetcher
 
 KEEP_SECONDS = 300
+RETRY_SECONDS = 5
+"""So long a provider that failed is not asked again: else everybody who waits for it would hold a thread."""
 ASSERTION_SECONDS = 60
 MAX_DOCUMENT_BYTES = 256 * 1024
 
@@ -83,6 +85,7 @@ class Login:
         self._clock = clock
         self._random = random
         self._known: _Known | None = None
+        self._failed: int | None = None
         self._lock = threading.Lock()
 
     def url(self, secrets: LoginSecrets) -> str:
@@ -183,11 +186,20 @@ class Login:
         with self._lock:
             known, now = self._known, self._clock.now()
             if known is None or known is renew or not 0 <= now - known.fetched <= KEEP_SECONDS:
-                try:
-                    known = self._known = self._discover(now)
-                except Rejected as error:  # nothing that a resident or a wallet did
-                    raise Unavailable("login", f"the OpenID provider cannot be used: {error.detail}") from error
+                if self._failed is not None and 0 <= now - self._failed < RETRY_SECONDS:
+                    raise Unavailable("login", "the OpenID provider could not be reached a moment ago")
+                known = self._known = self._discover_or_note(now)
             return known
+
+    def _discover_or_note(self, now: int) -> _Known:
+        """Raises `Unavailable`, also for what the provider says wrong: no resident and no wallet did it."""
+        try:
+            found = self._discover(now)
+        except (Rejected, Unavailable) as error:
+            self._failed = now
+            raise Unavailable("login", f"the OpenID provider cannot be used: {error.detail}") from error
+        self._failed = None
+        return found
 
     def _discover(self, fetched: int) -> _Known:
         location = f"{self.config.provider.rstrip('/')}/.well-known/openid-configuration"

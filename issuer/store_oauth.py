@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from issuer import store
-from issuer.authorize import KEEP_SECONDS, Authorization, Client
+from issuer.authorize import Authorization, Client
 from issuer.brp import Bsn
 from issuer.offer import Offer
 from issuer.renew import Renewal
@@ -81,7 +81,7 @@ def spend_nonces(connection: Connection, nonces: Mapping[bytes, int], now: int) 
 
 def add_authorization(connection: Connection, made: Authorization, now: int) -> None:
     """Keep a pushed request; forget those that are over."""
-    connection.execute(delete(authorizations).where(authorizations.c.expires < now - KEEP_SECONDS))
+    connection.execute(delete(authorizations).where(authorizations.c.expires < now))
     connection.execute(insert(authorizations).values(**_authorization_row(made)))
 
 

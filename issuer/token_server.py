@@ -61,14 +61,21 @@ class TokenServer:
         return self._office.clock.now()
 
     def token(self, pairs: Sequence[tuple[str, str]], proofs: Proofs) -> TokenResponse:
-        """Tokens for a code or a refresh token. Raises `Rejected` with the codes of `oauth.TOKEN_ERRORS`."""
+        """Tokens for a code or a refresh token. A proof is taken, and so remembered, only from who shows a code
+        or a token that we have made: strangers are not to fill the disk.
+
+        Raises `Rejected` with the codes of `oauth.TOKEN_ERRORS`.
+        """
         request = parse_token_request(pairs)
         if isinstance(request, PreAuthorizedCode):
-            return self._redeem_offer(request, self._bound(proofs) if proofs.dpop is not None else None)
+            is_ours = find_offer_id(self._key, request.pre_authorized_code) is not None
+            return self._redeem_offer(request, self._bound(proofs) if proofs.dpop and is_ours else None)
         client_id = dict(pairs).get("client_id")
         if isinstance(request, AuthorizationCode):
             client = self._client(proofs, client_id)
             return self._redeem_code(request, client, self._bound(proofs))
+        if read_refresh_token(self._key, request.refresh_token) is None:
+            raise Rejected("invalid_grant", "the refresh token is unknown, used or expired")
         attested = self._client(proofs, client_id) if proofs.attestation is not None else None
         again = parse_again(dict(pairs).get("authorization_details"))
         return self._refresh(request, attested, self._bound(proofs), again)

@@ -71,6 +71,8 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}\Z")
 _SCOPE = re.compile(r"[!#-\[\]-~]+\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*\Z")
+_PRIVATE_USE = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:[!\"$-~]*\Z")
+"""An address of a private-use scheme: a domain name in reverse, never `javascript` (RFC 8252 7.1)."""
 _ERROR_CODE = re.compile(r"[a-z0-9_]{1,64}\Z")
 Pairs: TypeAlias = Sequence[tuple[str, str]]
 
@@ -203,7 +205,8 @@ def parse_authorization_request(pairs: Pairs) -> AuthorizationRequest:
     challenge, method = _required(found, "code_challenge", "code_challenge_method")
     if method != "S256" or not _CHALLENGE.match(challenge):  # 3.
         raise Rejected("invalid_request", "only PKCE with S256 is supported")
-    check_url(redirect_uri, "invalid_request")  # 4.
+    if not _PRIVATE_USE.match(redirect_uri):  # 4.
+        check_url(redirect_uri, "invalid_request")
     scope = tuple(found.get("scope", "").split())
     if len(scope) > MAX_SCOPES or not all(map(_SCOPE.match, scope)):
         raise Rejected("invalid_scope", "scope is not a list of names")

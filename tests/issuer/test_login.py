@@ -12,6 +12,7 @@ import pytest
 
 from examples.identity_provider import LEVELS
 from issuer.authorize import CODE_SECONDS, LOGIN_SECONDS, PUSHED_SECONDS
+from issuer.client import RETRY_SECONDS
 from issuer.offer import TOKEN_SECONDS
 from service.database import sqlite_url
 from tests.issuer.desk import KARIM, NOOR, PRE_AUTHORIZED, HolderKey, jwt_parts
@@ -216,6 +217,11 @@ def test_code_never_goes_to_who_sent_the_resident_a_link(desk: LoginDesk, wallet
     assert kept(desk) == before
 
 
+def test_code_may_go_to_an_app_by_its_own_scheme(desk: LoginDesk) -> None:
+    wallet = desk.wallet(redirect_uri="nl.voorbeeld.wallet:/callback")
+    assert wallet.redeem(wallet.code()).status_code == 200
+
+
 def test_address_of_a_wallet_that_is_listed_may_have_the_code(tmp_path: Path) -> None:
     listed = "https://wallet.voorbeeld.example/callback"
     with login_desk(tmp_path / "issuer", redirect_uris=[listed]) as desk:
@@ -378,6 +384,35 @@ def test_provider_that_is_down_costs_nothing_at_the_start(tmp_path: Path) -> Non
             answer = browser_of(desk).get("/authorize", query_string=query)
             assert (answer.status_code, answer.mimetype) == (503, "text/html")
             assert answer.headers["Retry-After"]
+
+
+def test_provider_that_failed_is_asked_again_after_a_while(desk: LoginDesk, wallet: Wallet) -> None:
+    url, desk.provider.url = desk.provider.url, "http://localhost:1/other"  # its documents name another issuer now
+    query = {"client_id": wallet.client_id, "request_uri": wallet.push().json["request_uri"]}
+    assert browser_of(desk).get("/authorize", query_string=query).status_code == 503
+    desk.provider.url = url
+    assert browser_of(desk).get("/authorize", query_string=query).status_code == 503
+    desk.clock.time += RETRY_SECONDS
+    assert browser_of(desk).get("/authorize", query_string=query).status_code == 303
+
+
+def test_strangers_fill_no_disk_with_proofs(desk: LoginDesk, wallet: Wallet) -> None:
+    before = desk.rows()
+    for form in (
+        {"grant_type": PRE_AUTHORIZED, "pre-authorized_code": "x", "tx_code": "12345678"},
+        {"grant_type": "refresh_token", "refresh_token": "x"},
+        {"grant_type": "authorization_code", "code": "x", "redirect_uri": CALLBACK, "code_verifier": "x" * 43},
+    ):
+        assert wallet.post_token({"DPoP": wallet.dpop("/token")}, **form).status_code in (400, 401)
+    assert desk.rows() == before
+
+
+def test_requests_that_nobody_opened_are_forgotten(desk: LoginDesk, wallet: Wallet) -> None:
+    for _ in range(3):
+        wallet.push()
+    desk.clock.time += PUSHED_SECONDS + 1
+    wallet.push()
+    assert desk.rows()["authorizations"] == 1
 
 
 def test_provider_that_breaks_down_in_the_middle_is_told_to_the_wallet(desk: LoginDesk, wallet: Wallet) -> None:

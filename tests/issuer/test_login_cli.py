@@ -2,12 +2,15 @@
 wired, a signed trust list and a provider over HTTP."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from werkzeug.serving import make_server
 
 from examples.identity_provider import Client, Provider, known_persons, make_provider
@@ -22,6 +25,7 @@ from tests.issuer.test_cli import Shell
 from tests.protocol.builders import REGISTRAR
 
 URL = "http://localhost:18000"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -189,3 +193,18 @@ def test_encryption_key_of_a_home_stays(shell: Shell) -> None:
 
     assert key() == key()
     assert (shell.home / "encryption-key.pem").stat().st_mode & 0o077 == 0
+
+
+def test_provider_of_the_examples_serves_by_itself() -> None:
+    line = [sys.executable, "-m", "examples.identity_provider", "--port", "0", "--client-id", "issuer"]
+    arguments = [*line, "--redirect-uri", f"{URL}/login/callback", "--client-secret", "x"]
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
+    ) as server:
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().split()[-1]
+            about = urllib3.request("GET", f"{url}/.well-known/openid-configuration", timeout=10).json()
+            assert (about["issuer"], about["code_challenge_methods_supported"]) == (url, ["S256"])
+        finally:
+            server.terminate()

@@ -46,6 +46,11 @@ def refused(call: object, code: str) -> None:
     assert refusal.value.code == code
 
 
+def test_wallet_may_be_called_by_a_scheme_of_its_own() -> None:
+    asked = parse_authorization_request([*{**FORM, "redirect_uri": "nl.example.wallet:/callback"}.items()])
+    assert asked.redirect_uri == "nl.example.wallet:/callback"
+
+
 def test_code_challenge_is_that_of_the_rfc() -> None:
     assert code_challenge(VERIFIER) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"  # RFC 7636 appendix B
 
@@ -67,6 +72,8 @@ def test_issuer_reads_what_the_wallet_pushes() -> None:
         ({"response_type": ""}, "invalid_request"),
         ({"client_id": ""}, "invalid_request"),
         ({"redirect_uri": "javascript:alert(1)"}, "invalid_request"),
+        ({"redirect_uri": "nl.example.wallet:/callback#x"}, "invalid_request"),
+        ({"redirect_uri": "nl.example.wallet:/call back"}, "invalid_request"),
         ({"redirect_uri": "https://a@b.example/"}, "invalid_request"),
         ({"redirect_uri": "https://b.example/#x"}, "invalid_request"),
         ({"code_challenge": ""}, "invalid_request"),
