@@ -8,7 +8,7 @@ from msgspec import json
 
 from protocol.canonical import b64u_decode, b64u_encode, is_equal
 from protocol.checkpoint import ChunkProof, VerifiedStanding
-from protocol.consent import StandingAnswer, verify_consent
+from protocol.consent import verify_consent
 from protocol.direct_post import (
     ResponseObject,
     WalletError,
@@ -70,7 +70,7 @@ def _accept(desk: Desk, stored: StoredRequest, body: bytes, trace: Trace, now: i
         response = _read(posted, request.answer_key, request.state)  # 4.
     if request.kind == "copy":  # 5.
         return _accept_copy(desk, stored, response, trace, now)
-    return _accept_standing(desk, stored, standing_answer(response), trace, now)
+    return _accept_standing(desk, stored, response, trace, now)
 
 
 def _read(posted: str | ResponseObject, key: Es256Private, state: str) -> ResponseObject:
@@ -122,18 +122,19 @@ def _accept_copy(desk: Desk, stored: StoredRequest, response: ResponseObject, tr
 
 
 def _accept_standing(
-    desk: Desk, stored: StoredRequest, answer: StandingAnswer, trace: Trace, now: int
+    desk: Desk, stored: StoredRequest, response: ResponseObject, trace: Trace, now: int
 ) -> str | None:
     """Standing access: signatures and receipt, then credential status, then the log as it stands now."""
     request, trust = stored.request, desk.trust(now)
-    wanted = b64u_decode(answer.terms.request_hash)
     with trace.step("terms"):
+        answer = standing_answer(response)
+        wanted = b64u_decode(answer.terms.request_hash)
         if answer.terms.version != 1 or wanted not in desk.store.requests.objects(request.id):
             raise Rejected("wrong_request", "terms answer another request")
-    if request.kem is None:
-        raise Rejected("already_answered", "this request has been answered")
-    asked = desk.asked(trust, request, wanted)
-    log = desk.log_trust(trust, asked.element.log.origin)
+        if request.kem is None:
+            raise Rejected("already_answered", "this request has been answered")
+        asked = desk.asked(trust, request, wanted)
+        log = desk.log_trust(trust, asked.element.log.origin)
     with trace.step("grant"):
         grant = verify_grant(answer, asked, trust=trust, kem=request.kem, log=log, now=now)
     if stored.state == "answered":

@@ -63,6 +63,10 @@ WORDS: Mapping[str, Words] = {
     "wallet_agrees": Words(
         "De wallet deelt wat gevraagd is", "The wallet shares what was asked", "OpenID4VP 1.0 section 8.5",
     ),
+    "presentations": Words(
+        "Er zijn zoveel kaarten getoond als gevraagd", "As many cards were shown as were asked",
+        "OpenID4VP 1.0 sections 6.1, 8.1",
+    ),
     "credential_form": Words(
         "De kaart is leesbaar en van een vorm die wij aannemen", "The card can be read and has a form we take",
         "RFC 9901 section 4, SD-JWT VC section 2.2",
@@ -155,7 +159,8 @@ PRESENTATION_STEPS = (
 _BEFORE = ("form", "request_open", "answers_request")
 STEPS: Mapping[str, Sequence[str]] = {
     "copy": (
-        *_BEFORE, *PRESENTATION_STEPS, "one_person", "query", "transaction", "status", "status_decision",
+        *_BEFORE, "presentations", *PRESENTATION_STEPS, "one_person", "query", "transaction", "status",
+        "status_decision",
     ),
     "standing": (*_BEFORE, "terms", "grant", "status", "status_decision", "standing"),
 }  # fmt: skip

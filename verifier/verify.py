@@ -14,7 +14,7 @@ from protocol import dcql
 from protocol.attributes import short_name
 from protocol.canonical import JsonValue, b64u_decode
 from protocol.consent import KEY_BINDING_AGE, Asked, CredentialStatus, StandingAnswer
-from protocol.direct_post import ResponseObject
+from protocol.direct_post import MAX_PRESENTATIONS, ResponseObject
 from protocol.errors import Rejected, Unavailable
 from protocol.formats import Challenge, VerifiedContent, credential_format
 from protocol.light_check import GrantOpening
@@ -122,16 +122,16 @@ def verify_copy(
 ) -> VerifiedCopy:
     """A plain OpenID4VP answer (section 8.6):
 
-    1. no sealed part: nobody asked for one; 2. every presentation: issuer, holder's signature for this audience
-    and nonce, disclosures (`CredentialFormat.verify_presented`), none of them twice; 3. one `set`: not the
+    1. as many presentations as were asked, under the ids that were asked; 2. every presentation: issuer, holder's
+    signature for this audience and nonce, disclosures (`CredentialFormat.verify_presented`); 3. one `set`: not the
     attributes of two residents; 4. the query is answered: we look ourselves (section 14.9), and drop what was not
     asked; 5. `transactions`, as sent, are signed, and nothing else is.
     **Not** checked: credential status; the caller MUST.
     Raises `Rejected`: `bad_vp_token`, `claim_mismatch`, `dcql_not_satisfied`, `bad_transaction`, and those of
     `verify_presented`.
     """
-    if response.regie_sealed is not UNSET:  # 1.
-        raise Rejected("bad_vp_token", "a sealed part was not asked for")
+    with trace.step("presentations"):
+        _check_presentations(response, query)  # 1.
     presented = _verify_presentations(response, query, trust, challenge, now, trace)  # 2.
     contents = {label: content for found in presented.values() for label, content in found.items()}
     _check_one_person(contents.values(), trace)  # 3.
@@ -152,23 +152,30 @@ def verify_copy(
     return VerifiedCopy(tuple(shared), contents)
 
 
+def _check_presentations(response: ResponseObject, query: dcql.Query) -> None:
+    """Before anything is verified: a wallet neither keeps us busy nor puts words of its own into the verdict."""
+    if response.regie_sealed is not UNSET:
+        raise Rejected("bad_vp_token", "a sealed part was not asked for")
+    asked = {item.id: item for item in query.credentials}
+    for name, texts in response.vp_token.items():
+        if name not in asked or (len(texts) > 1 and not asked[name].multiple):
+            raise Rejected("dcql_not_satisfied", "the answer names another query or too many presentations")
+    texts = [text for many in response.vp_token.values() for text in many]
+    if len(texts) > MAX_PRESENTATIONS:
+        raise Rejected("bad_vp_token", f"at most {MAX_PRESENTATIONS} cards in one answer are read")
+    if len(set(texts)) != len(texts):
+        raise Rejected("bad_vp_token", "one presentation stands in the answer twice")
+
+
 def _verify_presentations(
     response: ResponseObject, query: dcql.Query, trust: TrustList, challenge: Challenge, now: int, trace: Trace
 ) -> dict[str, dict[str, VerifiedContent]]:
-    """Contents by credential query and label. A presentation under an id that was not asked is read as ours are:
-    `check_answer` refuses it.
-    """
-    formats = {item.id: item.format for item in query.credentials}
-    if len({text for texts in response.vp_token.values() for text in texts}) != sum(
-        map(len, response.vp_token.values())
-    ):
-        raise Rejected("bad_vp_token", "one presentation stands in the answer twice")
+    """Contents by credential query and label: the id, with `.2` and on after it for further presentations."""
     presented: dict[str, dict[str, VerifiedContent]] = {}
     for name, texts in response.vp_token.items():
-        found = presented.setdefault(name, {})
+        found, kind = presented.setdefault(name, {}), credential_format(query.credential(name).format)
         for number, text in enumerate(texts, start=1):
             label = name if number == 1 else f"{name}.{number}"
-            kind = credential_format(formats.get(name, dcql.FORMAT))
             try:
                 found[label] = kind.verify_presented(text, trust, challenge, now, max_age=KEY_BINDING_AGE)
             except Rejected as error:

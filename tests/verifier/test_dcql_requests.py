@@ -13,6 +13,7 @@ from protocol.anchors import Anchors, StrangerIssuer
 from protocol.asker import registers, wanted_of
 from protocol.canonical import to_builtins
 from protocol.dcql import Query, parse_query
+from protocol.direct_post import MAX_PRESENTATIONS
 from protocol.errors import Rejected
 from protocol.key_binding import sign_key_binding
 from protocol.openid4vp import VerifiedRequest
@@ -319,6 +320,20 @@ def test_one_presentation_does_not_count_twice(agency: Agency, wallet: Wallet) -
     rid, request = ask(agency, wallet, query(pid(["given_name"], multiple=True)))
     (one,) = Holder().vp_token(request)["pid"]
     refused(agency, rid, request, {"pid": [one, one]}, "bad_vp_token")
+
+
+def test_number_of_cards_in_an_answer_is_bounded(agency: Agency, wallet: Wallet) -> None:
+    asked = query(pid(["given_name"], multiple=True), pid(["given_name"], query_id="more", multiple=True))
+    keys = [builders.es256(f"copy {number}") for number in range(MAX_PRESENTATIONS + 1)]
+    cards = [(foreign.pid(cnf={"jwk": key.public.jwk()}), key) for key in keys]
+    for many, code in ((MAX_PRESENTATIONS, None), (MAX_PRESENTATIONS + 1, "bad_vp_token")):
+        rid, request = ask(agency, wallet, asked)
+        shown = Holder(*cards[:many]).vp_token(request)["pid"]
+        token = {"pid": shown[:10], "more": shown[10:]}
+        if code is None:
+            assert len(answer(agency, rid, request, token)) == many
+        else:
+            refused(agency, rid, request, token, code)
 
 
 def test_revoked_card_among_several_is_found(agency: Agency, wallet: Wallet) -> None:

@@ -54,7 +54,8 @@ def test_accepted_copy_passes_every_step(agency: Agency, wallet: Wallet) -> None
     verdict = judged(agency, post(agency, wallet))
     assert (verdict.accepted, verdict.code, failed(verdict)) == (True, None, [])
     assert names(verdict, "passed") == [
-        "form", "request_open", "answers_request", "one_person", "query", "transaction", "status_decision",
+        "form", "request_open", "answers_request", "presentations", "one_person", "query", "transaction",
+        "status_decision",
     ]  # fmt: skip
     for card in ("adres", "persoon"):
         assert names(verdict, "passed", card) == [*PRESENTATION_STEPS, "status"]
@@ -278,6 +279,19 @@ def test_refusals_are_kept_within_bounds_and_the_accepted_one_stays(agency: Agen
         agency.post(rid, b"response=x")
     kept = agency.desk.store.verdicts.of(rid)
     assert [one.verdict.accepted for one in kept] == [False] * (MAX_KEPT - 1) + [True]
+
+
+def test_words_of_a_wallet_do_not_get_into_the_verdict(agency: Agency, wallet: Wallet) -> None:
+    """Names under which nothing was asked, as long as an answer can be: refused before anything is looked at."""
+    rid, link = agency.ask(once=True)
+    request = wallet.open(agency, link)
+    shown = wallet.show(request)
+    canary = "\x1b[2JCANARY" * 2000
+    agency.post(rid, copy_form(request, {**shown, canary: shown["adres"]}))
+    agency.post(rid, copy_form(request, {canary + str(number): ["a.b.c~d.e.f"] for number in range(5)}))
+    for one in agency.desk.store.verdicts.of(rid):
+        assert failed(one.verdict) == [("presentations", None, "dcql_not_satisfied")]
+    assert len(agency.desk.store._file.rows("SELECT verdict FROM verdicts")[0]["verdict"]) < 4096
 
 
 def test_unknown_request_leaves_no_verdict(agency: Agency) -> None:
