@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from examples.processes import Outcome, Server, free_ports, run
 PERSONS = Path(__file__).with_name("persons.jsonl")
 ORIGIN = "log.voorbeeldstad.example/2026"
 OIN = "00000099000000001000"
+PARALLEL = 4
+"""Commands at once: most of each is starting Python."""
 PASSPHRASE = "een lange zin die niemand raadt"  # noqa: S105 - of a fictional resident
 PARKING = {
     "id": "parkeervergunning",
@@ -79,58 +82,47 @@ class Town:
         registrar = self.regie("registrar", "registrar", "new", *called).answer
         # By its path, not its address: who reads a file sees a new list at once, and not after a minute.
         self.trust = ("--trust-list", registrar["trust_list"], "--registrar", registrar["registrar"])
-        entries = {
-            "issuer": self._init(
-                "issuer", "issuer", "init", "--url", url["issuer"], "--name", "Gemeente Voorbeeldstad"
-            ),
-            "agency": self._init(
-                "agency",
-                "verifier",
-                "init",
-                "--url",
-                url["agency"],
-                "--oin",
-                OIN,
-                "--name",
-                "Parkeerbedrijf",
-                "--log",
-                ORIGIN,
-            ),
-            "log": self._init("log", "log", "init", "--url", url["log"], "--origin", ORIGIN),
-            "witness": self._init(
-                "witness", "log", "witness", "init", "--url", url["witness"], "--name", "getuige.example"
-            ),
-            "cosigner": self._init(
-                "cosigner",
-                "auditor",
-                "init",
-                "--url",
-                url["cosigner"],
-                "--name",
-                "rekenkamer.example",
-                "--log",
-                ORIGIN,
+        with ThreadPoolExecutor(PARALLEL) as pool:  # what waits for nothing else is done side by side
+            made = {name: pool.submit(self._init, name, *words) for name, words in self._roles().items()}
+            entries = {name: job.result() for name, job in made.items()}
+            importing = pool.submit(self.regie, "issuer", "issuer", "import", str(PERSONS))
+            self._register(entries, services or [PARKING])
+            importing.result()
+        self._serve("witness", "log", "witness", "serve")
+        for name in ("cosigner", *self.operators):
+            self._serve(name, "auditor", "cosign")
+        self._wait()
+        for name, command in (("log", "log"), ("issuer", "issuer"), ("agency", "verifier")):
+            self._serve(name, command, "serve")
+        self._serve("registrar", "registrar", "serve")
+        self._wait()
+
+    def _roles(self) -> dict[str, tuple[str, ...]]:
+        """What makes the home of each."""
+        url, agency = self.urls, ("--oin", OIN, "--name", "Parkeerbedrijf", "--log", ORIGIN)
+        return {
+            "issuer": ("issuer", "init", "--url", url["issuer"], "--name", "Gemeente Voorbeeldstad"),
+            "agency": ("verifier", "init", "--url", url["agency"], *agency),
+            "log": ("log", "init", "--url", url["log"], "--origin", ORIGIN),
+            "witness": ("log", "witness", "init", "--url", url["witness"], "--name", "getuige.example"),
+            "cosigner": (
+                *("auditor", "init", "--url", url["cosigner"]),
+                *("--name", "rekenkamer.example", "--log", ORIGIN),
             ),
         }
+
+    def _register(self, entries: dict[str, Path], services: list[dict[str, Any]]) -> None:
+        """List everybody, and give the agency the certificates of its services."""
         for name, entry in entries.items():
             kind = "witness" if name == "cosigner" else name
             self.regie("registrar", "registrar", f"add-{kind}", str(entry))
         self._list_operators(entries)
-        for service in services or [PARKING]:
+        for service in services:
             path = self._write(f"service-{service['id']}.json", service)
             self.regie("registrar", "registrar", "add-service", "--agency", OIN, str(path))
         self.regie("registrar", "registrar", "sign")
         registration = str(self.at("agency") / "registration.jwt")
         self.regie("registrar", "registrar", "certificate", "--agency", OIN, "--out", registration)
-        self.regie("issuer", "issuer", "import", str(PERSONS))
-        self._serve("witness", "log", "witness", "serve")
-        for name in ("cosigner", *self.operators):
-            self._serve(name, "auditor", "cosign")
-        last = (("log", "log"), ("issuer", "issuer"), ("agency", "verifier"), ("registrar", "registrar"))
-        for name, command in last:  # nobody of these waits for another
-            self._serve(name, command, "serve", wait=False)
-        for name, _ in last:
-            self.servers[name].wait()
 
     def _list_operators(self, entries: dict[str, Path]) -> None:
         """Operators follow the log by themselves: the quorum does not need them, so that some may be down."""
@@ -161,11 +153,15 @@ class Town:
         path.write_text(json.dumps(value))
         return path
 
-    def _serve(self, name: str, *arguments: str, wait: bool = True) -> None:
+    def _serve(self, name: str, *arguments: str) -> None:
+        """Start a server; `_wait` waits for it."""
         server = Server(name, self.at(name), arguments, self.urls[name], self.home / f"{name}.log")
         self.servers[name] = server
         server.launch()
-        if wait:
+
+    def _wait(self) -> None:
+        """Until all that were started answer. Raises `CommandFailed` when one does not."""
+        for server in self.servers.values():
             server.wait()
 
     def open_wallet(self, who: str, bsn: str, cards: tuple[str, ...] = ("persoon", "adres", "gezin")) -> None:
