@@ -127,6 +127,23 @@ await obey({
   finish: (given) => fetching.finish(given),
   collect: (given) => fetching.collect(given),
   recheck,
+  // What dcql makes of any query and cards: which card with which claims answers each query.
+  match: ({ dcql, cards }) => {
+    const query = DcqlQuery.parse(dcql)
+    DcqlQuery.validate(query)
+    const made = cards.map(({ vct, claims }) => ({
+      credential_format: 'dc+sd-jwt',
+      cryptographic_holder_binding: true,
+      vct,
+      claims,
+    }))
+    const result = DcqlQuery.query(query, made)
+    const found = query.credentials.map((wanted) => {
+      const matches = result.credential_matches[wanted.id]?.valid_credentials ?? []
+      return [wanted.id, matches.map((match) => [match.input_credential_index, pathsOf(match, wanted)])]
+    })
+    return { canBeSatisfied: result.can_be_satisfied, found: Object.fromEntries(found) }
+  },
   ask: async ({ request, post = true }) => {
     const { resolved, result } = await resolve({ request, post })
     return { request: resolved.authorizationRequestPayload, prefix: resolved.client.prefix, result }
