@@ -27,6 +27,7 @@ from tests.protocol.builders import AGENCY, HOLDER, ISSUER, ISSUER_ID, NONCE, NO
 
 VCT = "urn:example:bench:1"
 NAMES = ("given", "family", "born", "street", "number", "postcode", "town", "country")
+AUDIENCE = AGENCY.client_id
 PEER_KEY = JWK.from_json(json.dumps(ISSUER.key.public.jwk()))
 COPIES = 512
 """Different credentials, more than are verified in one slice, so that no verdict is met again in it."""
@@ -100,9 +101,9 @@ def measure() -> dict[str, Any]:
 
 def check(presentation: str, trust: TrustList) -> None:
     """What an agency does with a presentation."""
-    verify_presentation(presentation, trust, now=NOW, audience=AGENCY.client_id, nonce=NONCE)
+    verify_presentation(presentation, trust, now=NOW, audience=AUDIENCE, nonce=NONCE)
 
 
 def peer(presentation: str) -> None:
     """The same with the reference library, which checks neither dates nor the certificate chain."""
-    SDJWTVerifier(presentation, lambda issuer, header: PEER_KEY, AGENCY.client_id, NONCE).get_verified_payload()
+    SDJWTVerifier(presentation, lambda issuer, header: PEER_KEY, AUDIENCE, NONCE).get_verified_payload()

@@ -137,6 +137,9 @@ _CANONICAL = [
     Row("canonical.parse_json", b'{"a":[1.5,2e3],"b":"\\u00e9"}', lambda data: canonical.parse_json(
         data, floats=True), "floats"),
     Row("canonical.parse_json", {"a": [1, "x", {"b": []}]}, lambda v: canonical.parse_json(dump(v)), "values"),
+    Row("canonical.parse_b64u_json", b64u_json(["salt", "name", {"a": [1, "é"]}]), canonical.parse_b64u_json),
+    Row("canonical.parse_b64u_json", ["salt", "name", {"a": [1]}], lambda value: canonical.parse_b64u_json(
+        b64u_json(value)), "values"),
     Row("canonical.parse_object", b'{"a":[1,"x",null]}', canonical.parse_object),
     Row(
         "canonical.parse_struct",
@@ -199,6 +202,7 @@ _CERTIFICATES = [
     Row("x509.parse_x5c", [*b.ISSUER.x5c, *b.ISSUER.roots], x509.parse_x5c),
     Row("x509.subject_name", b.ISSUER.leaf, x509.subject_name),
     Row("x509.issuer_name", b.ISSUER.leaf, x509.issuer_name),
+    Row("x509.authority_key_ids", b.ISSUER.leaf, lambda der: x509.authority_key_ids((der,))),
     Row("x509.verify_chain", b.ISSUER.leaf, lambda der: x509.verify_chain([der], [b.ISSUER.root], NOW)),
     Row("x509.verify_chain", b.ISSUER.root, lambda der: x509.verify_chain([b.ISSUER.leaf], [der], NOW), "root"),
 ]
@@ -226,11 +230,15 @@ _CREDENTIALS = [
         forge(payload, b.HOLDER, "kb+jwt")), "payload"),
     Row("key_binding.verify_key_binding", header_of(KB_JWT), lambda header: _verify_binding(
         forge_header(header, KB_JWT.split(".")[1], b.HOLDER)), "header"),
+    Row("key_binding.UnverifiedKeyBinding.verify", KB_JWT, lambda token: key_binding.read_key_binding(
+        token, PRESENTED, audience=b.AGENCY.client_id, nonce=b.NONCE, now=NOW).verify(b.HOLDER.public)),
     Row("credential.split_sd_jwt", PRESENTATION, credential.split_sd_jwt),
     Row("issuer_jwt.verify_issuer_jwt", JWT, lambda token: issuer_jwt.verify_issuer_jwt(token, TRUST, NOW)),
     Row("issuer_jwt.verify_issuer_jwt", payload_of(JWT), _issuer_payload, "payload"),
     Row("issuer_jwt.verify_issuer_jwt", header_of(JWT), _issuer_header, "header"),
     Row("issuer_jwt.VerifiedIssuerJwt.digests", payload_of(JWT), _issuer_payload, "payload"),
+    Row("issuer_jwt.UnverifiedIssuerJwt.verify", JWT, lambda token: issuer_jwt.read_issuer_jwt(
+        token, TRUST, NOW).verify()),
     Row("issuer_jwt.VerifiedIssuerJwt.holder", payload_of(JWT), lambda payload: _verified(payload).holder),
     Row("issuer_jwt.issuer_roots", payload_of(JWT), lambda p: issuer_jwt.issuer_roots(_verified(p), TRUST)),
     Row("issuer_jwt.issuer_name", payload_of(JWT), lambda p: issuer_jwt.issuer_name(_verified(p), TRUST)),

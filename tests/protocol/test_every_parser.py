@@ -47,6 +47,7 @@ NO_ROW = {
     "consent.check_status": "statuses that the caller itself found",
     "log_keys.check_signed": "keys whose signatures were verified",
     "disclosure.disclosures_for": "a payload that was processed before, as `formats.SdJwtVc.present` does",
+    "formats.CredentialFormat.always_shown": "the interface",
     "formats.CredentialFormat.present": "the interface; the rows are of `formats.SdJwtVc`",
     "formats.CredentialFormat.read_card": "the interface",
     "formats.CredentialFormat.verify_issued": "the interface",
