@@ -128,6 +128,7 @@ def grant(
 @click.option("--card", "cards", multiple=True, metavar="[ID=]CARD", help="Answer (query ID) with this card.")
 @click.option("--optional", is_flag=True, help="Give also what the asker can do without.")
 @click.option("--unregistered", is_flag=True, help="Even to a stranger without a registration.")
+@click.option("--reuse", is_flag=True, help="Of a stranger's card show a copy that somebody else has, if need be.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
 @with_wallet
 def present(
@@ -137,12 +138,13 @@ def present(
     cards: tuple[str, ...],
     optional: bool,
     unregistered: bool,
+    reuse: bool,
     yes: bool,
 ) -> None:
     """Give a copy once. A copy cannot be taken back."""
     link = read_link(request)
     deliver_stops(wallet)
-    choice = ShareChoice(cards, optional, unregistered)
+    choice = ShareChoice(cards, optional, unregistered, reuse)
     shared = errand_request.share_once(
         wallet, link, lambda asked, picked: _ask(wallet, asked, picked, yes=yes), choice=choice
     )

@@ -43,15 +43,17 @@ def pick_cards(
 ) -> Picked:
     """What to give to `asker` (its id), and what else could answer.
 
-    1. copies in force; 2. unspent, or spent on this asker; 3. a set of each issuer, the newest data first, with
-    one copy of every other card; 4. the first combination that satisfies the whole query; 5. of each query the
-    cards that the resident chose, else the newest; of optional queries those chosen, or all with `optional`.
+    1. copies in force; 2. unspent, or spent on this asker, or with `reuse` any of a stranger's card; 3. a set of
+    each issuer, the newest data first, with one copy of every other card; 4. the first combination that satisfies
+    the whole query; 5. of each query the cards that the resident chose, else the newest; of optional queries those
+    chosen, or all with `optional`.
     Raises `Rejected`: `no_card`, `no_copies_left`, `not_satisfiable`, `bad_card_choice`.
     """
     choice = choice or ShareChoice()
     valid = {name: copy for name, copy in copies.items() if copy.exp > now}  # 1.
-    usable = {name: copy for name, copy in valid.items() if copy.agency in (None, asker)}  # 2.
-    for pool in _pools(usable):  # 3.
+    reusable = {name for name, copy in valid.items() if choice.reuse and not copy.set_id}
+    usable = {n: copy for n, copy in valid.items() if copy.agency in (None, asker) or n in reusable}  # 2.
+    for pool in _pools(usable, asker):  # 3.
         options = find_options(pool, query)
         if _is_satisfied(query, options):  # 4.
             return _decide(query, options, _Wish(choice, query))  # 5.
@@ -88,8 +90,11 @@ def _is_bound_enough(option: Option, item: CredentialQuery) -> bool:
     return option.chosen.copy.is_bound or not item.require_cryptographic_holder_binding
 
 
-def _pools(usable: Mapping[str, Copy]) -> Iterator[dict[str, Copy]]:
-    """Copies to answer from, each card once, in the order in which to try them. Sets that say the same are one."""
+def _pools(usable: Mapping[str, Copy], asker: str) -> Iterator[dict[str, Copy]]:
+    """Copies to answer from, each card once, in the order in which to try them. Sets that say the same are one.
+
+    A copy that somebody else has comes last.
+    """
     by_issuer: dict[str, dict[frozenset[str], dict[str, Copy]]] = {}
     for members in sets_of({name: copy for name, copy in usable.items() if copy.set_id}):
         issuer = next(iter(members.values())).issuer
@@ -97,7 +102,7 @@ def _pools(usable: Mapping[str, Copy]) -> Iterator[dict[str, Copy]]:
         by_issuer.setdefault(issuer, {}).setdefault(contents, members)
     alone = {name: copy for name, copy in usable.items() if not copy.set_id}
     single: dict[CardKey, str] = {}
-    for name in sorted(alone, key=lambda name: rank_of({name: alone[name]})):
+    for name in sorted(alone, key=lambda n: (alone[n].agency not in (None, asker), rank_of({n: alone[n]}))):
         single.setdefault(key_of_card(alone[name]), name)
     loose = {name: alone[name] for name in single.values()}
     for combination in islice(product(*(sets.values() for sets in by_issuer.values())), MAX_POOLS):
@@ -196,9 +201,10 @@ def _why_not(valid: Mapping[str, Copy], query: Query) -> Rejected:
     if query.credential_sets is UNSET and any(not held & set(i.meta.vct_values) for i in query.credentials):
         return Rejected("no_card", "a card that this needs is not here; `regie wallet inspect` shows which one")
     fresh = {name: replace(copy, agency=None) for name, copy in valid.items()}
-    if any(_is_satisfied(query, find_options(pool, query)) for pool in _pools(fresh)):
+    if any(_is_satisfied(query, find_options(pool, query)) for pool in _pools(fresh, "")):
         return Rejected(
             "no_copies_left",
-            "every copy of a card is in use at somebody else; get more from your issuer: `regie wallet refill`",
+            "every copy of a card is in use at somebody else; get more from your issuer: `regie wallet refill`; "
+            "of a stranger's card --reuse shows one again, and those two can recognise you",
         )
     return Rejected("not_satisfiable", "your cards cannot answer this request; you can decline it")

@@ -114,12 +114,14 @@ class ShareChoice(msgspec.Struct, frozen=True):
     """What the resident says to a request for a copy.
 
     `cards`: `QUERY=CARD` or `CARD`, for what more than one card can answer. `optional`: give also what the asker
-    can do without. `unregistered`: a stranger may ask without a registration that can be checked.
+    can do without. `unregistered`: a stranger may ask without a registration that can be checked. `reuse`: of a
+    stranger's card without copies left one may be shown that somebody else has, who can then recognise it.
     """
 
     cards: tuple[str, ...] = ()
     optional: bool = False
     unregistered: bool = False
+    reuse: bool = False
 
 
 class Stop(msgspec.Struct, frozen=True):

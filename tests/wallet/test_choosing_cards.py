@@ -246,6 +246,18 @@ def test_copies_are_used_up_before_one_is_shown_again(copies: dict[str, Copy]) -
     refused("no_copies_left", mine, ANY_DIPLOMA, asker="x509_san_dns:other.example")
 
 
+def test_copy_of_somebody_else_is_shown_on_the_residents_word_only_and_last(copies: dict[str, Copy]) -> None:
+    mine = {name: copy for name, copy in copies.items() if copy.vct == DIPLOMA and copy.received < NOW}
+    names = sorted(mine)
+    mine |= {name: changed(mine[name], agency="x509_san_dns:other.example") for name in names}
+    refused("no_copies_left", mine, ANY_DIPLOMA)
+    assert pick(mine, ANY_DIPLOMA, reuse=True).given["q"][0].name in names
+    mine[names[-1]] = changed(mine[names[-1]], agency=ASKER)
+    assert pick(mine, ANY_DIPLOMA, reuse=True).given["q"][0].name == names[-1]
+    own = {name: changed(copy, agency="00000099000000009999") for name, copy in copies.items() if copy.set_id}
+    refused("no_copies_left", own, item("q", ADRES, ["postcode"]), reuse=True)
+
+
 def test_newer_data_goes_before_older(copies: dict[str, Copy]) -> None:
     newer = {
         f"new {name}": changed(copy, set_id=b.set_id(f"new {copy.number}"), batch="C" * 22, iat=copy.iat + DAY)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -198,6 +199,21 @@ def test_history_names_the_stranger_and_no_value(run: Run, shop: ForeignVerifier
     assert f"you gave {strangers.SHOP_NAME} a copy of diploma.degree, diploma.faculty" in text
     assert f"you said no to {strangers.SHOP_NAME}" in text
     assert "MSc" not in text
+
+
+def test_card_without_copies_left_is_shown_again_on_request(
+    holder: Holder, run: Run, shop: ForeignVerifier
+) -> None:
+    other = {"agency": "x509_san_dns:other.example"}
+    with holder.open() as wallet, wallet.vault.transaction():
+        for name, copy in wallet.copies().items():
+            if copy.vct == DIPLOMA:
+                wallet.vault.put("copies", name, msgspec.structs.replace(copy, **other))
+    link = shop.ask(DEGREE, registration=strangers.registration())
+    assert "--reuse" in run("present", link, expect=1).stderr
+    assert shop.received == []
+    run("present", link, "--reuse")
+    assert shop.shown("d") == ["degree"]
 
 
 def test_terminal_is_not_written_to_by_strangers(holder: Holder, run: Run, shop: ForeignVerifier) -> None:
