@@ -7,6 +7,7 @@
 The OpenID provider is asked between two transactions, never inside one. What is decided: `authorize`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,7 @@ from protocol.oauth import PushedResponse, parse_authorization_request, parse_pu
 from service.database import immediate, snapshot
 
 COOKIE_BYTES = 32
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -85,7 +87,7 @@ class AuthorizationServer:
     def push(self, pairs: Pairs, proofs: Proofs) -> PushedResponse:
         """1. residents can log in here; 2. the wallet is attested; 3. form; 4. the client is the attested one;
         5. the answer goes where it may go; 6. what is wanted is made here, and offered when an offer is named;
-        7. the code will be bound to the DPoP key that is shown, if one is (RFC 9449 10.1).
+        7. the code will be bound to the DPoP key that is shown or named, if one is (RFC 9449 10).
 
         Raises `Rejected` with the codes of `oauth.PAR_ERRORS`; `Unavailable`.
         """
@@ -101,9 +103,7 @@ class AuthorizationServer:
             offer_id = find_offered(self._key, request.issuer_state)
             with snapshot(self._engine) as connection:
                 check_offered(store.find_offer(connection, offer_id), names, now)
-        bound = None  # 7
-        if proofs.dpop is not None:
-            bound = self._possession.dpop(proofs.dpop, method="POST", path="/par").jkt
+        bound = self._bound_to(dict(pairs).get("dpop_jkt"), proofs)  # 7
         made = Authorization(
             id=self._office.random(ID_BYTES).hex(),
             client=Client(attested.client_id, attested.key.thumbprint()),
@@ -120,6 +120,17 @@ class AuthorizationServer:
         with immediate(self._engine) as connection:
             store_oauth.add_authorization(connection, made, now)
         return PushedResponse(request_uri_of(self._key, made.id), PUSHED_SECONDS)
+
+    def _bound_to(self, named: str | None, proofs: Proofs) -> str | None:
+        """The thumbprint that a code is bound to, by a proof or by name (RFC 9449 10); both are one key."""
+        if named is not None and not _THUMBPRINT.match(named):
+            raise Rejected("invalid_request", "dpop_jkt is not a thumbprint")
+        if proofs.dpop is None:
+            return named
+        shown = self._possession.dpop(proofs.dpop, method="POST", path="/par").jkt
+        if named not in (None, shown):
+            raise Rejected("invalid_dpop_proof", "dpop_jkt names another key than the one that is shown")
+        return shown
 
     # ---- the browser comes and goes
 

@@ -226,7 +226,8 @@ _LOGIN = (
                 response_type={"const": "code"},
                 code_challenge_method={"const": "S256"},
                 **dict.fromkeys(
-                    ("client_id", "redirect_uri", "code_challenge", "scope", "state", "issuer_state"), _TEXT
+                    ("client_id", "redirect_uri", "code_challenge", "scope", "state", "issuer_state", "dpop_jkt"),
+                    _TEXT,
                 ),
                 authorization_details={"type": "string"},
             ),

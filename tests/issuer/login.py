@@ -54,6 +54,12 @@ def spoil(token: str) -> str:
     return f"{head}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
 
 
+def thumbprint(jwk: dict[str, str]) -> str:
+    """RFC 7638."""
+    members = {name: jwk[name] for name in ("crv", "kty", "x", "y")}
+    return b64u(hashlib.sha256(json.dumps(members, separators=(",", ":")).encode()).digest())
+
+
 @dataclass
 class WalletMaker:
     """A wallet provider with a root and a leaf of its own."""

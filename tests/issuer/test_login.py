@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from werkzeug.datastructures import Headers
 
 from examples.identity_provider import LEVELS
 from issuer.authorize import CODE_SECONDS, LOGIN_SECONDS, PUSHED_SECONDS
@@ -16,7 +17,7 @@ from issuer.client import RETRY_SECONDS
 from issuer.offer import TOKEN_SECONDS
 from service.database import sqlite_url
 from tests.issuer.desk import KARIM, NOOR, PRE_AUTHORIZED, HolderKey, jwt_parts
-from tests.issuer.login import CALLBACK, HIGH, LOW, SUBSTANTIAL, LoginDesk, Wallet, login_desk, spoil
+from tests.issuer.login import CALLBACK, HIGH, LOW, SUBSTANTIAL, LoginDesk, Wallet, login_desk, spoil, thumbprint
 
 
 @pytest.fixture
@@ -246,12 +247,13 @@ def browser_of(desk: LoginDesk) -> Any:
 
 def test_request_is_opened_once_and_in_time(desk: LoginDesk, wallet: Wallet) -> None:
     first, second = wallet.push().json["request_uri"], wallet.push().json["request_uri"]
+    desk.clock.time += PUSHED_SECONDS - 1
     wallet.depart(first, browser_of(desk))
     query = {"client_id": wallet.client_id, "request_uri": first}
     again = browser_of(desk).get("/authorize", query_string=query)
     assert (again.status_code, again.mimetype) == (400, "text/html")
     assert "Location" not in again.headers
-    desk.clock.time += PUSHED_SECONDS
+    desk.clock.time += 1
     assert browser_of(desk).get("/authorize", query_string={**query, "request_uri": second}).status_code == 400
 
 
@@ -512,6 +514,58 @@ def test_code_is_bound_to_the_key_that_was_pushed(desk: LoginDesk, wallet: Walle
 def test_request_may_be_pushed_without_a_key(wallet: Wallet) -> None:
     pushed = wallet.push(wallet.headers("/par", DPoP=""))
     assert wallet.redeem(wallet.browse(pushed.json["request_uri"])["code"]).status_code == 200
+
+
+def test_code_may_be_bound_by_the_name_of_a_key(desk: LoginDesk, wallet: Wallet) -> None:
+    shown = {"DPoP": ""}
+    mine = thumbprint(wallet.dpop_key.jwk)
+    code = wallet.browse(wallet.push(wallet.headers("/par", **shown), dpop_jkt=mine).json["request_uri"])["code"]
+    thief = desk.wallet(key=wallet.key, verifier=wallet.verifier)
+    assert thief.redeem(code).json["error"] == "invalid_grant"
+    code = wallet.browse(wallet.push(dpop_jkt=mine).json["request_uri"])["code"]
+    assert wallet.redeem(code).status_code == 200
+    before = kept(desk)
+    assert wallet.push(dpop_jkt=thumbprint(thief.dpop_key.jwk)).json["error"] == "invalid_dpop_proof"
+    assert wallet.push(wallet.headers("/par", **shown), dpop_jkt="x").json["error"] == "invalid_request"
+    assert kept(desk) == before
+
+
+def test_dpop_proof_shown_by_six_at_once_is_taken_once(tmp_path: Path) -> None:
+    with login_desk(tmp_path / "issuer", database=sqlite_url(tmp_path / "issuer.db")) as desk:
+        wallet = desk.wallet()
+        token = wallet.tokens()["access_token"]
+        headers = wallet.resource("/credential", token)
+        bodies = [
+            {"credential_configuration_id": "persoon", "proofs": {"jwt": wallet.proofs(1)}} for _ in range(6)
+        ]
+        answers = at_once(lambda body: wallet.post_credential(token, body, headers).status_code, bodies)
+        assert sorted(answers) == [200, 401, 401, 401, 401, 401]
+
+
+def test_headers_of_a_proxy_change_nothing(desk: LoginDesk, wallet: Wallet) -> None:
+    forged = {
+        "Host": "evil.example",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Proto": "http",
+        "Forwarded": "host=evil.example;proto=http",
+    }
+    pushed = wallet.push({**wallet.headers("/par"), **forged})
+    assert pushed.status_code == 201
+    about = desk.client.get("/.well-known/oauth-authorization-server", headers=forged)
+    assert "evil" not in about.text
+    evil = wallet.headers("/par", DPoP=wallet.dpop("/par", htu="https://evil.example/par"))
+    assert wallet.push({**evil, **forged}).json["error"] == "invalid_dpop_proof"
+    query = {"client_id": wallet.client_id, "request_uri": pushed.json["request_uri"]}
+    assert "evil" not in browser_of(desk).get("/authorize", query_string=query, headers=forged).headers["Location"]
+
+
+def test_two_headers_of_one_proof_are_no_proof(desk: LoginDesk, wallet: Wallet) -> None:
+    before = kept(desk)
+    for name in ("DPoP", "OAuth-Client-Attestation", "OAuth-Client-Attestation-PoP"):
+        headers = [*wallet.headers("/par").items()]
+        doubled = Headers([*headers, *((key, value) for key, value in headers if key == name)])
+        assert desk.client.post("/par", data=wallet.form(), headers=doubled).status_code in (400, 401)
+    assert kept(desk) == before
 
 
 def test_code_redeemed_by_six_at_once_serves_none_of_them_twice(tmp_path: Path) -> None:
