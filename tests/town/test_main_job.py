@@ -1,7 +1,10 @@
 """Issue, grant, read, revoke, refuse, audit: by the command line, between real processes."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
+from urllib.request import HTTPCookieProcessor, build_opener
 
 from examples.founding import ORIGIN, Town
 from examples.processes import fetch_json, is_port_dead
@@ -62,6 +65,30 @@ def test_one_request_is_answered_once(town: Town) -> None:
     assert again.status == 1
     grants = town.regie("agency", "verifier", "grants").answer["grants"]
     assert sum(grant["id"] == ask["id"] for grant in grants) == 1
+
+
+def test_copy_by_dcql_on_one_device_counts_once_the_wallet_is_back_in_its_browser(town: Town) -> None:
+    town.open_wallet("hugo", residents.BSNS[7], ("adres", "persoon"))
+    claims = [{"path": ["postcode"]}]
+    card = {
+        "id": "adres",
+        "format": "dc+sd-jwt",
+        "meta": {"vct_values": ["urn:regie:nl:adres:1"]},
+        "claims": claims,
+    }
+    query = town.home / "query.json"
+    query.write_text(json.dumps({"credentials": [card]}))
+    asked = ("verifier", "request", "parkeervergunning", "--dcql", str(query), "--same-device")
+    ask = town.regie("agency", *asked).answer
+    browser = build_opener(HTTPCookieProcessor())
+    page = browser.open(ask["start"], data=b"").read().decode()
+    link = unescape(page.partition('href="')[2].partition('"')[0])
+    redirect = town.regie("hugo", "wallet", "present", link, "--yes").answer["redirect"]
+    assert town.regie("agency", "verifier", "read", ask["id"], expect=1).code == "not_returned"
+    assert browser.open(redirect).status == 200
+    assert {"postcode"} < set(town.regie("agency", "verifier", "read", ask["id"]).answer["values"])
+    (verdict,) = town.regie("agency", "verifier", "verdict", ask["id"]).answer["verdicts"]
+    assert (verdict["accepted"], verdict["steps"][-1]["name"]) == (True, "return")
 
 
 def test_audit_of_all_this_is_clean(town: Town) -> None:
