@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
+from schemathesis.core import NOT_SET
 from schemathesis.generation.drivers import CoverageGenerator
 from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.generation.overrides import Override
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    negative_data_rejection,
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
@@ -38,7 +40,6 @@ CHECKS = [
     response_schema_conformance,
     unsupported_method,
 ]
-OF_JSON = (response_schema_conformance,)
 MAX_TEXT, MAX_ITEMS = 256, 3
 """Longer texts and lists take minutes to make and meet nothing new: each limit has a test of its own."""
 _FIXED = re.compile(r"\^\[A-Za-z0-9_-\]\{(\d+)\}(\[\w+\])?\$")
@@ -90,7 +91,7 @@ def _short(schema: Any) -> Any:
 
 
 def operations(house: House) -> dict[str, APIOperation]:
-    """What the app describes, by operation id; but its description, which schemathesis leaves out."""
+    """What the app describes, by operation id."""
     document = house.app.test_client().get("/v1/openapi.json").json
     schema = schemathesis.openapi.from_dict(shortened(resolved(document)), config=SchemathesisConfig())
     schema.app = house.app
@@ -111,40 +112,47 @@ def boundary_cases(operation: APIOperation) -> Iterator[Case]:
     )
 
 
-def cases(operation: APIOperation, truths: Sequence[Make]) -> st.SearchStrategy[Case]:
-    """Requests as the description has them and as it does not, with true parts in places."""
+def cases(operation: APIOperation, truths: Sequence[Make]) -> st.SearchStrategy[tuple[Case, bool]]:
+    """Requests as the description has them and as it does not, or true ones; and whether it is a made one."""
     made = st.one_of(
         operation.as_strategy(generation_mode=GenerationMode.POSITIVE),
         operation.as_strategy(generation_mode=GenerationMode.NEGATIVE),
     )
-    return _aimed(made, truths)
+    return _aimed(operation, made, truths)
 
 
 @st.composite
-def _aimed(draw: Callable[..., Any], made: st.SearchStrategy[Case], truths: Sequence[Make]) -> Case:
-    case = draw(made)
-    if truths and draw(st.integers(0, 2)):
+def _aimed(
+    draw: Callable[..., Any], operation: APIOperation, made: st.SearchStrategy[Case], truths: Sequence[Make]
+) -> tuple[Case, bool]:
+    is_made = not truths or draw(st.integers(0, 2)) == 0
+    if is_made:
+        case = draw(made)
+    else:
         make, is_whole, seed = draw(st.sampled_from(truths)), draw(st.booleans()), draw(st.integers(0, 2**32))
         # True requests are new every time: Hypothesis must not see them, so a generator of our own spoils them.
-        _put(case, make(), None if is_whole else Random(seed))
+        case = _case(operation, make(), None if is_whole else Random(seed))
     if draw(st.integers(0, 3)) == 0:
         case.headers = {**(case.headers or {}), "Accept": "application/problem+json"}
-    return case
+    return case, is_made
 
 
-def _put(case: Case, true: Request, random: Random | None) -> None:
-    """Make the case this request, one of whose parts `random` spoils."""
+def _case(operation: APIOperation, true: Request, random: Random | None) -> Case:
+    """This request, one of whose parts `random` spoils."""
     parts = {name: getattr(true, name) for name in _PARTS if getattr(true, name)}
     if true.body is not None:
         parts["body"] = true.content()
     if random is not None:
         name = random.choice(["body", *parts] if "body" in parts else list(parts))
         parts[name] = spoiled(random, parts[name])
-    if "body" in parts:
-        case.body, case.media_type = parts["body"], true.media_type
-    for name, container in (("path", "path_parameters"), ("headers", "headers"), ("cookies", "cookies")):
-        setattr(case, container, {**(getattr(case, container) or {}), **_sendable(parts.get(name, {}))})
-    case.query = {**(case.query or {}), **parts.get("query", {})}
+    return operation.Case(
+        path_parameters={**dict.fromkeys(true.path, "x"), **_sendable(parts.get("path", {}))},
+        query=dict(parts.get("query", {})),
+        headers=_sendable(parts.get("headers", {})),
+        cookies=_sendable(parts.get("cookies", {})),
+        body=parts.get("body", NOT_SET),
+        media_type=true.media_type if "body" in parts else None,
+    )
 
 
 def _sendable(values: Mapping[str, Any]) -> dict[str, str]:
@@ -175,10 +183,15 @@ def spoiled(random: Random, body: Any) -> Any:
     return changed
 
 
-def check(case: Case) -> int:
-    """Send it and hold the answer against the description; its status. Raises what schemathesis raises."""
+def check(case: Case, *, is_made: bool = True) -> int:
+    """Send it and hold the answer against the description; its status. Raises what schemathesis raises.
+
+    `is_made`: the request is what schemathesis made, so that it knows whether the description forbids it.
+    """
     response = case.call()
-    # schemathesis takes application/jwt for JSON: of a compact JWS only the media type can be looked at.
-    is_jws = response.headers.get("content-type") == ["application/jwt"]
-    case.validate_response(response, checks=[one for one in CHECKS if not is_jws or one not in OF_JSON])
+    checks = [*CHECKS, negative_data_rejection] if is_made else CHECKS
+    if response.headers.get("content-type") == ["application/jwt"]:
+        # schemathesis takes it for JSON: of a compact JWS only the media type can be looked at.
+        checks = [one for one in checks if one is not response_schema_conformance]
+    case.validate_response(response, checks=checks)
     return int(response.status_code)
