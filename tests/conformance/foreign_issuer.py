@@ -80,6 +80,8 @@ class ForeignIssuer:
         """Credential identifiers that its token response names."""
         self.batch_size: int | None = 4
         self.dpop_nonces = False
+        self.late_nonces = False
+        """Whether only a refusal brings a DPoP nonce, which is good once."""
         self.challenges = True
         self.challenge_endpoint = True
         self.attested = True
@@ -261,6 +263,9 @@ class ForeignIssuer:
             response.headers[CHALLENGE_HEADER] = self._fresh("challenge")
         if code == "use_dpop_nonce":
             response.headers["DPoP-Nonce"] = self._fresh("dpop")
+            if request.path != "/token":  # RFC 9449 9: a resource says it in the challenge
+                response.status_code, response.data = 401, b""
+                response.headers["WWW-Authenticate"] = 'DPoP error="use_dpop_nonce", error_description="again"'
         return response
 
     def _fresh(self, kind: str) -> str:
@@ -330,6 +335,8 @@ class ForeignIssuer:
         self._seen.add(proof.jti)
         if self.dpop_nonces and proof.nonce not in self._nonces:
             raise Rejected("use_dpop_nonce")
+        if self.late_nonces:
+            self._nonces.discard(str(proof.nonce))
         return proof.jkt
 
     def _par(self) -> Response:
@@ -385,7 +392,7 @@ class ForeignIssuer:
     def _nonce(self) -> Response:
         self.asked.append((request.path, None))
         response = self._said("nonce", {"c_nonce": self._fresh("c")})
-        if self.dpop_nonces:
+        if self.dpop_nonces and not self.late_nonces:
             response.headers["DPoP-Nonce"] = self._fresh("dpop")
         return response
 

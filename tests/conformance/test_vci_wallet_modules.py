@@ -149,6 +149,15 @@ def test_oid4vci_1_0_wallet_happy_path_with_scopes_without_authorization_details
     assert issuer.wrong == []
 
 
+def test_wallet_takes_a_dpop_nonce_from_every_endpoint(wallet: OpenWallet, issuer: ForeignIssuer) -> None:
+    """HAIP 4, RFC 9449 8 and 9: from a refusal of the OAuth server, and from the challenge of a resource."""
+    issuer.dpop_nonces = issuer.late_nonces = True
+    fetch(wallet, issuer)
+    assert issuer.wrong == [f"{path} use_dpop_nonce: " for path in ("/token", "/credential", "/notification")]
+    assert issuer.bodies("/notification")[0][1] == "credential_accepted"
+    assert len(wallet.copies()) == 4
+
+
 def test_wallet_uses_the_identifiers_that_a_token_names(wallet: OpenWallet, issuer: ForeignIssuer) -> None:
     issuer.scopes, issuer.identifiers = False, ["first diploma", "second diploma"]
     assert [item.copies for item in fetch(wallet, issuer)] == [4, 4]
