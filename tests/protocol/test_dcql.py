@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.dcql import MAX_CLAIMS, MAX_CREDENTIALS, Card, check_answer, match, parse_query, select
+from protocol.dcql import MAX_CLAIMS, MAX_CREDENTIALS, Card, asked_part, check_answer, match, parse_query, select
 from protocol.errors import Rejected
 
 ADRES = "urn:regie:nl:adres:1"
@@ -275,6 +275,49 @@ NESTED = Card(ADRES, CLAIMS)
 )
 def test_verifier_keeps_of_a_nested_claim_only_the_part_it_asked(paths: list[Any], kept: Any) -> None:
     assert check_answer(query(asks(*paths)), {"adres": [NESTED]}) == {"adres": [kept]}
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+VALUES = st.recursive(
+    st.integers(0, 9) | st.text("xy", max_size=2) | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=15,
+)
+PATHS = st.tuples(NAMES, st.lists(NAMES | st.none() | st.integers(0, 2), max_size=3)).map(lambda p: [p[0], *p[1]])
+
+
+def leaves(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where something stands: the place of each scalar and of each empty object or array."""
+    if isinstance(value, dict) and value:
+        return [leaf for name, inner in value.items() for leaf in leaves(inner, (*place, name))]
+    if isinstance(value, list) and value:
+        return [leaf for number, inner in enumerate(value) for leaf in leaves(inner, (*place, number))]
+    return [place]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(NAMES, VALUES, min_size=1), st.lists(PATHS, min_size=1, max_size=3))
+def test_part_that_is_kept_is_all_that_the_paths_select_and_nothing_else(
+    claims: dict[str, Any], paths: list[list[Any]]
+) -> None:
+    found = [path for path in paths if select(claims, path)]
+    if not found:
+        return
+    part = asked_part(claims, found)
+    for path in found:
+        if not any(isinstance(element, int) for element in path):  # numbers count anew in a shorter array
+            assert select(part, path)
+            assert len(found) > 1 or select(part, path) == select(claims, path)
+    for place in leaves(part):
+        assert any(fits(place, path) for path in found)
+
+
+def fits(place: tuple[Any, ...], path: list[Any]) -> bool:
+    """Whether a path leads to a place, or through it; numbers stand for any index, as arrays got shorter."""
+    return all(
+        element == step or (isinstance(step, int) and not isinstance(element, str))
+        for element, step in zip(path, place, strict=False)
+    )
 
 
 def test_query_of_another_format_is_kept_and_fits_no_card() -> None:
