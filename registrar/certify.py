@@ -2,8 +2,7 @@
 
 One for each listed service version (TS5 section 2.4.3: an intended use). It is issued when the list that names the
 service is signed, again when a third of its time is left, and revoked when the list names the service no more, or
-the agency otherwise than the certificate does. What was issued is never forgotten: a position of the status list
-belongs to one certificate for ever.
+the agency otherwise than the certificate does. A position of the status list belongs to one certificate for ever.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -27,10 +26,8 @@ MAX_CERTIFICATES = 2**20
 
 
 class Issued(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """One certificate, `token`; its position in the status list is that in the book.
-
-    `content`: hash of what it says but for its times; `since`: when its intended use was first listed. Times in
-    POSIX seconds.
+    """One certificate, `token`. `content`: hash of what it says but for its times; `since`: when its intended use
+    was first listed. Times in POSIX seconds.
     """
 
     use: str
@@ -45,10 +42,13 @@ class Issued(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     revoked: int | None = None
 
 
-class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that were issued, the oldest first."""
+class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Those that were issued, the oldest first. The first is at position `first` of the status list: what was
+    there before has expired, and nobody asks for it any more.
+    """
 
     certificates: list[Issued] = []
+    first: int = 0
 
     def current(self, use: str, now: int) -> Issued | None:
         """The newest that is in force for an intended use."""
@@ -57,7 +57,8 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def statuses(self) -> str:
         """`lst` of their status list."""
-        found = [VALID if entry.revoked is None else INVALID for entry in self.certificates]
+        found = [VALID] * self.first
+        found += [VALID if entry.revoked is None else INVALID for entry in self.certificates]
         return encode_list(STATUS_BITS, found + [VALID] * (max(LIST_SIZE, len(found)) - len(found)))
 
 
@@ -84,7 +85,7 @@ def certify(book: Book, trust: TrustList, *, now: int, sign: Sign) -> Book:
         before = latest.get(use)
         if before is not None and before.exp - now > RENEW:
             continue
-        if len(kept) >= MAX_CERTIFICATES:
+        if book.first + len(kept) >= MAX_CERTIFICATES:
             raise ValueError("the status list of registration certificates is full")
         kept.append(
             Issued(
@@ -96,10 +97,11 @@ def certify(book: Book, trust: TrustList, *, now: int, sign: Sign) -> Book:
                 since=since.get(use, now),
                 iat=now,
                 exp=now + TERM,
-                token=sign(agency, service, len(kept)),
+                token=sign(agency, service, book.first + len(kept)),
             )
         )
-    return Book(kept)
+    over = next((number for number, entry in enumerate(kept) if entry.exp > now), len(kept))
+    return Book(kept[over:], book.first + over)
 
 
 def _services(agencies: Sequence[Agency]) -> Iterable[tuple[Agency, Service]]:
@@ -109,5 +111,5 @@ def _services(agencies: Sequence[Agency]) -> Iterable[tuple[Agency, Service]]:
 def _aged(entry: Issued, content: str | None, now: int) -> Issued:
     """A certificate when its intended use says `content` now: revoked once and for ever, or kept."""
     if entry.revoked is None and entry.content != content:
-        entry = msgspec.structs.replace(entry, revoked=now)
-    return entry if entry.exp > now or not entry.token else msgspec.structs.replace(entry, token="")
+        return msgspec.structs.replace(entry, revoked=now)
+    return entry

@@ -39,7 +39,7 @@ DRAFT = "draft.json"
 TRUST_LIST = "trust-list.jwt"
 BOOK = "registrations.json"
 MAX_BOOK_BYTES = MAX_FILE_BYTES
-"""About 6,000 certificates in force of 2.5 KiB, and what is left of those that have expired."""
+"""About 6,000 certificates of 2.5 KiB; those that have expired go."""
 WAIT_SECONDS = 10
 """For another command on the same home to finish."""
 
