@@ -1,6 +1,7 @@
 """An issuer, an agency and a registrar, each as a `House`."""
 
 from contextlib import ExitStack
+from functools import partial
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from protocol.direct_post import error_form
 from protocol.wallet_attestation import sign_wallet_key
 from registrar.openapi import REGISTRAR
 from service.operations import FORM
-from tests.issuer.desk import NOOR, PRE_AUTHORIZED
+from tests.issuer.desk import KARIM, NOOR, PRE_AUTHORIZED
 from tests.issuer.login import LoginDesk, login_desk
 from tests.openapi.house import House, Make, Request
 from tests.protocol import builders
@@ -32,6 +33,7 @@ class Counter:
         self.offer, _ = desk.office.offer(NOOR, ("persoon", "adres"))
         self.bearer = {"Authorization": f"Bearer {desk.token('persoon', 'adres')}"}
         self.tokens = self.wallet.tokens(scope="persoon adres")
+        desk.office.hold(KARIM, "adres in onderzoek")
         token = self.tokens["access_token"]
         issued = self.wallet.post_credential(token, self.credential(), self.wallet.resource("/credential", token))
         self.notification = {"notification_id": issued.json["notification_id"], "event": "credential_accepted"}
@@ -62,6 +64,28 @@ class Counter:
     def refresh(self) -> Request:
         """The refresh token of a login."""
         return self.token(grant_type="refresh_token", refresh_token=self.wallet.tokens()["refresh_token"])
+
+    def held(self) -> Request:
+        """Who asks for a record that a clerk looks at first."""
+        token = self.wallet.redeem(self.wallet.code(bsn=KARIM)).json["access_token"]
+        body = {"credential_configuration_id": "persoon", "proofs": {"jwt": self.wallet.proofs(1)}}
+        return Request(headers=self.wallet.resource("/credential", token), body=body)
+
+    def deferred(self) -> Request:
+        """The wallet comes back for what was held."""
+        held = self.held()
+        answer = self.desk.client.post("/credential", json=held.body, headers=held.headers)
+        token = held.headers["Authorization"].removeprefix("DPoP ")
+        headers = self.wallet.resource("/deferred-credential", token)
+        return Request(headers=headers, body={"transaction_id": answer.json["transaction_id"]})
+
+    def approved(self) -> Request:
+        """The same once the clerk has looked."""
+        request = self.deferred()
+        for one in self.desk.office.waiting():
+            self.desk.office.approve(one.offer_id)
+        self.desk.office.hold(KARIM, "adres in onderzoek")
+        return request
 
     def pushed(self) -> str:
         """A request URI."""
@@ -96,8 +120,13 @@ def issuer_house(folder: Path) -> House:
         "postCredential": [
             lambda: Request(headers=found.bearer, body=found.credential()),
             lambda: found.resource("/credential", found.credential()),
+            found.held,
         ],
-        "postDeferredCredential": [lambda: found.resource("/deferred-credential", {"transaction_id": "unknown"})],
+        "postDeferredCredential": [
+            lambda: found.resource("/deferred-credential", {"transaction_id": "unknown"}),
+            found.deferred,
+            found.approved,
+        ],
         "postNotification": [lambda: found.resource("/notification", found.notification)],
         "getStatusList": [lambda: Request({"number": 0}), lambda: Request({"number": 1})],
     }
@@ -151,6 +180,11 @@ class Asking:
             {"request_id": request_id}, body=copy_form(request, self.wallet.show(request)), media_type=FORM
         )
 
+    def start(self, **headers: str) -> Request:
+        """A resident begins on the device of the wallet."""
+        _, start = self.agency.ask(once=True, same_device=True)
+        return Request({"start": start.rpartition("/")[2]}, headers=headers)
+
     def refusal(self) -> Request:
         """The wallet says no."""
         request_id, link = self.agency.ask()
@@ -186,6 +220,8 @@ def agency_house(folder: Path) -> House:
         "postRequestObject": requests,
         "postResponse": [found.standing, found.copy, found.refusal],
         "getAnswer": [lambda: Request({"request_id": found.answered}, code)],
+        "getStart": [found.start],
+        "beginSession": [found.start, partial(found.start, **{"Sec-Fetch-Site": "cross-site"})],
         "postToInbox": [found.refresh, found.message],
     }
     return House("agency", AGENCY, found.agency.app, truths)
