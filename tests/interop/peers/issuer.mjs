@@ -17,6 +17,7 @@ const VCT = 'https://diploma.example/diploma'
 const providers = []
 const library = new Openid4vciIssuer({ callbacks: callbacks(() => providers) })
 const statuses = new Array(LIST_SIZE).fill(0)
+const given = new Set()
 const offers = new Map()
 const nonces = new Set()
 const events = []
@@ -225,9 +226,17 @@ async function sealed(wanted, answer) {
   return { ...answer, headers: { 'content-type': 'application/jwt' }, body: jwe }
 }
 
+/** Unpredictable, and never given before (Token Status List 13.2). */
+function newIndex() {
+  for (;;) {
+    const idx = randomInt(LIST_SIZE)
+    if (!given.has(idx)) return given.add(idx) && idx
+  }
+}
+
 /** `diploma` names its issuer and ends; `bare` does neither and has its status instead (HAIP 6.1). */
 async function issue({ name, offered }, jwk) {
-  const idx = randomInt(LIST_SIZE)
+  const idx = newIndex()
   offered.indexes.push(idx)
   const day = Math.floor(Date.now() / 1000 / DAY) * DAY
   const named = name === 'bare' ? {} : { iss: own.url, exp: day + 60 * DAY }
