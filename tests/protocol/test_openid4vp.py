@@ -313,6 +313,38 @@ def test_request_within_its_lifetime_is_read(lifetime: int) -> None:
     assert verify(sign(payload(exp=None))).exp == NOW + 300
 
 
+def test_copy_may_be_asked_without_dates_and_standing_access_may_not() -> None:
+    request = verify(sign(payload(iat=None, exp=None)))
+    assert (request.iat, request.exp) == (NOW, NOW + 300)
+    assert verify(sign(payload(iat=None, exp=NOW + 100))).exp == NOW + 100
+    refused("expired", sign(payload(iat=None, exp=NOW)))
+    refused("invalid_request", sign(payload(iat=None, exp=NOW + MAX_LIFETIME + 1)))
+    refused("invalid_request", sign(payload(consent=element(), iat=None, exp=None)))
+
+
+def test_copy_may_be_answered_plainly_and_standing_access_may_not() -> None:
+    for metadata in (payload()["client_metadata"], {"vp_formats_supported": {"dc+sd-jwt": {}}}, None):
+        request = verify(sign(payload(response_mode="direct_post", client_metadata=metadata)))
+        assert request.encryption is None
+    refused("invalid_request", sign(payload(consent=element(), response_mode="direct_post")))
+    other = {"vp_formats_supported": {"dc+sd-jwt": {"kb-jwt_alg_values": ["ES384"]}}}
+    refused("invalid_request", sign(payload(response_mode="direct_post", client_metadata=other)))
+
+
+def test_answer_by_x509_san_dns_goes_to_the_host_of_the_certificate() -> None:
+    client_id = "x509_san_dns:agency.example"
+    assert verify(sign(payload(client_id=client_id)), client_id=client_id).response_uri.startswith(
+        "https://agency."
+    )
+    for uri in (
+        "https://evil.example/responses/1",
+        "https://agency.example.evil.example/",
+        "https://www.agency.example/",
+    ):
+        refused("invalid_request", sign(payload(client_id=client_id, response_uri=uri)), client_id=client_id)
+    assert verify(sign(payload(response_uri="https://other.example/x"))).response_uri == "https://other.example/x"
+
+
 def test_request_without_state_is_read() -> None:
     assert verify(sign(payload(state=None))).state is None
 
