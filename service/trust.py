@@ -56,6 +56,7 @@ class TrustSource:
     ) -> None:
         self.home = home
         self.location = str(location)
+        self._anchors = str(home.file(ANCHORS))  # looked at with every request
         self.registrar = parse_jwk(registrar_jwk)
         self._is_url = self.location.startswith(("https://", "http://"))
         self._fetcher = (fetcher or Fetcher()) if self._is_url else None
@@ -80,7 +81,7 @@ class TrustSource:
     def _mark(self, now: int) -> object:
         """What changes when it is time to read again: the files' identities, or the minute."""
         listed = now // REFRESH_SECONDS if self._is_url else _identity(self.location)
-        return listed, _identity(self.home.file(ANCHORS))
+        return listed, _identity(self._anchors)
 
     def _refresh(self, loaded: _Loaded | None, mark: object, now: int) -> _Loaded:
         trust = self._newest(loaded, now)
@@ -100,9 +101,8 @@ class TrustSource:
             return kept
 
     def _read_anchors(self, loaded: _Loaded | None) -> Anchors:
-        path = self.home.file(ANCHORS)
         try:
-            with path.open("rb") as stream:
+            with open(self._anchors, "rb") as stream:
                 return parse_anchors(stream.read(MAX_ANCHORS_BYTES + 1))
         except FileNotFoundError:
             return NO_ANCHORS
@@ -111,7 +111,7 @@ class TrustSource:
             log_event("service", "anchors_refused", code=code)
             if loaded is not None:
                 return loaded.anchors
-            raise Unavailable("anchors", f"{path}: {detail}") from error
+            raise Unavailable("anchors", f"{self._anchors}: {detail}") from error
 
     def _fallback(self, loaded: _Loaded | None, now: int) -> TrustList | None:
         """What was accepted before and has not expired: by this process, or, of a URL, by an earlier one."""
