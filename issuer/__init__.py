@@ -5,7 +5,7 @@ brp          the forms of an answer of BRP API Personen 2.7.0, as far as attribu
 dates        partial dates and what age can be said of them
 names        the full name of a person
 register     a person in the register -> the attributes of each credential type
-ticket       codes and ids that only we can have made
+handle       codes and ids that only we can have made
 nonce        nonces made without storing them
 offer        who may fetch what, with which code from the desk, for how long
 authorize    what a login goes through, from the pushed request to the code's redemption

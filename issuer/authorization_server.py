@@ -30,10 +30,10 @@ from issuer.authorize import (
     wanted,
 )
 from issuer.client import Login
+from issuer.handle import ID_BYTES
 from issuer.id_token import Identity
 from issuer.office import Office
 from issuer.possession import Possession, Proofs
-from issuer.ticket import ID_BYTES
 from protocol.errors import Rejected, Unavailable
 from protocol.oauth import PushedResponse, parse_authorization_request, parse_pushed_reference, response_url
 from service.database import immediate, snapshot

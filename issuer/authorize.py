@@ -4,7 +4,7 @@
        \\-----------------------\\--refused or over: the answer, where there is one, names an error--/
 
 Every step is taken once, in the transaction that stores the next phase. Codes, request URIs and the provider's
-`state` are tickets of the authorization's id (module `ticket`), each with a label of its own.
+`state` are handles of the authorization's id (module `handle`), each with a label of its own.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,9 +13,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from issuer.brp import Bsn
+from issuer.handle import derive, find_id, make_handle
 from issuer.id_token import Identity
 from issuer.offer import Offer, configuration, is_open
-from issuer.ticket import derive, find_id, make_ticket
 from protocol.canonical import is_equal, sha256
 from protocol.errors import Rejected
 from protocol.oauth import PUSHED_URI_PREFIX, AuthorizationCode, AuthorizationRequest, code_challenge
@@ -69,7 +69,7 @@ class Authorization:
 
 def request_uri_of(key: bytes, id_: str) -> str:
     """The `request_uri` of a pushed request (RFC 9126 2.2)."""
-    return PUSHED_URI_PREFIX + make_ticket(key, _REQUEST, id_)
+    return PUSHED_URI_PREFIX + make_handle(key, _REQUEST, id_)
 
 
 def find_pushed(key: bytes, request_uri: str) -> str | None:
@@ -79,7 +79,7 @@ def find_pushed(key: bytes, request_uri: str) -> str | None:
 
 def code_of(key: bytes, id_: str) -> str:
     """The authorization code."""
-    return make_ticket(key, _CODE, id_)
+    return make_handle(key, _CODE, id_)
 
 
 def find_coded(key: bytes, code: str) -> str | None:
@@ -89,7 +89,7 @@ def find_coded(key: bytes, code: str) -> str | None:
 
 def issuer_state_of(key: bytes, offer_id: str) -> str:
     """`issuer_state` of an offer: who shows it has seen the offer (VCI 4.1.1, 5.1.3)."""
-    return make_ticket(key, _ISSUER_STATE, offer_id)
+    return make_handle(key, _ISSUER_STATE, offer_id)
 
 
 def find_offered(key: bytes, issuer_state: str) -> str | None:
@@ -109,7 +109,7 @@ class LoginSecrets:
 
 def login_secrets(key: bytes, id_: str) -> LoginSecrets:
     """The secrets of one login, derived and so written down nowhere."""
-    return LoginSecrets(make_ticket(key, _STATE, id_), derive(key, _NONCE, id_), derive(key, _VERIFIER, id_))
+    return LoginSecrets(make_handle(key, _STATE, id_), derive(key, _NONCE, id_), derive(key, _VERIFIER, id_))
 
 
 def find_login(key: bytes, state: str) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from issuer.brp import Bsn
-from issuer.ticket import find_id, make_ticket
+from issuer.handle import find_id, make_handle
 from protocol.canonical import canonical_bytes, parse_json
 from protocol.errors import Rejected
 from protocol.keys import Es256Public, parse_jwk
@@ -43,7 +43,7 @@ class Deferred:
 
 def transaction_id_of(key: bytes, id_: str) -> str:
     """The `transaction_id` of the wallet."""
-    return make_ticket(key, _LABEL, id_)
+    return make_handle(key, _LABEL, id_)
 
 
 def find_transaction(key: bytes, transaction_id: str) -> str | None:

@@ -19,6 +19,7 @@ from issuer.defer import (
     find_transaction,
     transaction_id_of,
 )
+from issuer.handle import ID_BYTES
 from issuer.holders import ShownProofs, read_proofs, verify_holders
 from issuer.issue import Copy, Validity, decide_positions, sign_copies, validity
 from issuer.nonce import make_nonce, verify_nonce
@@ -28,7 +29,6 @@ from issuer.possession import Possession
 from issuer.register import Attributes, sized_attributes
 from issuer.renew import split_identifier
 from issuer.store_oauth import Access
-from issuer.ticket import ID_BYTES
 from protocol.canonical import b64u_encode
 from protocol.credential_request import AskedCredential, CredentialResponse, IssuedCredential
 from protocol.errors import Rejected

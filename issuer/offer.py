@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from issuer.brp import Bsn
-from issuer.ticket import ID_BYTES, find_id, is_id, make_ticket
+from issuer.handle import ID_BYTES, find_id, is_id, make_handle
 from protocol.attributes import CREDENTIAL_TYPES, CredentialType
 from protocol.canonical import b64u_encode, hmac_sha256, is_equal, sha256
 from protocol.errors import Rejected
@@ -90,8 +90,8 @@ def _tx_code_hash(key: bytes, offer_id: str, tx_code: str) -> bytes:
 
 
 def code_of(key: bytes, offer_id: str) -> str:
-    """The pre-authorized code: a ticket, so that a stolen database holds no code that can be used."""
-    return make_ticket(key, _CODE, offer_id)
+    """The pre-authorized code: a handle, so that a stolen database holds no code that can be used."""
+    return make_handle(key, _CODE, offer_id)
 
 
 def find_offer_id(key: bytes, code: str) -> str | None:

@@ -2,7 +2,7 @@
 
 A renewal lives as long as its credentials can. Each refresh opens a new issuance under it: fresh copies, or,
 when the request names identifiers of earlier ones, those again, with the data of now in the sets of then. A
-refresh token is a ticket with a number that counts up. The newest number is the good one; the one before it only
+refresh token is a handle with a number that counts up. The newest number is the good one; the one before it only
 repeats a refresh whose answer was lost, and gets the same next token; an older one was stolen, or its thief came
 first, and ends the renewal.
 """
@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from issuer.authorize import Client
 from issuer.brp import Bsn
+from issuer.handle import is_id, make_handle, read_handle
 from issuer.issue import CREDENTIAL_DAYS, DAY
-from issuer.ticket import is_id, make_ticket, read_ticket
 from protocol.canonical import convert, parse_json
 from protocol.errors import Rejected
 from protocol.oauth import CREDENTIAL_DETAIL, MAX_DETAILS_BYTES, AuthorizationDetail
@@ -63,12 +63,12 @@ def make_renewal(
 
 def refresh_token_of(key: bytes, renewal: Renewal) -> str:
     """The token that counts now."""
-    return make_ticket(key, _LABEL, renewal.id, renewal.number.to_bytes(_NUMBER_BYTES, "big"))
+    return make_handle(key, _LABEL, renewal.id, renewal.number.to_bytes(_NUMBER_BYTES, "big"))
 
 
 def read_refresh_token(key: bytes, token: str) -> tuple[str, int] | None:
     """The renewal and the number of a token; None for what is none of ours."""
-    found = read_ticket(key, _LABEL, token, _NUMBER_BYTES)
+    found = read_handle(key, _LABEL, token, _NUMBER_BYTES)
     return None if found is None else (found[0], int.from_bytes(found[1], "big"))
 
 

@@ -1,6 +1,6 @@
 """The issuer's keys in its home: those of `service.certificates`, and its own.
 
-codes.key            32 bytes that key codes, tokens that are tickets, transaction codes and nonces
+codes.key            32 bytes that key codes, tokens that are handles, transaction codes and nonces
 encryption-key.pem   P-256, opens encrypted credential requests; made at the first start that misses it
 login-key.pem        P-256, or login-secret: what the issuer authenticates with at the OpenID provider
 """

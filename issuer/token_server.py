@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from issuer import store, store_oauth
 from issuer.authorize import Authorization, Client, decide_redemption, find_coded
+from issuer.handle import ID_BYTES
 from issuer.offer import (
     TOKEN_SECONDS,
     Offer,
@@ -35,7 +36,6 @@ from issuer.renew import (
     split_identifier,
 )
 from issuer.store_oauth import Access
-from issuer.ticket import ID_BYTES
 from protocol.canonical import b64u_decode
 from protocol.errors import Rejected
 from protocol.oauth import (

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from issuer.authorize import Client, check_redirect_uri, login_secrets
+from issuer.handle import derive, find_id, is_id, make_handle, read_handle
 from issuer.issue import DAY
 from issuer.nonce import NONCE_SECONDS, Use, make_nonce, verify_nonce
 from issuer.renew import MAX_REFRESHES_A_DAY, decide_refresh, make_renewal
-from issuer.ticket import derive, find_id, is_id, make_ticket, read_ticket
 from protocol.canonical import b64u_decode, b64u_encode
 from protocol.errors import Rejected
 from tests.issuer.desk import NOOR, NOW
@@ -20,20 +20,20 @@ ids = st.binary(min_size=16, max_size=16).map(bytes.hex)
 
 
 @given(ids, st.binary(min_size=1, max_size=12), st.binary(max_size=8))
-def test_ticket_is_read_by_its_own_key_and_label_only(id_: str, label: bytes, more: bytes) -> None:
-    ticket = make_ticket(KEY, label, id_, more)
-    assert read_ticket(KEY, label, ticket, len(more)) == (id_, more)
-    assert read_ticket(b"j" * 32, label, ticket, len(more)) is None
-    assert read_ticket(KEY, label + b"x", ticket, len(more)) is None
-    assert read_ticket(KEY, label, ticket, len(more) + 1) is None
+def test_handle_is_read_by_its_own_key_and_label_only(id_: str, label: bytes, more: bytes) -> None:
+    handle = make_handle(KEY, label, id_, more)
+    assert read_handle(KEY, label, handle, len(more)) == (id_, more)
+    assert read_handle(b"j" * 32, label, handle, len(more)) is None
+    assert read_handle(KEY, label + b"x", handle, len(more)) is None
+    assert read_handle(KEY, label, handle, len(more) + 1) is None
     assert is_id(id_)
 
 
 @given(st.integers(min_value=0, max_value=35), st.integers(min_value=1, max_value=255))
-def test_ticket_with_one_byte_changed_is_none(place: int, change: int) -> None:
-    raw = bytearray(b64u_decode(make_ticket(KEY, b"label", ID, b"\0\0\0\1")))
+def test_handle_with_one_byte_changed_is_none(place: int, change: int) -> None:
+    raw = bytearray(b64u_decode(make_handle(KEY, b"label", ID, b"\0\0\0\1")))
     raw[place] ^= change
-    assert read_ticket(KEY, b"label", b64u_encode(bytes(raw)), 4) is None
+    assert read_handle(KEY, b"label", b64u_encode(bytes(raw)), 4) is None
 
 
 @given(st.text(max_size=80))
@@ -42,7 +42,7 @@ def test_any_text_is_no_ticket(text: str) -> None:
 
 
 def test_what_follows_the_label_cannot_be_moved_into_it() -> None:
-    assert make_ticket(KEY, b"ab", ID) != make_ticket(KEY, b"a", ID)
+    assert make_handle(KEY, b"ab", ID) != make_handle(KEY, b"a", ID)
     secrets = login_secrets(KEY, ID)
     assert len({secrets.state, secrets.nonce, secrets.verifier, derive(KEY, b"x", ID)}) == 4
     assert len(secrets.verifier) == 43

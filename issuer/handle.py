@@ -1,6 +1,6 @@
 """Names that only we can have made: b64u(id || HMAC), an id of 16 bytes and 128 bits that prove it. Pure.
 
-Codes, request URIs and transaction ids are tickets: the database holds their ids only, so that who steals it holds
+Codes, request URIs and transaction ids are handles: the database holds their ids only, so that who steals it holds
 nothing that can be used. Each use has a label of its own, so that one is never taken for another.
 """
 
@@ -13,28 +13,28 @@ ID_BYTES, MAC_BYTES = 16, 16
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 
 
-def make_ticket(key: bytes, label: bytes, id_: str, more: bytes = b"") -> str:
-    """The ticket of an id (32 hex digits) for one use; `more` travels in it (`read_ticket`). `key`: 32 bytes."""
+def make_handle(key: bytes, label: bytes, id_: str, more: bytes = b"") -> str:
+    """The handle of an id (32 hex digits) for one use; `more` travels in it (`read_handle`). `key`: 32 bytes."""
     raw = bytes.fromhex(id_)
     return b64u_encode(raw + more + hmac_sha256(key, label, raw, more)[:MAC_BYTES])
 
 
-def find_id(key: bytes, label: bytes, ticket: str) -> str | None:
-    """The id that a ticket was made for; None for what is no ticket of ours."""
-    found = read_ticket(key, label, ticket, 0)
+def find_id(key: bytes, label: bytes, handle: str) -> str | None:
+    """The id that a handle was made for; None for what is no handle of ours."""
+    found = read_handle(key, label, handle, 0)
     return None if found is None else found[0]
 
 
-def read_ticket(key: bytes, label: bytes, ticket: str, more_bytes: int) -> tuple[str, bytes] | None:
-    """The id, and the `more_bytes` that travelled with it; None for what is no ticket of ours."""
+def read_handle(key: bytes, label: bytes, handle: str, more_bytes: int) -> tuple[str, bytes] | None:
+    """The id, and the `more_bytes` that travelled with it; None for what is no handle of ours."""
     try:
-        raw = b64u_decode(ticket, max_bytes=ID_BYTES + more_bytes + MAC_BYTES)
+        raw = b64u_decode(handle, max_bytes=ID_BYTES + more_bytes + MAC_BYTES)
     except Rejected:
         return None
     id_, more = raw[:ID_BYTES].hex(), raw[ID_BYTES : ID_BYTES + more_bytes]
     if len(raw) != ID_BYTES + more_bytes + MAC_BYTES:
         return None
-    return (id_, more) if is_equal(make_ticket(key, label, id_, more).encode(), ticket.encode()) else None
+    return (id_, more) if is_equal(make_handle(key, label, id_, more).encode(), handle.encode()) else None
 
 
 def derive(key: bytes, label: bytes, id_: str) -> str:
