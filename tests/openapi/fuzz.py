@@ -29,6 +29,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
     unsupported_method,
 )
+from werkzeug.test import Client
 
 from tests.openapi.house import House, Make, Request
 
@@ -92,7 +93,7 @@ def _short(schema: Any) -> Any:
 
 def operations(house: House) -> dict[str, APIOperation]:
     """What the app describes, by operation id."""
-    document = house.app.test_client().get("/v1/openapi.json").json
+    document = Client(house.app).get("/v1/openapi.json").json
     schema = schemathesis.openapi.from_dict(shortened(resolved(document)), config=SchemathesisConfig())
     schema.app = house.app
     return {found.ok().definition.raw["operationId"]: found.ok() for found in schema.get_all_operations()}

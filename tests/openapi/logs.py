@@ -1,12 +1,15 @@
 """A log, a plain witness, an auditing cosigner and an operator, each as a `House`."""
 
+import asyncio
 import os
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
+from flask import Request as FlaskRequest
 
 from auditor.config import COSIGNER_KEY, DEPOSIT_KEY, RECEIPT_KEY, Config, epochs_of
 from auditor.openapi import COSIGNER, OPERATOR
@@ -29,6 +32,7 @@ from protocol.revocation_code import revocation_secret
 from protocol.tiles import encode_entries, parse_tile_path
 from protocol.trust_list import sign_trust_list
 from protocol.witness import encode_add_checkpoint
+from service.edge import HOT_PATHS
 from service.fetch import Answer, Fetcher
 from service.home import Home
 from tests.consentlog.peers import HandClock
@@ -89,6 +93,25 @@ def log_house(folder: Path) -> House:
     }
     assert town.app is not None
     return House("log", LOG, town.app, truths, town.stop)
+
+
+class OnLoop:
+    """Answers hot paths as `service.edge` does, on an event loop, and the rest by Flask."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app, self._paths = app, app.extensions[HOT_PATHS]
+        self._loop = asyncio.new_event_loop()
+        self.answered = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = self._paths.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        if path is None:
+            return self._app(environ, start_response)
+        request = FlaskRequest(environ)
+        status, headers, body = self._loop.run_until_complete(path(request.mimetype, request.get_data()))
+        self.answered += 1
+        start_response(f"{status} -", headers)
+        return [body]
 
 
 class Served(Fetcher):

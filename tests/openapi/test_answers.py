@@ -3,7 +3,8 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from service.operations import COMMON, Api
 from tests.figures import record
 from tests.issuer.desk import open_desk
 from tests.openapi import desks, fuzz, logs
-from tests.openapi.house import House
+from tests.openapi.house import House, Make
 from verifier.openapi import AGENCY
 
 EXAMPLES = int(os.environ.get("REGIE_OPENAPI_EXAMPLES", "50"))
@@ -96,16 +97,30 @@ def test_issuer_under_a_path_describes_where_its_endpoints_are(tmp_path: Path) -
 @pytest.mark.parametrize(("name", "operation_id"), DESCRIBED)
 def test_app_answers_as_described(houses: Houses, name: str, operation_id: str) -> None:
     house, operations = houses(name)
-    operation = operations[operation_id]
+    answers = asked(operations[operation_id], house.truths.get(operation_id, ()))
+    record(f"{name} {operation_id}", {str(status): count for status, count in sorted(answers.items())})
+
+
+def test_reads_on_the_event_loop_are_answered_as_described(houses: Houses) -> None:
+    house, _ = houses("log")
+    loop = logs.OnLoop(house.app)
+    operation = fuzz.operations(replace(house, app=loop))["read"]
+    answers = asked(operation, house.truths["read"])
+    assert loop.answered >= EXAMPLES
+    assert answers[200]
+
+
+def asked(operation: Any, truths: Sequence[Make]) -> Counter[int]:
+    """How often each status was answered, at the boundaries of a description and within and beyond them."""
     answers: Counter[int] = Counter()
     for case in fuzz.boundary_cases(operation):
         answers[fuzz.check(case)] += 1
 
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
-    @given(made=fuzz.cases(operation, house.truths.get(operation_id, ())))
+    @given(made=fuzz.cases(operation, truths))
     def answer(made: tuple[Case, bool]) -> None:
         case, is_made = made
         answers[fuzz.check(case, is_made=is_made)] += 1
 
     answer()
-    record(f"{name} {operation_id}", {str(status): count for status, count in sorted(answers.items())})
+    return answers
