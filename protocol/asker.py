@@ -193,14 +193,18 @@ def is_bsn(wanted: Wanted) -> bool:
 
 
 def may_ask(asker: Asker, services: Sequence[Service], wanted: Wanted) -> bool:
-    """Whether this claim is registered: for one of these services of a listed asker, and in its certificate."""
+    """Whether this claim is registered: for one of these services of a listed asker, and in its certificate.
+
+    A listed one's certificate that names a type of ours covers its register flags, which go along with everything.
+    """
     if is_bsn(wanted) and not asker.bsn_allowed:
         return False
     if asker.is_listed and not any(registers(service, wanted.vct, wanted.path) for service in services):
         return False
     if asker.registration is None:
         return asker.is_listed
-    if wanted.path:
+    known = CREDENTIAL_TYPES.get(wanted.vct) if asker.is_listed else None
+    if wanted.path and not (known and wanted.path[0] in known.flags):
         return is_registered(asker.registration, wanted.vct, wanted.path, wanted.values or None)
     return any(
         wanted.vct in credential.types and credential.format == FORMAT

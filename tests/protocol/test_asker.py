@@ -215,6 +215,16 @@ def test_stranger_may_ask_what_is_registered_and_parts_of_it(vct: str, path: Any
     assert may_ask(stranger(), (), Wanted(vct, path)) is False
 
 
+def test_register_flags_are_covered_for_listed_askers_only() -> None:
+    token = [{"format": "dc+sd-jwt", "meta": {"vct_values": [ADRES]}, "claim": [{"path": ["postcode"]}]}]
+    flag = Wanted(ADRES, (b.flags(ADRES)[0],))
+    assert not may_ask(stranger(s.registration(credentials=token)), (), flag)
+    (narrow,) = registrations(s.registration(sub=AGENCY_ID, credentials=token), party=AGENCY)
+    listed = b.agency()
+    asker = Asker(listed.id, listed.name, None, True, True, tuple(listed.services), narrow)
+    assert may_ask(asker, listed.services, flag)
+
+
 def test_values_that_are_registered_may_be_compared_and_no_others() -> None:
     claim = {"path": ["degree"], "values": ["MSc", "BSc"]}
     token = s.registration(

@@ -13,9 +13,11 @@ from protocol.dcql import parse_query
 from protocol.errors import Rejected
 from protocol.keys import Es256Public
 from protocol.narrowing import check_within
-from protocol.openid4vp import VerifiedRequest
+from protocol.openid4vp import VerifiedRequest, check_registration
+from protocol.registration_certificate import verify_registration_certificate
 from protocol.terms import ElementClaim, with_flags
-from tests.protocol.builders import ADRES, DAY, NOW
+from tests.protocol import strangers
+from tests.protocol.builders import ADRES, AGENCY_ID, DAY, NOW, PERSOON
 from tests.wallet.conftest import Resident
 from tests.wallet.neighbours import VCTS, Neighbours
 from wallet.choose import choose_copies
@@ -116,6 +118,28 @@ def test_inspect_marks_what_is_needed_registered_and_a_flag(known) -> None:  # t
     assert (asked["adres.straat"].needed, asked["adres.straat"].registered) == (False, False)
     assert asked["persoon.geheimhouding"].flag
     assert asked["adres.postcode"].label == "Postal code"
+
+
+def test_registration_certificate_narrows_standing_access_too(known) -> None:  # type: ignore[no-untyped-def]
+    """Attribute by attribute; the register's flags go along whatever the certificate says of them."""
+    base, _, _ = known
+    credentials = [
+        {"format": "dc+sd-jwt", "meta": {"vct_values": [ADRES]}, "claim": [{"path": ["postcode"]}]},
+        {"format": "dc+sd-jwt", "meta": {"vct_values": [PERSOON]}, "claim": [{"path": ["geslachtsnaam"]}]},
+    ]
+    token = strangers.registration(sub=AGENCY_ID, credentials=credentials)
+    roots = [strangers.SECTOR_REGISTRAR.root]
+    registration = verify_registration_certificate(token, roots=roots, asker=[AGENCY_ID], now=NOW)
+    request = change(base, asker=change(base.asker, registration=registration))
+    asked = {item.name: item.registered for item in asked_attributes(request)}
+    assert [name for name, registered in asked.items() if not registered] == ["adres.huisnummer"]
+    with pytest.raises(Rejected, match="over_asking"):
+        decide_grant(request, Choice())
+    with pytest.raises(Rejected, match="over_asking"):
+        check_registration(request)
+    places = decide_grant(request, Choice(without=("huisnummer",))).places
+    assert {place.name for place in places} >= {"postcode", "geslachtsnaam", *credential_type(ADRES).flags}
+    assert decide_grant(base, Choice()).places
 
 
 def test_flags_follow_their_card(known) -> None:  # type: ignore[no-untyped-def]
