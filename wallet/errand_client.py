@@ -141,9 +141,9 @@ def log_in(
         () if has_scopes else details,
     )
     pushed = client.conversation.push(request)  # 2.
-    query = browser.visit(
-        authorization_url(str(client.server.authorization_endpoint), client_id, pushed.request_uri)
-    )
+    url = authorization_url(str(client.server.authorization_endpoint), client_id, pushed.request_uri)
+    with wallet.vault.released():
+        query = browser.visit(url)
     code = parse_authorization_response(query, state, client.server.issuer)  # 3., 4.
     return client.conversation.token(AuthorizationCode(code, browser.redirect_uri, verifier))  # 5.
 

@@ -36,6 +36,8 @@ _ADDED = ("accesses", "awaited")
 TABLES = ("secrets", "copies", "grants", "messages", "activities", "logs", *_ADDED)
 _PURPOSE = b"regie/vault/v1"
 _FORMAT = 1
+RETURN_TRIES = 10
+"""Of two seconds each: no command but one that waits for a login takes longer."""
 T = TypeVar("T")
 
 
@@ -58,6 +60,25 @@ class Vault:
     def close(self) -> None:
         """Release the file. The object is of no use afterwards."""
         self._database.close()
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Let other programs use the file inside the block, while the resident does something else: a stop must
+        not wait for a login. Afterwards every row is checked as on opening; what they changed is seen.
+
+        Raises those of `open_vault`; `ValueError` inside a transaction.
+        """
+        if self._depth:
+            raise ValueError("a transaction is open")
+        self._database.close()
+        try:
+            yield
+        finally:
+            self._database = _reconnect(self.path)
+            try:
+                self.check(_read_lock(self._database)[1], accept_older=False)
+            except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
+                raise damaged() from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -266,6 +287,16 @@ def _connect(path: Path) -> Database:
         connection.close()
         raise damaged() from error
     return Database(connection)
+
+
+def _reconnect(path: Path) -> Database:
+    """As soon as whoever has the file is done with it."""
+    for _ in range(RETURN_TRIES - 1):
+        try:
+            return _connect(path)
+        except Unavailable:
+            continue
+    return _connect(path)
 
 
 def _check_table(table: str) -> None:

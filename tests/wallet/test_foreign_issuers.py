@@ -22,6 +22,7 @@ from tests.wallet.issuer_home import fetch, refuses, trusting
 from wallet.errand_receive import get, receive
 from wallet.loopback import LoopbackBrowser
 from wallet.opened import OpenWallet
+from wallet.records import Activity
 
 Change = Callable[[Any], Any]
 
@@ -122,6 +123,23 @@ def test_nobody_logs_in(wallet: OpenWallet, issuer: ForeignIssuer) -> None:
     refuses(wallet, issuer.offer(), "no_login", seconds=0.05, show=seen.append)
     assert len(seen) == 1
     assert "/token" not in issuer.paths()
+
+
+def test_grant_can_be_stopped_while_a_login_waits(
+    holder: Holder, wallet: OpenWallet, issuer: ForeignIssuer
+) -> None:
+    """The vault has one program at a time, and a resident may take ten minutes to log in."""
+    done: list[str] = []
+
+    def meanwhile(url: str) -> None:
+        with holder.open() as other, other.vault.transaction():
+            other.vault.put("activities", "1", Activity(b.NOW, "declined", "x", "x", None, [], []))
+        done.append(url)
+        browse(url)
+
+    assert len(fetch(wallet, issuer.offer(), show=meanwhile)) == 1
+    assert len(done) == 1
+    assert len(wallet.vault.all("activities", Activity)) == 1
 
 
 def test_login_needs_a_browser(wallet: OpenWallet, issuer: ForeignIssuer) -> None:

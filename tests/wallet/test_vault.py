@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from protocol.errors import Rejected, Unavailable
+from wallet import vault as vault_module
 from wallet.passphrase import MAX_PASSPHRASE_BYTES, PROFILES, check_passphrase
 from wallet.rows import MAX_RECORD_BYTES, PAD_STEP
 from wallet.vault import TABLES, Vault, create_vault, open_vault
@@ -411,3 +412,36 @@ def test_attack_table_of_promises_is_dropped(vault: Vault, path: Path) -> None:
     with pytest.raises(Rejected) as refusal:
         reopen(path)
     assert refusal.value.code == "vault_damaged"
+
+
+def test_vault_can_be_used_by_another_program_while_it_is_released(vault: Vault, path: Path) -> None:
+    put(vault, "copies", "one", "a")
+    with vault.released():
+        other = reopen(path)
+        put(other, "copies", "one", "b")
+        other.close()
+    assert vault.get("copies", "one", Note) == Note("b")
+    put(vault, "copies", "two", "c")
+    assert vault.all("copies", Note) == {"one": Note("b"), "two": Note("c")}
+
+
+def test_released_vault_waits_for_who_has_it(vault: Vault, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vault_module, "RETURN_TRIES", 1)
+    other = None
+    with pytest.raises(Unavailable) as refusal, vault.released():
+        other = reopen(path)
+    assert refusal.value.code == "wallet_busy"
+    assert other is not None
+    other.close()
+
+
+def test_attack_released_vault_is_tampered_with(vault: Vault, path: Path) -> None:
+    put(vault, "copies", "one", "a")
+    with pytest.raises(Rejected) as refusal, vault.released():
+        sql(path, "DELETE FROM copies")
+    assert refusal.value.code == "vault_damaged"
+
+
+def test_vault_is_not_released_in_a_transaction(vault: Vault) -> None:
+    with vault.transaction(), pytest.raises(ValueError, match="transaction"), vault.released():
+        pass
