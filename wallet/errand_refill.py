@@ -99,7 +99,7 @@ def _refill(wallet: OpenWallet, name: str, access: Access) -> list[Received]:
 
 def _collect(wallet: OpenWallet, name: str, awaited: Awaited, report: RefillReport) -> None:
     """Ask for what was put off (9.1). 1. a token that is still good, or a new one; 2. copies, which are verified
-    as any; 3. or later again; 4. or never: then it is forgotten.
+    as any; 3. or later again; 4. or never, as the issuer says or because nothing lets us in again: forgotten.
     """
     access = wallet.vault.get("accesses", awaited.access, Access)
     if access is None:
@@ -118,7 +118,8 @@ def _collect(wallet: OpenWallet, name: str, awaited: Awaited, report: RefillRepo
             endpoint, access.access_token, body, copies=awaited.copies, transaction=transaction
         )
     except Rejected as error:
-        if error.code not in GONE:
+        is_locked_out = error.status == 401 and access.refresh_token is None
+        if error.code not in GONE and not is_locked_out:
             raise
         return _forget(wallet, name, awaited, report)  # 4.
     if answer.transaction_id is not None:  # 3.

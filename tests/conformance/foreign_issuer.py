@@ -172,6 +172,10 @@ class ForeignIssuer:
         """As after a theft."""
         self._refresh.clear()
 
+    def forget_access_tokens(self) -> None:
+        """They have ended."""
+        self._tokens.clear()
+
     def forget_transactions(self) -> None:
         """The issuer changed its mind."""
         self._waiting.clear()
@@ -259,6 +263,8 @@ class ForeignIssuer:
 
     def _refusal(self, code: str, status: int = 400) -> Response:
         response = Response(json.dumps({"error": code}), status, content_type="application/json")
+        if code == "invalid_token":
+            response.status_code = 401
         if code == "use_attestation_challenge":
             response.headers[CHALLENGE_HEADER] = self._fresh("challenge")
         if code == "use_dpop_nonce":

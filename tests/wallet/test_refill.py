@@ -200,6 +200,17 @@ def test_promise_that_the_issuer_takes_back_is_forgotten(
     assert wallet.vault.all("awaited", Awaited) == {}
 
 
+def test_promise_that_nothing_opens_any_more_is_forgotten(
+    wallet: OpenWallet, issuer: ForeignIssuer, holder: Holder
+) -> None:
+    issuer.defers, issuer.refreshes = True, False
+    fetch(wallet, issuer.offer())
+    issuer.forget_access_tokens()
+    holder.clock.time += 5
+    assert refill(wallet).ended == ["diploma"]
+    assert refill(wallet).ended == []
+
+
 def test_attack_collected_card_is_bound_to_another_key(
     wallet: OpenWallet, issuer: ForeignIssuer, holder: Holder
 ) -> None:
