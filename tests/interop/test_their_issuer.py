@@ -124,6 +124,19 @@ def test_our_wallet_refuses_a_credential_that_is_not_what_it_asked(fresh: Scene,
     assert "credential_failure" in heard(fresh)
 
 
+@pytest.mark.parametrize("configuration", ["diploma", "bare"])
+def test_our_wallet_sees_in_their_status_list_that_a_card_is_revoked(fresh: Scene, configuration: str) -> None:
+    """`bare` has no `iss`: the certificate says whose list counts."""
+    name = f"checking-{configuration}"
+    fresh.new_wallet(name)
+    offer = fresh.issuer.tell("offer", grant="pre-authorized", ids=[configuration])
+    fresh.place.wallet(name, "receive", offer["link"])
+    assert [card["copies"] for card in fresh.place.wallet(name, "check")["cards"]] == [{"valid": 4}]
+    fresh.issuer.tell("revoke", id=offer["id"])
+    assert [card["copies"] for card in fresh.place.wallet(name, "check")["cards"]] == [{"revoked": 4}]
+    assert fresh.cards(name) == []
+
+
 def test_our_wallet_fetches_nothing_from_an_issuer_that_it_does_not_trust(fresh: Scene) -> None:
     fresh.place.new_wallet("wary")
     offer = fresh.issuer.tell("offer", grant="pre-authorized", byReference=True)

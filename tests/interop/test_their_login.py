@@ -100,6 +100,18 @@ def test_our_issuer_takes_a_code_once(place: Place, holder: Peer) -> None:
         holder.tell("finish", url=back)
 
 
+def test_their_wallet_refills_by_its_refresh_token(place: Place, holder: Peer) -> None:
+    """The one before the newest repeats a refresh whose answer was lost; an older one was stolen."""
+    log_in(place, holder, "adres")
+    for _ in range(2):
+        assert [item["count"] for item in holder.tell("again", copies=2)["received"]] == [2]
+    assert holder.tell("recheck") == {"held": 5, "refused": []}
+    with pytest.raises(PeerRefused, match="invalid_grant"):
+        holder.tell("again", stale=True)
+    with pytest.raises(PeerRefused, match="invalid_grant"):
+        holder.tell("again")
+
+
 def test_our_issuer_refuses_a_wallet_that_nobody_listed_attests(place: Place, holder: Peer) -> None:
     holder.tell("attest", **stranger("somebody").identity, issuer=PROVIDER)
     with pytest.raises(PeerRefused, match="invalid_client"):

@@ -1,6 +1,6 @@
 // The half of the wallet that fetches: @openid4vc/openid4vci as a client, by a code from the desk or by logging in.
 import { randomUUID } from 'node:crypto'
-import { preAuthorizedCodeGrantIdentifier } from '@openid4vc/oauth2'
+import { Oauth2Client, preAuthorizedCodeGrantIdentifier } from '@openid4vc/oauth2'
 import { Openid4vciClient, Openid4vciWalletProvider } from '@openid4vc/openid4vci'
 import * as jose from 'jose'
 import { claimsOf } from './credentials.mjs'
@@ -180,7 +180,22 @@ export class Fetching {
     })
     const { access_token: accessToken, token_type: type } = token.accessTokenResponse
     if (type.toLowerCase() !== 'dpop') throw new Error(`a token of type ${type}`)
+    this.refreshing = { credentialOffer, issuerMetadata, dpop, tokens: [token.accessTokenResponse.refresh_token] }
     return this.all(credentialOffer, copies, { issuerMetadata, accessToken, dpop: token.dpop })
+  }
+
+  /** New copies without a login. `stale`: by the first refresh token, not the newest. */
+  async again({ copies = 1, stale = false }) {
+    const { credentialOffer, issuerMetadata, dpop, tokens } = this.refreshing
+    const { accessTokenResponse } = await new Oauth2Client({
+      callbacks: this.callbacks,
+    }).retrieveRefreshTokenAccessToken({
+      authorizationServerMetadata: issuerMetadata.authorizationServers[0],
+      refreshToken: tokens.at(stale ? 0 : -1),
+      dpop,
+    })
+    tokens.push(accessTokenResponse.refresh_token)
+    return this.all(credentialOffer, copies, { issuerMetadata, accessToken: accessTokenResponse.access_token, dpop })
   }
 
   async all(credentialOffer, copies, access) {

@@ -125,6 +125,7 @@ await obey({
   receive: (given) => fetching.receive(given),
   begin: (given) => fetching.begin(given),
   finish: (given) => fetching.finish(given),
+  again: (given) => fetching.again(given),
   collect: (given) => fetching.collect(given),
   recheck,
   // What dcql makes of any query and cards: which card with which claims answers each query.
