@@ -43,6 +43,7 @@ STAGES = (
     Stage("migrations", ("tests/migrations/test_migrations.py",), {"REGIE_MIGRATION_KILLS": "1000"}),
     Stage("fsck", ("tests/consentlog/test_fsck.py",), {"REGIE_FSCK_FLIPS": "10000"}),
     Stage("parsers", ("tests/protocol/test_every_parser.py",), {"REGIE_SPOILED": "1000"}),
+    Stage("answers", ("tests/wallet/test_spoiled_answers.py",), {"REGIE_SPOILED_ANSWERS": "500"}),
     Stage("accusations", ("tests/auditor/test_fraud_proofs.py",), {"REGIE_ACCUSATIONS": "20000"}),
     Stage("lies", ("tests/town/test_lies.py",), {}),
     Stage("openapi", ("tests/openapi/test_answers.py",), {"REGIE_OPENAPI_EXAMPLES": "1000"}),
