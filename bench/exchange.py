@@ -176,6 +176,7 @@ def bare_es256(signatures: int, verifications: int) -> Callable[[], None]:
 def measure_issuance(folder: Path) -> dict[str, Any]:
     """Offer, code, nonce, 20 proofs, 20 copies that the holder verifies: 40 signatures and 40 verifications."""
     desk = open_desk(folder / "issuer")
+    trust = desk.trust
     random = builders.random_of("holders")
 
     def issue() -> None:
@@ -184,7 +185,7 @@ def measure_issuance(folder: Path) -> dict[str, Any]:
         holders = [Es256Private.from_secret(random(48)) for _ in range(BATCH)]
         proofs = [sign_key_proof(holder, audience=desk.url, nonce=nonce, iat=now) for holder in holders]
         answer: Any = desk.post_credential(token, "adres", proofs).json
-        copies = [verify_credential(one["credential"], desk.trust, now) for one in answer["credentials"]]
+        copies = [verify_credential(one["credential"], trust, now) for one in answer["credentials"]]
         if [copy.issuer_jwt.holder for copy in copies] != [holder.public for holder in holders]:
             raise RuntimeError("a copy is bound to another key")
 
