@@ -166,3 +166,21 @@ def test_log_of_the_server_names_nobody(town: Town) -> None:
     assert '"route": "/credential"' in log
     for secret in (NOOR, offer["id"], offer["tx_code"], "Verhulst"):
         assert secret not in log
+
+
+def test_description_leads_to_every_endpoint_of_the_server(town: Town) -> None:
+    """By the addresses in it, as a client resolves them: none is missing (404), none takes another method."""
+    answer = HTTP.request("GET", f"{town.url}/v1/openapi.json")
+    assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
+    described = json.loads(answer.data)
+    assert described["servers"] == [{"url": f"{town.url}/v1"}]
+    asked = 0
+    for path, item in described["paths"].items():
+        (server,) = item.get("servers", described["servers"])
+        for method in {"get", "post"} & set(item):
+            if "{" not in path:
+                found = HTTP.request(method.upper(), server["url"] + path)
+                assert str(found.status) in item[method]["responses"], path
+                assert found.headers["API-Version"] == described["info"]["version"]
+                asked += found.status == 200
+    assert asked >= 5
