@@ -52,6 +52,14 @@ class Departure:
     value: bytes
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """A browser that came back: where it goes now, and the cookie that has served."""
+
+    url: str
+    cookie: str
+
+
 def cookie_of(id_: str) -> str:
     """The name of the cookie of one login, so that two in one browser do not disturb each other."""
     return f"regie-login-{id_[:8]}"
@@ -150,7 +158,7 @@ class AuthorizationServer:
             store_oauth.update_authorization(connection, started)
         return Departure(url, cookie_of(id_), browser)
 
-    def finish(self, answer: Mapping[str, str], cookies: Mapping[str, bytes]) -> str:
+    def finish(self, answer: Mapping[str, str], cookies: Mapping[str, bytes]) -> Arrival:
         """The browser comes back from the provider: where it is sent now, with a code or an error (RFC 6749
         4.1.2).
 

@@ -13,7 +13,7 @@ from issuer.authorization_server import AuthorizationServer
 from issuer.authorize import LOGIN_SECONDS
 from issuer.possession import Possession, Proofs
 from issuer.token_server import TokenServer
-from issuer.web_errors import page_errors, server_errors
+from issuer.web_errors import DPOP_NONCE_HEADER, page_errors, server_errors
 from protocol.canonical import b64u_decode, b64u_encode
 from protocol.client_attestation import ATTESTATION_HEADER, CHALLENGE_HEADER, POP_HEADER
 from protocol.errors import Rejected
@@ -33,7 +33,9 @@ def add_oauth(
 
     @app.post(f"{prefix}/challenge")
     def challenge() -> Response:
-        return json_response({"attestation_challenge": possession.challenge()})
+        answer = json_response({"attestation_challenge": possession.challenge()})
+        answer.headers[DPOP_NONCE_HEADER] = possession.dpop_nonce()  # who asks will need one next
+        return answer
 
     @app.post(f"{prefix}/par")
     @server_errors(possession, PAR_ERRORS, "invalid_request")
@@ -63,9 +65,9 @@ def add_oauth(
     @page_errors
     def login_callback() -> Response:
         answer = {name: values[0] for name, values in request.args.lists() if len(values) == 1}
-        response = _see_other(server.finish(answer, _cookies()))
-        for name in _cookies():
-            response.delete_cookie(name, path=f"{prefix}/login")
+        arrived = server.finish(answer, _cookies())
+        response = _see_other(arrived.url)
+        response.delete_cookie(arrived.cookie, path=f"{prefix}/login")
         return response
 
     @app.post(f"{prefix}/token")

@@ -327,6 +327,14 @@ def test_cookie_is_for_the_login_only_and_gone_afterwards(desk: LoginDesk, walle
     assert done.headers["Cache-Control"] == "no-store"
 
 
+def test_two_logins_in_one_browser_do_not_disturb_each_other(desk: LoginDesk, wallet: Wallet) -> None:
+    browser, other = browser_of(desk), desk.wallet()
+    backs = [(one, one.log_in(one.depart(one.push().json["request_uri"], browser))) for one in (wallet, other)]
+    for one, back in reversed(backs):
+        code = one.arrive(browser.get(back).headers["Location"])["code"]
+        assert one.redeem(code).status_code == 200
+
+
 def test_state_of_the_provider_cannot_be_made_up(desk: LoginDesk, wallet: Wallet) -> None:
     browser = browser_of(desk)
     url = wallet.depart(wallet.push().json["request_uri"], browser)

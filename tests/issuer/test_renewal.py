@@ -327,6 +327,7 @@ def test_replayed_dpop_proof_is_refused(desk: LoginDesk, wallet: Wallet) -> None
 
 
 def test_nonces_for_one_use_serve_no_other(desk: LoginDesk, wallet: Wallet) -> None:
+    assert desk.client.post("/challenge").headers["DPoP-Nonce"]  # both come with one question
     for nonce in (desk.nonce(), wallet.challenge()):
         headers = wallet.headers("/par", DPoP=wallet.dpop("/par", nonce=nonce))
         assert wallet.push(headers).json["error"] == "use_dpop_nonce"
