@@ -53,16 +53,22 @@ def pick_cards(
     valid = {name: copy for name, copy in copies.items() if copy.exp > now}  # 1.
     reusable = {name for name, copy in valid.items() if choice.reuse and not copy.set_id}
     usable = {n: copy for n, copy in valid.items() if copy.agency in (None, asker) or n in reusable}  # 2.
+    names = card_names(copies)  # of all, so that a card is called the same whatever is left of others
     for pool in _pools(usable, asker):  # 3.
-        options = find_options(pool, query)
+        options = find_options(pool, query, names)
         if _is_satisfied(query, options):  # 4.
             return _decide(query, options, _Wish(choice, query))  # 5.
-    raise _why_not(valid, query)
+    raise _why_not(valid, query, names)
 
 
-def find_options(pool: Mapping[str, Copy], query: Query) -> dict[str, tuple[Option, ...]]:
-    """The cards of a pool that fit each credential query, the resident's own first, newest first."""
-    names, titles = list(pool), card_names(pool)
+def find_options(
+    pool: Mapping[str, Copy], query: Query, titles: Mapping[str, str]
+) -> dict[str, tuple[Option, ...]]:
+    """The cards of a pool that fit each credential query, the resident's own first, newest first.
+
+    `titles`: the name of its card, for the name of each copy.
+    """
+    names = list(pool)
     cards = [card_of(pool[name]) for name in names]
     found: dict[str, tuple[Option, ...]] = {}
     for item in query.credentials:
@@ -195,13 +201,13 @@ def _resolve(query: Query, options: Mapping[str, tuple[Option, ...]], wish: _Wis
     return wanted, [name for name in optional if name not in wanted]
 
 
-def _why_not(valid: Mapping[str, Copy], query: Query) -> Rejected:
+def _why_not(valid: Mapping[str, Copy], query: Query, titles: Mapping[str, str]) -> Rejected:
     """A clear word for the resident, without naming what the wallet lacks: `inspect` shows that on the screen."""
     held = {copy.vct for copy in valid.values()}
     if query.credential_sets is UNSET and any(not held & set(i.meta.vct_values) for i in query.credentials):
         return Rejected("no_card", "a card that this needs is not here; `regie wallet inspect` shows which one")
     fresh = {name: replace(copy, agency=None) for name, copy in valid.items()}
-    if any(_is_satisfied(query, find_options(pool, query)) for pool in _pools(fresh, "")):
+    if any(_is_satisfied(query, find_options(pool, query, titles)) for pool in _pools(fresh, "")):
         return Rejected(
             "no_copies_left",
             "every copy of a card is in use at somebody else; get more from your issuer: `regie wallet refill`; "

@@ -124,6 +124,15 @@ def test_newest_card_answers_unless_the_resident_names_another(copies: dict[str,
         assert cards(pick(copies, ANY_DIPLOMA, cards=(wish,))) == [FIRST]
 
 
+def test_card_is_called_the_same_when_the_others_are_used_up(copies: dict[str, Copy]) -> None:
+    left = {
+        name: copy if copy.received < NOW else changed(copy, agency="x509_san_dns:other.example")
+        for name, copy in copies.items()
+    }
+    assert cards(pick(left, ANY_DIPLOMA)) == [FIRST]
+    assert cards(pick(left, ANY_DIPLOMA, cards=(FIRST,))) == [FIRST]
+
+
 @pytest.mark.parametrize("wish", ["nowhere", "q=nowhere", "q=adres", "adres", "q=", "", "other=diploma"])
 def test_card_that_cannot_answer_is_refused(copies: dict[str, Copy], wish: str) -> None:
     refused("bad_card_choice", copies, ANY_DIPLOMA, cards=(wish,))

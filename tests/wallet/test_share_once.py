@@ -125,8 +125,8 @@ def test_wallet_refuses_bsn_that_is_not_registered(wallet: OpenWallet, neighbour
 def test_wallet_refuses_attribute_and_type_that_nobody_registered(
     wallet: OpenWallet, neighbours: Neighbours
 ) -> None:
-    detail = refuses(wallet, neighbours, neighbours.agency.ask(once=True, query=query("schoenmaat")), "over_asking")
-    assert "adres.schoenmaat" in detail
+    link = neighbours.agency.ask(once=True, query=query("schoenmaat"))
+    assert "adres.schoenmaat" in refuses(wallet, neighbours, link, "over_asking")
     link = neighbours.agency.ask(once=True, query=query("x", vct="urn:eudi:pid:1"))
     assert "q.x" in refuses(wallet, neighbours, link, "over_asking")
     bare = {"credentials": [{"id": "q", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:eudi:pid:1"]}}]}
