@@ -179,8 +179,9 @@ class AuthorizationServer:
             return self._back(returned, error="temporarily_unavailable")
         return self._back(returned, code=code_of(self._key, id_))
 
-    def _back(self, authorization: Authorization, **members: str) -> str:
-        return response_url(authorization.redirect_uri, issuer=self._issuer, state=authorization.state, **members)
+    def _back(self, known: Authorization, **members: str) -> Arrival:
+        url = response_url(known.redirect_uri, issuer=self._issuer, state=known.state, **members)
+        return Arrival(url, cookie_of(known.id))
 
     def _identify(self, returned: Authorization, answer: Mapping[str, str]) -> Identity:
         if "code" not in answer or "error" in answer:
