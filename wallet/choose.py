@@ -12,7 +12,6 @@ from protocol.dcql import Candidate, PathElement, Query, match
 from protocol.disclosure import parse_disclosure
 from protocol.errors import Rejected
 from wallet.card import card_of
-from wallet.card import claims_of as claims_of
 from wallet.records import Copy
 
 
