@@ -389,6 +389,38 @@ class OneAnswer(Fetcher):
         return Answer(200, {"content-type": "application/oauth-authz-req+jwt"}, self.token)
 
 
+def deep(levels: int) -> Any:
+    value: Any = "x"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"surprise": "x" * 60_000}, "too_large"),
+        ({"surprise": deep(40)}, "too_deep"),
+        ({"surprise": ["x"] * 300_000}, "too_large"),
+        (
+            {"dcql_query": {"credentials": [DEGREE["credentials"][0] | {"id": f"d{n}"} for n in range(17)]}},
+            "bad_form",
+        ),
+        ({"verifier_info": [{"format": "registration_cert", "data": REGISTERED}] * 5}, "invalid_request"),
+    ],
+)
+def test_oversized_and_deep_requests(
+    opened: OpenWallet, shop: ForeignVerifier, changes: dict[str, Any], code: str
+) -> None:
+    """All of them well signed."""
+    before = opened.vault.export()
+    with pytest.raises(Rejected) as refusal:
+        share_once(opened, shop.ask(DEGREE, **changes))
+    assert refusal.value.code in (code, "bad_json")
+    assert opened.vault.export() == before
+    assert shop.received == []
+
+
 # --- listed agencies ---------------------------------------------------------------------------------------------
 
 
