@@ -37,6 +37,7 @@ from issuer.possession import Possession, Proofs
 from protocol.errors import Rejected, Unavailable
 from protocol.oauth import PushedResponse, parse_authorization_request, parse_pushed_reference, response_url
 from service.database import immediate, snapshot
+from service.journal import log_event
 
 COOKIE_BYTES = 32
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}\Z")
@@ -173,9 +174,11 @@ class AuthorizationServer:
             store_oauth.update_authorization(connection, returned)
         try:
             self._know(returned, self._identify(returned, answer))
-        except Rejected:  # the wallet learns no more; the resident has seen the provider's own words
+        except Rejected as error:  # the wallet learns no more; the resident has seen the provider's own words
+            log_event("issuer", "login_refused", code=error.code)
             return self._back(returned, error="access_denied")
-        except Unavailable:
+        except Unavailable as error:
+            log_event("issuer", "login_failed", code=error.code)
             return self._back(returned, error="temporarily_unavailable")
         return self._back(returned, code=code_of(self._key, id_))
 

@@ -27,6 +27,7 @@ from protocol.keys import Es256Private
 from protocol.oauth import code_challenge
 from service.clock import Clock
 from service.fetch import Fetcher
+from service.journal import log_event
 
 KEEP_SECONDS = 300
 RETRY_SECONDS = 5
@@ -197,6 +198,7 @@ class Login:
             found = self._discover(now)
         except (Rejected, Unavailable) as error:
             self._failed = now
+            log_event("issuer", "provider_failed", code=error.code)
             raise Unavailable("login", f"the OpenID provider cannot be used: {error.detail}") from error
         self._failed = None
         return found

@@ -109,8 +109,8 @@ class Issuing:
         clerk looks first (9).
 
         1. every nonce that was shown is spent, in a transaction of its own, so that also a refused request has
-        used it up; 2. what is asked is known here; 3. proofs; 4. copies are reserved; 5. signed. Raises
-        `Rejected`: `invalid_token` (401) and the codes of `credential_request.CREDENTIAL_ERRORS`.
+        used it up; 2. what is asked is known here; 3. proofs; 4. copies are reserved; 5. signed.
+        Raises `Rejected`: `invalid_token` (401) and the codes of `credential_request.CREDENTIAL_ERRORS`.
         """
         shown = read_proofs(asked)
         self._spend(shown.nonces)  # 1

@@ -448,6 +448,23 @@ def test_provider_that_changed_its_key_is_believed_by_its_new_one(desk: LoginDes
     assert wallet.tokens()
 
 
+def test_logs_name_the_reason_and_nobody(
+    desk: LoginDesk, wallet: Wallet, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pushed = wallet.push().json["request_uri"]
+    code = wallet.browse(pushed)["code"]
+    tokens = wallet.redeem(code).json
+    wallet.fetch(tokens["access_token"])
+    wallet.refresh(tokens["refresh_token"])
+    denied_by = wallet.browse(wallet.push().json["request_uri"], bsn="")
+    assert denied_by["error"] == "access_denied"
+    logs = "".join(capfd.readouterr())
+    assert '"event": "login_refused", "code": "access_denied"' in logs
+    secret = (NOOR, pushed, code, tokens["access_token"], tokens["refresh_token"], wallet.state, wallet.client_id)
+    for word in secret:
+        assert word not in logs
+
+
 # ---- codes
 
 
