@@ -35,12 +35,14 @@ class Counter:
         self.tokens = self.wallet.tokens(scope="persoon adres")
         desk.office.hold(KARIM, "adres in onderzoek")
         token = self.tokens["access_token"]
-        issued = self.wallet.post_credential(token, self.credential(), self.wallet.resource("/credential", token))
+        issued = self.wallet.post_credential(
+            token, self.credential(iss=self.wallet.client_id), self.wallet.resource("/credential", token)
+        )
         self.notification = {"notification_id": issued.json["notification_id"], "event": "credential_accepted"}
 
-    def credential(self) -> dict[str, Any]:
-        """The body of a credential request."""
-        return {"credential_configuration_id": "adres", "proofs": {"jwt": self.wallet.proofs(2)}}
+    def credential(self, **claims: str) -> dict[str, Any]:
+        """The body of a credential request; `claims` of its proofs."""
+        return {"credential_configuration_id": "adres", "proofs": {"jwt": self.desk.proofs(2, **claims)}}
 
     def resource(self, path: str, body: dict[str, Any]) -> Request:
         """With the DPoP-bound token of a login."""
@@ -119,7 +121,7 @@ def issuer_house(folder: Path) -> House:
         "postToken": [found.pre_authorized, found.authorized, found.refresh],
         "postCredential": [
             lambda: Request(headers=found.bearer, body=found.credential()),
-            lambda: found.resource("/credential", found.credential()),
+            lambda: found.resource("/credential", found.credential(iss=wallet.client_id)),
             found.held,
         ],
         "postDeferredCredential": [
