@@ -15,6 +15,7 @@ from protocol.issuer_metadata import (
     AuthorizationServerMetadata,
     CredentialConfiguration,
     IssuerMetadata,
+    authorization_server_metadata,
     issuer_metadata,
 )
 from protocol.keys import Es256Public
@@ -65,13 +66,9 @@ def _shown(key: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def metadata_of_server(url: str, *, has_login: bool) -> AuthorizationServerMetadata:
     """The OAuth server inside the issuer; without login only codes from the desk lead to a token."""
-    common = AuthorizationServerMetadata(
-        issuer=url,
-        token_endpoint=f"{url}/token",
+    common = msgspec.structs.replace(
+        authorization_server_metadata(url),
         grant_types_supported=[PRE_AUTHORIZED_GRANT, REFRESH_TOKEN_GRANT],
-        pre_authorized_anonymous=True,
-        response_types_supported=[],
-        token_endpoint_auth_methods_supported=["none"],
         dpop_signing_alg_values_supported=_ES256,
     )
     if not has_login:
