@@ -1,5 +1,6 @@
 """An issuer, an agency and a registrar, each as a `House`."""
 
+import json
 from contextlib import ExitStack
 from functools import partial
 from http.cookies import SimpleCookie
@@ -10,7 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 from issuer.openapi import ISSUER
 from protocol.canonical import to_builtins
 from protocol.consent import refresh_nonce
-from protocol.direct_post import error_form
+from protocol.credential_encryption import JWT_MEDIA_TYPE, encrypt_request, response_parameters
+from protocol.direct_post import EncryptionKey, error_form
 from protocol.wallet_attestation import sign_wallet_key
 from registrar.openapi import REGISTRAR
 from service.operations import FORM
@@ -43,6 +45,16 @@ class Counter:
     def credential(self, **claims: str) -> dict[str, Any]:
         """The body of a credential request; `claims` of its proofs."""
         return {"credential_configuration_id": "adres", "proofs": {"jwt": self.desk.proofs(2, **claims)}}
+
+    def encrypted(self) -> Request:
+        """A credential request that nobody between reads, nor its answer."""
+        known = self.desk.client.get("/.well-known/openid-credential-issuer").json
+        key = known["credential_request_encryption"]["jwks"]["keys"][0]
+        reply = response_parameters(builders.es256("reply").public, "A128GCM")
+        body = {**self.credential(iss=self.wallet.client_id), "credential_response_encryption": reply}
+        token = encrypt_request(json.dumps(body).encode(), EncryptionKey(key, "A128GCM"))
+        headers = self.wallet.resource("/credential", self.tokens["access_token"])
+        return Request(headers=headers, body=token.encode(), media_type=JWT_MEDIA_TYPE)
 
     def resource(self, path: str, body: dict[str, Any]) -> Request:
         """With the DPoP-bound token of a login."""
@@ -123,6 +135,7 @@ def issuer_house(folder: Path) -> House:
             lambda: Request(headers=found.bearer, body=found.credential()),
             lambda: found.resource("/credential", found.credential(iss=wallet.client_id)),
             found.held,
+            found.encrypted,
         ],
         "postDeferredCredential": [
             lambda: found.resource("/deferred-credential", {"transaction_id": "unknown"}),
