@@ -26,6 +26,7 @@ from protocol.trust_list import MAX_ROOTS, Name, Root, Rooted, TrustList, Url, W
 MAX_ANCHORS_BYTES = 1024 * 1024
 MAX_ANCHORS = 64
 """Of each kind: a chain is held against each of them."""
+_PORTS = {"https": 443, "http": 80}
 ANY_VCT = "*"
 """Every type but those of our vocabulary."""
 
@@ -115,6 +116,19 @@ def speaks_for(leaf: x509.VerifiedLeaf, url: str) -> bool:
     except ValueError:
         return False
     return host is not None and host in leaf.san_dns
+
+
+def origin_of(url: str) -> tuple[str, int | None] | None:
+    """Host and port of a URL, however it is spelt; None for what is no address of a host (a URN, a DID).
+
+    Raises `Rejected`: `wrong_issuer` for a URL that cannot be read.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise Rejected("wrong_issuer", "the issuer's identifier cannot be read") from error
+    return None if host is None else (host.rstrip("."), port or _PORTS.get(parts.scheme))
 
 
 def verify_stranger_issuer(

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from protocol import x509
-from protocol.anchors import AnchoredTrust, StrangerIssuer, speaks_for, verify_stranger_issuer
+from protocol.anchors import AnchoredTrust, StrangerIssuer, origin_of, speaks_for, verify_stranger_issuer
 from protocol.attributes import CREDENTIAL_TYPES
 from protocol.canonical import b64u_decode, b64u_fixed, convert, parse_object
 from protocol.disclosure import is_flat
@@ -248,10 +248,16 @@ def _find_unnamed(read: VerifiedIssuerJwt, trust: TrustList, now: int) -> tuple[
 def _find_stranger(
     read: VerifiedIssuerJwt, trust: AnchoredTrust, now: int
 ) -> tuple[VerifiedIssuerJwt, Es256Public]:
-    """An issuer of the home's anchors; never in the name of a listed one."""
+    """An issuer of the home's anchors; never in the name of a listed one, nor in one that differs by its spelling.
+
+    A further name at the address of a listed issuer (`https://issuer.example/`) is for whom the home names so.
+    """
     found = verify_stranger_issuer(trust.anchors, read.chain, iss=read.iss or None, vct=read.vct, now=now)
     if any(issuer.id == found.id or speaks_for(found.leaf, issuer.id) for issuer in trust.issuers):
         raise Rejected("wrong_issuer", "the certificate of a stranger names a listed issuer")
+    origin = origin_of(found.id) if found.issuer.id is None else None
+    if origin is not None and any(origin_of(issuer.id) == origin for issuer in trust.issuers):
+        raise Rejected("wrong_issuer", "a stranger names itself like a listed issuer")
     return msgspec.structs.replace(read, iss=found.id, stranger=found.issuer), found.leaf.key
 
 

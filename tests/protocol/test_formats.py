@@ -125,6 +125,32 @@ def test_stranger_cannot_issue_in_the_name_of_a_listed_issuer() -> None:
 
 
 @pytest.mark.parametrize(
+    "spelling",
+    ["{}/", "{}.", "{}:443", "{}:443/", "{}/pid", "{}#pid", "{}:0443", "https://ISSUER.voorbeeld.example", "{}:x"],
+)
+def test_stranger_cannot_pass_for_a_listed_issuer_by_another_spelling(spelling: str) -> None:
+    name = spelling.format(b.ISSUER_ID)
+    impostor = b.party("impostor", san_uri=name)
+    for iss in (name, None):
+        refused("wrong_issuer", f.pid(iss=iss, signer=impostor), anchored(roots=impostor.roots))
+    if spelling == "{}/pid":  # a home may name a further issuer of that host by itself
+        told = received(f.pid(iss=name, signer=impostor), anchored(roots=impostor.roots, id=name))
+        assert (told.iss, told.is_listed) == (name, False)
+
+
+def test_stranger_cannot_pass_for_a_listed_issuer_by_a_dot() -> None:
+    impostor = b.party("impostor", san_dns="issuer.voorbeeld.example.")
+    for iss in (f"{b.ISSUER_ID}.", None):
+        refused("wrong_issuer", f.pid(iss=iss, signer=impostor), anchored(roots=impostor.roots))
+
+
+@pytest.mark.parametrize("name", [f"{b.ISSUER_ID}.evil.example", f"{b.ISSUER_ID}:8443", "urn:uuid:1", "did:web:x"])
+def test_stranger_may_have_any_name_of_its_own(name: str) -> None:
+    other = b.party("other", san_uri=name)
+    assert received(f.pid(iss=name, signer=other), anchored(roots=other.roots)).iss == name
+
+
+@pytest.mark.parametrize(
     ("names", "iss"),
     [
         ({"san_uri": b.FOREIGN_ID, "san_dns": "pid.elders.example"}, b.FOREIGN_ID),
