@@ -100,6 +100,17 @@ def test_transaction_may_not_be_signed_by_two_of_the_cards_that_could(agency: Ag
     assert answer(agency, wallet, rid, request, persoon=hashes(*sent)) is None
 
 
+def test_transaction_signed_twice_does_not_stand_for_one_that_nobody_signed(
+    agency: Agency, wallet: Wallet
+) -> None:
+    """As many signatures as transactions, but both under the harmless one."""
+    harmless = {"type": SIGNING, "credential_ids": ["persoon", "adres"], "document": "folder"}
+    rid, request, sent = opened(agency, wallet, harmless, PAY)
+    twice = {"adres": hashes(sent[0]), "persoon": hashes(sent[0])}
+    assert answer(agency, wallet, rid, request, **twice) == "bad_transaction"
+    assert answer(agency, wallet, rid, request, adres=hashes(sent[1]), persoon=hashes(sent[0])) is None
+
+
 def test_transaction_that_nobody_asked_is_refused(agency: Agency, wallet: Wallet) -> None:
     rid, link = agency.ask(once=True)
     request = wallet.open(agency, link)
