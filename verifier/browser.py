@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from protocol.canonical import b64u_decode, b64u_encode, is_equal
 from protocol.errors import Rejected
 from verifier.desk import Desk
-from verifier.sessions import StoredSession, hash_of
+from verifier.sessions import RETURN_SECONDS, StoredSession, hash_of
 
 SECRET_BYTES = 32
 
@@ -49,11 +49,12 @@ def begin(desk: Desk, start: str, cookie: str) -> Begun:
     session = find_start(desk, start)
     request = desk.store.requests.get(session.request).request
     now = desk.now()
+    seconds = request.exp - now + RETURN_SECONDS  # an answer of the last second has its time to come back, too
     if session.session is not None and is_session(session, cookie):
-        return Begun(request.id, desk.link(request), cookie, request.exp - now)
+        return Begun(request.id, desk.link(request), cookie, seconds)
     secret = desk.parts.random(SECRET_BYTES)
     desk.store.sessions.begin(request.id, hash_of(secret), now)
-    return Begun(request.id, desk.link(request), b64u_encode(secret), request.exp - now)
+    return Begun(request.id, desk.link(request), b64u_encode(secret), seconds)
 
 
 def is_session(session: StoredSession, cookie: str) -> bool:

@@ -45,7 +45,10 @@ def within(query: Query, service: Service, *, bsn_allowed: bool) -> Query:
 
 
 def _with_flags(query: Query) -> Query:
-    """The query, where all types of a credential query are of the vocabulary with their flags in every option."""
+    """The query, where the types of a credential query are of the vocabulary with their flags in every option.
+
+    Types of others have none, so that one query for both would let our attributes go without: `bad_query`.
+    """
     plain = to_builtins(query)
     for item, asked in zip(query.credentials, plain["credentials"], strict=True):
         _add_flags(asked, _flags_of(item))
@@ -54,8 +57,12 @@ def _with_flags(query: Query) -> Query:
 
 def _flags_of(item: CredentialQuery) -> Sequence[str]:
     known = [CREDENTIAL_TYPES.get(vct) for vct in item.meta.vct_values]
-    if not item.claims or None in known:
+    if not item.claims or not any(known):
         return ()
+    if None in known:
+        raise Rejected(
+            "bad_query", "types of the vocabulary have flags: ask those of others by a query of their own"
+        )
     return list(dict.fromkeys(flag for kind in known if kind is not None for flag in kind.flags))
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from protocol.canonical import JsonValue, convert, parse_json, parse_object
+from msgspec import json
+
+from protocol.canonical import JsonValue, convert
 from protocol.consent import Asked, CredentialStatus, verify_consent
 from protocol.consent_api import ReadAnswer, ReleaseAnswer, ReleaseRequest
 from protocol.errors import Rejected
@@ -35,7 +37,6 @@ from verifier.gather import Open, gather
 from verifier.grants import StoredGrant
 from verifier.verify import LogTrust, Shared, check_statuses, flat_values
 
-MAX_COPY_BYTES = 256 * 1024
 TRANSIENT = frozenset({"stale_checkpoint", "no_quorum", "bad_tile"})
 """What the log may answer better when it is asked for the same READ again."""
 
@@ -228,14 +229,16 @@ def take_shared(desk: Desk, request_id: str) -> list[Shared]:
     """
     desk.store.requests.get(request_id)
     check_returned(desk, request_id)
-    sealed = desk.store.requests.take_copy(request_id)
+    key = desk.copies_key()
+    sealed = desk.store.requests.take_copy(request_id, desk.now())
     nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+    # We sealed it ourselves, and it is gone from the store: no limit of what peers send may stop it here.
     try:
-        plaintext = aead_open(desk.copies_key(), nonce, ciphertext, COPY_FORMAT + request_id.encode())
+        plaintext = aead_open(key, nonce, ciphertext, COPY_FORMAT + request_id.encode())
     except Rejected:
-        plaintext = aead_open(desk.copies_key(), nonce, ciphertext, FIRST_COPY_FORMAT + request_id.encode())
-        return [Shared("", "", "", parse_object(plaintext, max_bytes=MAX_COPY_BYTES))]
-    return convert(parse_json(plaintext, max_bytes=MAX_COPY_BYTES, floats=True), list[Shared])
+        plaintext = aead_open(key, nonce, ciphertext, FIRST_COPY_FORMAT + request_id.encode())
+        return [Shared("", "", "", json.decode(plaintext))]
+    return convert(json.decode(plaintext), list[Shared])
 
 
 def take_copy(desk: Desk, request_id: str) -> dict[str, JsonValue]:

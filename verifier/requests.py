@@ -41,7 +41,7 @@ class Requests:
     def add(self, request: Request, *, start: bytes | None = None) -> None:
         """A new request, before anybody hears of it; `start`: hash of the address that a browser opens first.
 
-        What is overdue goes: dead keys, copies that nobody fetched or that no session took back.
+        What is overdue goes, as with each copy that comes or is taken.
         """
         if request.answer_key is None:
             raise ValueError("a new request has a key for its answer")
@@ -60,15 +60,7 @@ class Requests:
                     "INSERT INTO sessions (request, start, changed) VALUES (?, ?, ?)",
                     (request.id, start, request.created),
                 )
-            ended = (request.created - REQUEST_SECONDS,)
-            db.execute("UPDATE requests SET answer_key = NULL WHERE created < ?", ended)
-            db.execute("UPDATE requests SET kem_seed = NULL WHERE created < ? AND state = 'open'", ended)
-            db.execute("DELETE FROM copies WHERE received < ?", (request.created - COPY_SECONDS,))
-            db.execute(
-                "DELETE FROM copies WHERE received < ? AND request IN"
-                " (SELECT request FROM sessions WHERE state != 'returned')",
-                (request.created - RETURN_SECONDS,),
-            )
+            _forget_overdue(db, request.created)
 
     def get(self, request_id: str) -> StoredRequest:
         """Raises `Rejected`: `unknown_request` 404."""
@@ -134,20 +126,40 @@ class Requests:
         """Store a copy, sealed under the home's key, and end the request. Raises: `already_answered`."""
         with self._file.writing() as db:
             close_request(db, request_id, code, None, verdict, now)
+            _forget_overdue(db, now)
             db.execute("UPDATE requests SET answer_key = NULL WHERE id = ?", (request_id,))
             db.execute(
                 "INSERT INTO copies (request, sealed, received) VALUES (?, ?, ?)", (request_id, sealed, now)
             )
 
-    def take_copy(self, request_id: str) -> bytes:
-        """The sealed copy, once: it is gone when this returns. Raises `Rejected`: `no_copy` 410."""
+    def take_copy(self, request_id: str, now: int) -> bytes:
+        """The sealed copy, once: it is gone when this returns, as is one that is overdue, whoever asks.
+
+        Raises `Rejected`: `no_copy` 410.
+        """
         with self._file.writing() as db:
+            _forget_overdue(db, now)
             row = db.execute("SELECT sealed FROM copies WHERE request = ?", (request_id,)).fetchone()
-            if row is None:
-                raise Rejected("no_copy", "nothing was shared, or it has been handed over", status=410)
             db.execute("DELETE FROM copies WHERE request = ?", (request_id,))
         self._file.clean_journal()
+        if row is None:
+            raise Rejected(
+                "no_copy", "nothing was shared, or it has been handed over or waited too long", status=410
+            )
         return bytes(row["sealed"])
+
+
+def _forget_overdue(db: sqlite3.Connection, now: int) -> None:
+    """Dead keys, copies that nobody fetched, and those that no session took back."""
+    ended = (now - REQUEST_SECONDS,)
+    db.execute("UPDATE requests SET answer_key = NULL WHERE created < ?", ended)
+    db.execute("UPDATE requests SET kem_seed = NULL WHERE created < ? AND state = 'open'", ended)
+    db.execute("DELETE FROM copies WHERE received < ?", (now - COPY_SECONDS,))
+    db.execute(
+        "DELETE FROM copies WHERE received < ? AND request IN"
+        " (SELECT request FROM sessions WHERE state != 'returned')",
+        (now - RETURN_SECONDS,),
+    )
 
 
 def close_request(

@@ -163,8 +163,9 @@ def _check_presentations(response: ResponseObject, query: dcql.Query) -> None:
     texts = [text for many in response.vp_token.values() for text in many]
     if len(texts) > MAX_PRESENTATIONS:
         raise Rejected("bad_vp_token", f"at most {MAX_PRESENTATIONS} cards in one answer are read")
-    if len(set(texts)) != len(texts):
-        raise Rejected("bad_vp_token", "one presentation stands in the answer twice")
+    cards = [(name, text.partition("~")[0]) for name, many in response.vp_token.items() for text in many]
+    if len(set(texts)) != len(texts) or len(set(cards)) != len(cards):  # signed anew, it is still one card
+        raise Rejected("bad_vp_token", "one card stands in the answer twice")
 
 
 def _verify_presentations(

@@ -106,6 +106,30 @@ def test_copy_that_nobody_fetches_is_deleted(agency: Agency, wallet: Wallet) -> 
         take_copy(agency.desk, rid)
 
 
+def test_copy_that_waited_too_long_is_not_handed_over_in_a_home_that_asks_no_more(
+    agency: Agency, wallet: Wallet
+) -> None:
+    rid, request = ask(agency, wallet)
+    assert agency.post(rid, copy_form(request, wallet.show(request))).status_code == 200
+    ((_, sealed, _),) = agency.stored()["copies"]
+    agency.clock.time += COPY_SECONDS + 1
+    with pytest.raises(Rejected, match="no_copy"):
+        take_copy(agency.desk, rid)
+    assert not agency.stored()["copies"]
+    assert sealed not in agency.files()
+
+
+def test_copy_that_waited_too_long_goes_when_another_comes(agency: Agency, wallet: Wallet) -> None:
+    first, request = ask(agency, wallet)
+    assert agency.post(first, copy_form(request, wallet.show(request))).status_code == 200
+    agency.clock.time += COPY_SECONDS
+    second, later = ask(agency, wallet)
+    assert [row[0] for row in agency.stored()["copies"]] == [first]
+    agency.clock.time += 1
+    assert agency.post(second, copy_form(later, wallet.show(later))).status_code == 200
+    assert [row[0] for row in agency.stored()["copies"]] == [second]
+
+
 def test_second_answer_to_one_request_is_refused(agency: Agency, wallet: Wallet) -> None:
     rid, request = ask(agency, wallet)
     body = copy_form(request, wallet.show(request))

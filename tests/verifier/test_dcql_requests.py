@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protocol.anchors import Anchors, StrangerIssuer
 from protocol.asker import registers, wanted_of
-from protocol.canonical import to_builtins
+from protocol.canonical import MAX_JSON_DEPTH, to_builtins
 from protocol.dcql import Query, parse_query
 from protocol.direct_post import MAX_PRESENTATIONS
 from protocol.errors import Rejected
@@ -194,6 +194,21 @@ def test_flags_travel_with_every_attribute_of_the_vocabulary() -> None:
     assert within(foreign_only, MIXED, bsn_allowed=True) == foreign_only
 
 
+def test_type_of_others_beside_ours_does_not_let_the_flags_stay_behind() -> None:
+    service = builders.service(
+        claims=[ServiceClaim(vct=vct, path=["postcode"], needed=True) for vct in (ADRES, PID)]
+    )
+    asked = query({**adres("postcode"), "meta": {"vct_values": [ADRES, PID]}})
+    with pytest.raises(Rejected, match="bad_query"):
+        within(asked, service, bsn_allowed=True)
+    apart = query(adres("postcode"), pid(["postcode"]), credential_sets=[{"options": [["adres"], ["pid"]]}])
+    ours, theirs = within(apart, service, bsn_allowed=True).credentials
+    assert [claim.path[0] for claim in ours.claims] == ["postcode", *builders.flags(ADRES)]
+    assert [claim.path for claim in theirs.claims] == [["postcode"]]
+    nothing = query({**pid(), "meta": {"vct_values": [ADRES, PID]}})
+    assert within(nothing, service, bsn_allowed=True) == nothing
+
+
 PATHS = st.lists(
     st.sampled_from(
         ["given_name", "address", "locality", "degrees", "height", "age_equal_or_over", "18", "65", None, 0]
@@ -237,6 +252,20 @@ def test_nested_claims_of_a_stranger_are_asked_by_path(
 ) -> None:
     rid, request = ask(agency, wallet, query(pid(*paths)))
     assert answer(agency, rid, request, Holder().vp_token(request)) == [("pid", claims)]
+
+
+def test_claim_as_deep_as_a_credential_may_be_is_handed_over(tmp_path: Path) -> None:
+    """What is kept wraps it once more; a limit met when it is handed over would lose it, since it is gone then."""
+    deep: Any = 1.5
+    for _ in range(MAX_JSON_DEPTH - 1):
+        deep = [deep]
+    service = builders.service(id="gemengd", claims=[ServiceClaim(vct=PID, path=["deep"], needed=True)])
+    trust = builders.trust_list(agencies=[builders.agency(services=[service])])
+    agency = Agency(tmp_path, trust=trust, anchors=ELDERS)
+    agency.net.lists[foreign.STATUS["status_list"]["uri"]] = builders.FOREIGN
+    rid, request = ask(agency, Wallet(agency.clock, agency.log, trust=trust))
+    token = Holder((foreign.pid(deep=deep), HOLDER)).vp_token(request)
+    assert answer(agency, rid, request, token) == [("card-1", {"deep": deep})]
 
 
 def test_part_of_a_nested_claim_that_was_not_asked_is_dropped(agency: Agency, wallet: Wallet) -> None:
@@ -320,6 +349,18 @@ def test_one_presentation_does_not_count_twice(agency: Agency, wallet: Wallet) -
     rid, request = ask(agency, wallet, query(pid(["given_name"], multiple=True)))
     (one,) = Holder().vp_token(request)["pid"]
     refused(agency, rid, request, {"pid": [one, one]}, "bad_vp_token")
+
+
+def test_one_card_signed_anew_does_not_count_twice(agency: Agency, wallet: Wallet) -> None:
+    """Two presentations of one card differ in their signatures, and could pass for two cards."""
+    rid, request = ask(agency, wallet, query(pid(["given_name"], multiple=True)))
+    holder = Holder()
+    (one,), (again,) = (holder.vp_token(request)["pid"] for _ in range(2))
+    assert one != again
+    refused(agency, rid, request, {"pid": [one, again]}, "bad_vp_token")
+    twice = query(pid(["given_name"]), pid(["address"], query_id="more"))
+    rid, request = ask(agency, wallet, twice)
+    assert len(answer(agency, rid, request, Holder().vp_token(request))) == 2
 
 
 def test_number_of_cards_in_an_answer_is_bounded(agency: Agency, wallet: Wallet) -> None:

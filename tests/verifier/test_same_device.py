@@ -87,6 +87,23 @@ def test_wallet_that_comes_back_in_the_last_second_is_in_time(agency: Agency, wa
     assert take_copy(agency.desk, rid)
 
 
+def test_browser_that_began_is_known_until_the_last_answer_may_come_back(agency: Agency, wallet: Wallet) -> None:
+    """Its cookie does not end with the request: an answer of the last second would come back to a stranger."""
+    rid, start = ask(agency)
+    here = browser(agency)
+    began = agency.clock.time
+    for waited in (0, 60):
+        agency.clock.time = began + waited
+        cookie = here.post(**https(start)).headers["Set-Cookie"]
+        assert f"Max-Age={REQUEST_SECONDS - waited + RETURN_SECONDS};" in cookie
+    request = wallet.open(agency, agency.desk.link(agency.desk.store.requests.get(rid).request))
+    agency.clock.time = began + REQUEST_SECONDS - 1
+    answer = agency.post(rid, copy_form(request, wallet.show(request)))
+    agency.clock.time += RETURN_SECONDS - 1
+    assert here.get(**https(json.loads(answer.text)["redirect_uri"])).status_code == 200
+    assert take_copy(agency.desk, rid)
+
+
 def test_answer_that_no_session_took_back_is_deleted(agency: Agency, wallet: Wallet) -> None:
     rid, start = ask(agency)
     share(agency, wallet, rid, begin(browser(agency), start))
