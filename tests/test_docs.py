@@ -57,7 +57,7 @@ def rows(text: str, column: int = 0) -> list[str]:
 
 @pytest.mark.parametrize(
     "kind",
-    [LogConfig, WitnessConfig, Config, IssuerConfig, VerifierConfig, WalletConfig, RegistrarConfig],
+    [LogConfig, WitnessConfig, Config, IssuerConfig, LoginConfig, VerifierConfig, WalletConfig, RegistrarConfig],
     ids=lambda kind: kind.__name__,
 )
 def test_every_setting_of_a_role_is_documented(kind: Any) -> None:
@@ -68,7 +68,7 @@ def test_every_setting_of_a_role_is_documented(kind: Any) -> None:
         name = line.split("|")[1].strip(" `") if line.startswith("| `") else ""
         for field in fields:
             if field.name == name:
-                is_optional = field.default is not msgspec.NODEFAULT
+                is_optional = not field.required
                 assert bool(line.split("|")[2].strip()) == is_optional, f"{kind.__name__}.{name}"
 
 
