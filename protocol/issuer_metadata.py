@@ -4,6 +4,7 @@ Unlike in our own formats, members that we do not know are ignored, for that is 
 we do know must have its form, and the JSON reader is the strict one all the same.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ BATCH_SIZE = 30
 """Most copies of one credential in one request: enough for a few years of agencies, and half a second to sign."""
 MAX_METADATA_BYTES = 256 * 1024
 MAX_URL = 1024
+_AUTHORITY = re.compile(r"(?:[^\[\]\\]+|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?)\Z")
+"""Brackets around an IPv6 address and nowhere else, and no backslash: readers differ on whose `evil[::1]` is."""
 T = TypeVar("T")
 
 
@@ -119,6 +122,7 @@ def check_url(url: str, code: str) -> None:
     try:
         parts = urlsplit(url)
         plain = parts.scheme in ("https", "http") and bool(parts.hostname) and "@" not in parts.netloc
+        plain = plain and _AUTHORITY.match(parts.netloc) is not None
         _ = parts.port
     except ValueError as error:
         raise Rejected(code, "not a URL") from error

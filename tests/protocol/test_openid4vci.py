@@ -19,6 +19,7 @@ from protocol.issuer_metadata import (
     MAX_METADATA_BYTES,
     PRE_AUTHORIZED_GRANT,
     authorization_server_metadata,
+    check_url,
     issuer_metadata,
     parse_authorization_server_metadata,
     parse_issuer_metadata,
@@ -261,6 +262,14 @@ def test_wallet_reads_metadata_with_members_and_formats_of_others() -> None:
 def test_wallet_refuses_bad_issuer_metadata(changes: dict[str, Any]) -> None:
     metadata = to_builtins(issuer_metadata(ISSUER, "Gemeente", CREDENTIAL_TYPES.values()))
     refused(lambda: parse_issuer_metadata(json.dumps({**metadata, **changes}), ISSUER), "bad_metadata")
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example[::1]", "[::1].evil.example", "[::1]evil.example", "a\\.evil.example"]
+)
+def test_address_whose_host_is_read_in_two_ways_is_refused(host: str) -> None:
+    refused(lambda: check_url(f"https://{host}/cb", "bad_url"), "bad_url")
+    check_url("http://[::1]:4711/cb", "bad_url")
 
 
 @pytest.mark.parametrize(
