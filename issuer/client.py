@@ -151,7 +151,8 @@ class Login:
         return sign_jws(claims, key, typ="JWT", header={"kid": key.public.thumbprint()})
 
     def _claims(self, known: _Known, tokens: _Tokens, nonce: str) -> Mapping[str, Any]:
-        """Of the ID token, and of the userinfo endpoint when the ID token does not say who it is."""
+        """Of the ID token; of the userinfo endpoint only who it is, when the ID token does not say: how surely is
+        what the provider signed for this login."""
         claims = self._verify(known, tokens.id_token, nonce)
         endpoint = known.metadata.userinfo_endpoint
         if self.config.bsn_claim in claims or endpoint is None or tokens.access_token is None:
@@ -160,7 +161,7 @@ class Login:
         more = parse_json(answer.body, max_bytes=MAX_DOCUMENT_BYTES, floats=True)
         if not isinstance(more, dict) or more.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
             raise Rejected("bad_id_token", "userinfo is of somebody else")
-        return {**more, **claims}
+        return {**claims, self.config.bsn_claim: more.get(self.config.bsn_claim)}
 
     def _verify(self, known: _Known, token: str, nonce: str) -> dict[str, Any]:
         def verify(keys: tuple[Mapping[str, Any], ...]) -> dict[str, Any]:

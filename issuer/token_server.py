@@ -72,6 +72,8 @@ class TokenServer:
             return self._redeem_offer(request, self._bound(proofs) if proofs.dpop and is_ours else None)
         client_id = dict(pairs).get("client_id")
         if isinstance(request, AuthorizationCode):
+            if find_coded(self._key, request.code) is None:
+                raise Rejected("invalid_grant", "the code is wrong, used or expired, or not for this request")
             client = self._client(proofs, client_id)
             return self._redeem_code(request, client, self._bound(proofs))
         if read_refresh_token(self._key, request.refresh_token) is None:

@@ -99,6 +99,32 @@ def test_provider_may_say_who_it_is_by_userinfo_and_know_us_by_a_secret(tmp_path
         assert payload(text)["loa"] == "substantial"
 
 
+def test_userinfo_does_not_raise_the_level_of_a_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody signs what userinfo says: it may add who it is, and nothing about how surely."""
+    with login_desk(tmp_path / "issuer", bsn_in_userinfo=True) as desk:
+        signs = desk.provider.sign
+        monkeypatch.setattr(
+            desk.provider, "sign", lambda claims: signs({k: v for k, v in claims.items() if k != "acr"})
+        )
+        tells = desk.provider_client.application.view_functions["userinfo"]
+        monkeypatch.setitem(
+            desk.provider_client.application.view_functions,
+            "userinfo",
+            lambda: {**tells()[0].get_json(), "acr": HIGH},  # type: ignore[index]
+        )
+        wallet = desk.wallet()
+        before = kept(desk)
+        found = wallet.browse(wallet.push().json["request_uri"], level=LOW)
+        assert (found["error"], "code" in found) == ("access_denied", False)
+        assert kept(desk) == {**before, "authorizations": 1}
+
+
+def test_invented_codes_fill_no_table(desk: LoginDesk, wallet: Wallet) -> None:
+    before = desk.rows()
+    assert wallet.redeem("A" * 43).json["error"] == "invalid_grant"
+    assert desk.rows() == before
+
+
 def test_issuer_with_a_path_lets_residents_log_in_too(tmp_path: Path) -> None:
     with login_desk(tmp_path / "issuer", url="https://issuer.voorbeeld.example/lindehaven") as desk:
         about = desk.client.get("/.well-known/oauth-authorization-server/lindehaven").json
@@ -207,6 +233,10 @@ def test_bad_request_is_not_kept(desk: LoginDesk, wallet: Wallet, changes: dict[
         "http://127.0.0.1@evil.example/",
         "https://wallet.voorbeeld.example/other",
         "http://127.0.0.1:1/callback#fragment",
+        "http://evil.example[::1]/",
+        "http://[::1].evil.example/",
+        "http://[::1]evil.example/",
+        "http://127.0.0.1\\.evil.example/",
         "javascript:alert(1)",
         "data:text/html,x",
     ],
