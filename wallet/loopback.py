@@ -4,10 +4,10 @@ It listens on 127.0.0.1 only, on a port of the system's choice and under a path 
 one GET there. Any program on this machine could call it, so what comes is judged by `state` and `iss`, not here.
 """
 
-import time
+import threading
 from collections.abc import Callable
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
 from protocol.canonical import b64u_encode
@@ -17,6 +17,7 @@ from wallet.passphrase import Random
 LOGIN_SECONDS = 600
 """For the resident to log in."""
 _REQUEST_SECONDS = 5
+_POLL_SECONDS = 0.1
 _PATH_BYTES = 16
 _MAX_TARGET = 8192
 _PAGE = (
@@ -25,9 +26,28 @@ _PAGE = (
 )
 
 
-class _Server(HTTPServer):
+class _Server(ThreadingHTTPServer):
+    """A thread for each caller: one who never finishes his request, as a browser's spare connection does not,
+    keeps the answer of nobody else out, and no wait is longer than it was to be.
+    """
+
+    allow_reuse_address = allow_reuse_port = False  # some systems let a second program listen here otherwise
     path: str = ""
     query: str | None = None
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.came = threading.Event()
+        self._lock = threading.Lock()
+
+    def take(self, target: str) -> bool:
+        """Whether this is the one answer, which is kept."""
+        path, _, query = target.partition("?")
+        with self._lock:
+            is_it = path == self.path and len(target) <= _MAX_TARGET and self.query is None
+            if is_it:
+                self.query = query
+        return is_it
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Nothing: whoever called has gone, and the next one may be the browser."""
@@ -39,10 +59,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """The one answer; anything else on this port is nobody's."""
-        path, _, query = self.path.partition("?")
-        known = path == self.server.path and len(self.path) <= _MAX_TARGET and self.server.query is None
-        body = _PAGE if known else b""
-        self.send_response(200 if known else 404)
+        known = self.server.take(self.path)
+        try:
+            self._answer(200 if known else 404, _PAGE if known else b"")
+        finally:
+            if known:
+                self.server.came.set()
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -50,8 +75,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
         self.wfile.write(body)
-        if known:
-            self.server.query = query
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the address holds a code."""
@@ -68,7 +91,7 @@ class LoopbackBrowser:
     @cached_property
     def _server(self) -> "_Server":
         """Listens from the first use on: most offers need no browser."""
-        server = _Server(("127.0.0.1", 0), _Handler)
+        server = _Server()
         server.path = self._path
         return server
 
@@ -79,15 +102,18 @@ class LoopbackBrowser:
 
     def visit(self, url: str) -> str:
         """The query with which the browser came back. Raises `Unavailable`: `no_login` when it did not in time."""
-        self._show(url)
-        until = time.monotonic() + self._seconds
-        while self._server.query is None:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise Unavailable("no_login", "nobody logged in in time; nothing was received")
-            self._server.timeout = left
-            self._server.handle_request()
-        return self._server.query
+        server = self._server
+        listening = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
+        listening.start()
+        try:
+            self._show(url)
+            server.came.wait(self._seconds)
+        finally:
+            server.shutdown()
+            listening.join()
+        if server.query is None:
+            raise Unavailable("no_login", "nobody logged in in time; nothing was received")
+        return server.query
 
     def close(self) -> None:
         """Free the port, if there was need of one."""
