@@ -164,7 +164,7 @@ def check_server(server: AuthorizationServerMetadata, *, login: bool) -> None:
     lacking = {
         "pushed requests": server.pushed_authorization_request_endpoint is None,
         "an authorization endpoint": server.authorization_endpoint is None,
-        "PKCE with S256": methods is not None and "S256" not in methods,
+        "PKCE with S256": "S256" not in (methods or ()),  # left out, it has no PKCE (RFC 8414 2)
         "iss in its answers": server.authorization_response_iss_parameter_supported is False,
         "DPoP": not has_dpop(server),
     }

@@ -103,6 +103,7 @@ def test_refusal_of_the_issuer_keeps_its_code(wallet: OpenWallet, issuer: Foreig
         {"pushed_authorization_request_endpoint": None},
         {"authorization_endpoint": None},
         {"code_challenge_methods_supported": ["plain"]},
+        {"code_challenge_methods_supported": None},
         {"dpop_signing_alg_values_supported": None},
         {"dpop_signing_alg_values_supported": ["RS256"]},
         {"authorization_response_iss_parameter_supported": False},
