@@ -140,7 +140,8 @@ def _accept_standing(
     if stored.state == "answered":
         if stored.binding is None or not is_equal(stored.binding, terms_hash(answer.terms)):
             raise Rejected("already_answered", "this request has been answered")
-        return None
+        # Who did not hear us is told the same again: on one device the grant counts only after the way back.
+        return None if stored.response_code is None else _redirect(desk, stored, stored.response_code)
     standing = _check_now(desk, grant, trust, log, request.service, trace, now)
     code = b64u_encode(desk.parts.random(16))
     desk.store.grants.add(request.id, grant, standing, trace.verdict(request.kind), code=code, now=now)

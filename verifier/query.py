@@ -60,9 +60,7 @@ def _flags_of(item: CredentialQuery) -> Sequence[str]:
     if not item.claims or not any(known):
         return ()
     if None in known:
-        raise Rejected(
-            "bad_query", "types of the vocabulary have flags: ask those of others by a query of their own"
-        )
+        raise Rejected("bad_query", "types of the vocabulary have flags: ask those of others apart")
     return list(dict.fromkeys(flag for kind in known if kind is not None for flag in kind.flags))
 
 

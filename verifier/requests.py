@@ -143,9 +143,7 @@ class Requests:
             db.execute("DELETE FROM copies WHERE request = ?", (request_id,))
         self._file.clean_journal()
         if row is None:
-            raise Rejected(
-                "no_copy", "nothing was shared, or it has been handed over or waited too long", status=410
-            )
+            raise Rejected("no_copy", "nothing was shared, or it has been handed over or is overdue", status=410)
         return bytes(row["sealed"])
 
 

@@ -294,3 +294,16 @@ def test_across_devices_nobody_has_to_come_back(agency: Agency, wallet: Wallet) 
     back = share(agency, wallet, rid, link)
     assert take_copy(agency.desk, rid)["postcode"] == "1234AB"
     assert browser(agency).get(**https(back)).status_code == 200
+
+
+def test_wallet_that_did_not_hear_the_first_answer_still_finds_its_way_back(
+    agency: Agency, wallet: Wallet
+) -> None:
+    """Else its grant would stand in the log and never count here."""
+    rid, start = ask(agency, once=False)
+    here = browser(agency)
+    granted = wallet.grant(wallet.open(agency, begin(here, start)))
+    assert agency.post(rid, granted.form()).status_code == 200
+    again = agency.post(rid, granted.form())
+    assert here.get(**https(json.loads(again.text)["redirect_uri"])).status_code == 200
+    assert read_grant(agency.desk, rid, (), PURPOSE).values
