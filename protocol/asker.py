@@ -74,7 +74,8 @@ def verify_asker(
 
     1. x509_hash is the hash of the leaf; 2. the chain leads to a listed agency or, failing that, to a root that
     the home's anchors trust for verifiers; 3. x509_san_dns is a dNSName of the leaf; 4. a stranger's name shows
-    what it is and is not that of a listed party. **Not** checked: any signature by the leaf.
+    what it is, and neither its name nor its organization identifier is that of a listed party. **Not** checked:
+    any signature by the leaf.
     Raises `Rejected`: `invalid_client`, `not_listed`, `ambiguous_agency`, `misleading_name` and those of chains.
     """
     check_client_id(client_id)
@@ -122,9 +123,19 @@ def _stranger(leaf: VerifiedLeaf, client_id: str, trust: TrustList) -> Asker:
     if host is not None:
         host = client_id.removeprefix(X509_SAN_DNS) if client_id.startswith(X509_SAN_DNS) else host
         asker_id = X509_SAN_DNS + host
-    name = check_name(leaf.common_name or host or "")
-    check_no_double(name, [party.name for party in (*trust.agencies, *trust.issuers)])
+    name = _check_stranger_name(leaf.common_name or host or "", trust)
+    if any(agency.id == leaf.organization_id for agency in trust.agencies):
+        # Everybody can fetch the agency's registration certificates: they would count for this stranger.
+        raise Rejected(
+            "misleading_name", "a stranger's certificate names a listed agency; nothing is shown", status=403
+        )
     return Asker(asker_id, name, host, is_listed=False, bsn_allowed=False)
+
+
+def _check_stranger_name(name: str, trust: TrustList) -> str:
+    shown = check_name(name)
+    check_no_double(shown, [party.name for party in (*trust.agencies, *trust.issuers)])
+    return shown
 
 
 def verify_registrations(
@@ -132,8 +143,9 @@ def verify_registrations(
 ) -> tuple[VerifiedRegistration, ...]:
     """What trusted registrars say of this asker. Certificates under roots that nobody trusts here count for none.
 
-    Raises `Rejected`: `invalid_request` for too many, `misleading_name` for texts that hide something, and those
-    of `verify_registration_certificate`: one that is false or not the asker's refuses the whole request.
+    Raises `Rejected`: `invalid_request` for too many, `misleading_name` for texts that hide something and for a
+    stranger that is registered under the name of a listed party, and those of `verify_registration_certificate`:
+    one that is false or not the asker's refuses the whole request.
     """
     if len(tokens) > MAX_REGISTRATIONS:
         raise Rejected("invalid_request", "too many registration certificates in one request")
@@ -149,6 +161,8 @@ def verify_registrations(
             raise
         for text in registration.purpose.values():
             check_text(text)
+        if not asker.is_listed:
+            _check_stranger_name(registration.name, trust)
         found.append(registration)
     return tuple(found)
 
@@ -174,14 +188,14 @@ def wanted_of(item: CredentialQuery) -> list[Wanted]:
 def registers(service: Service, vct: str, path: Sequence[PathElement]) -> bool:
     """Whether a listed service version registers this claim, or what it is a part of; `()`: the type at all.
 
-    Register flags travel with every attribute of their type. A type of the vocabulary opens whole attributes, so
-    there a part that is registered does not register the rest.
+    Register flags travel with every attribute of their type, so one registered attribute registers them. A type of
+    the vocabulary opens whole attributes, so there a part that is registered does not register the rest.
     """
     claims = [tuple(claim.path) for claim in service.claims if claim.vct == vct]
     known = CREDENTIAL_TYPES.get(vct)
     if not path:
         return bool(claims)
-    if known is not None:
+    if known is not None and claims:
         path = path[:1]
         claims += [(flag,) for flag in known.flags]
     return any(claim == tuple(path[: len(claim)]) for claim in claims)

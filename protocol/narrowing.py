@@ -40,12 +40,12 @@ def check_element(element: ConsentElement, vcts: Mapping[str, str], agency: Agen
 
 
 def is_registered(place: Place, service: Service) -> bool:
-    """Whether the service version registers the attribute; register flags go with every credential.
+    """Whether the service version registers the attribute; register flags go with every type that it registers.
 
     Raises `Rejected`: `unknown_vct`.
     """
-    registered = any((claim.vct, claim.path) == (place.vct, [place.name]) for claim in service.claims)
-    return registered or place.name in credential_type(place.vct).flags
+    paths = [claim.path for claim in service.claims if claim.vct == place.vct]
+    return [place.name] in paths or (place.name in credential_type(place.vct).flags and bool(paths))
 
 
 def _check_registered(places: Iterable[Place], service: Service) -> None:

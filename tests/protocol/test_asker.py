@@ -118,6 +118,11 @@ def test_homoglyph_names_are_refused(name: str) -> None:
     refused("misleading_name", party, verifiers=anchored(party))
 
 
+def test_stranger_with_the_oin_of_a_listed_agency_borrows_no_registration_of_it() -> None:
+    party = s.party("Webwinkel", san_dns=s.SHOP_HOST, organization_id=AGENCY_ID)
+    refused("misleading_name", party, verifiers=anchored(party))
+
+
 def test_listed_agency_may_be_called_what_the_list_calls_it() -> None:
     assert verify_asker([AGENCY.leaf], AGENCY.client_id, s.trust(), NOW)[0].name == "Gemeente Voorbeeld"
 
@@ -158,6 +163,13 @@ def test_false_registration_certificate_refuses_the_request(changes: dict[str, A
     with pytest.raises(Rejected) as refusal:
         registrations(s.registration(**changes))
     assert refusal.value.code == code
+
+
+@pytest.mark.parametrize("name", ["Gemeente Voorbeeld", "Gemeente V00rbeeld", "Gemeente\u3164 Voorbeeld"])
+def test_homoglyph_name_in_a_registration_certificate_is_refused(name: str) -> None:
+    with pytest.raises(Rejected) as refusal:
+        registrations(s.registration(name=name))
+    assert refusal.value.code == "misleading_name"
 
 
 def test_copied_registration_certificate_is_refused() -> None:
@@ -247,6 +259,8 @@ def test_service_registers_parts_of_a_foreign_type_and_wholes_of_our_own() -> No
     assert registers(service, ADRES, ("postcode",))
     assert registers(service, ADRES, ())
     assert not registers(service, b.GEZIN, ())
+    assert registers(service, ADRES, ("geheimhouding",))
+    assert not registers(service, b.GEZIN, ("geheimhouding",)), "over-asking by the flags of a type"
     assert not registers(service, b.PERSOON, ("geboortedatum", "langFormaat"))
 
 

@@ -23,7 +23,8 @@ LISTED = ["Gemeente Voorbeeld", "Waterschap Voorbeeld", "Belastingdienst", "CJIB
 @pytest.mark.parametrize(
     "name",
     ["Gemeente Voorbeeld", "Café de Zon", "Δήμος Αθηναίων", "Община София", "東京都デジタル", "ŠKODA",
-     "Müller & Zn. B.V.", "A.S.R. Verzekeringen 24/7", "Společnost №1", "서울특별시 IT"],
+     "Müller & Zn. B.V.", "A.S.R. Verzekeringen 24/7", "Společnost №1", "서울특별시 IT",
+     "データ・センター", "佐々木", "L’Étoile – “Œuvre” €5", "Đỗ & Łódź", "देवनागरी", "مدينة", "ประเทศไทย"],
 )  # fmt: skip
 def test_honest_name_is_shown_as_it_is(name: str) -> None:
     assert check_name(name) == name
@@ -57,6 +58,58 @@ def test_hidden_characters_and_mixed_scripts_are_refused(name: str) -> None:
     with pytest.raises(Rejected) as refusal:
         check_name(name)
     assert refusal.value.code == "misleading_name"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CJIB\u3164", "Gemeente\u3164Voorbeeld", "CJ\u1160IB", "CJIB\ufe0f", "CJIB\u17b5"],
+    ids=ascii,
+)
+def test_homoglyph_by_letters_that_are_drawn_as_nothing(name: str) -> None:
+    with pytest.raises(Rejected):
+        check_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Be\u01c0astingdienst",  # a click of Khoisan
+        "Be\u2502astingdienst",  # a line of a box
+        "Be\u05c0astingdienst",
+        "Be\u3163astingdienst",  # a vowel of Hangul, which could stand with Latin
+        "Be\u4e28astingdienst",
+        "Be\u0196astingdienst",
+        "Belastin\u0261dienst",
+        "V\u0e50orbeeld",
+        "V\u25cborbeeld",
+        "Ge\u1d0deente",
+        "\ua4d3\ua4f4\ua4f3",  # DUO in Lisu
+        "\u13a0\u13bd",
+    ],
+    ids=ascii,
+)
+def test_homoglyph_letters_and_signs_that_nobody_needs_are_refused(name: str) -> None:
+    with pytest.raises(Rejected) as refusal:
+        check_name(name)
+    assert refusal.value.code == "misleading_name"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Belasting\u0111ienst",
+        "Be\u019aastingdienst",
+        "Belas\u0167ingdienst",
+        "B\u0247lastingdienst",
+        "\u0187JIB",
+        "CJIB\u0300",
+        "Gemeente V\u00f8\u00f8rbeeld",
+    ],
+    ids=ascii,
+)
+def test_homoglyph_by_strokes_and_hooks(name: str) -> None:
+    with pytest.raises(Rejected):
+        check_no_double(name, LISTED)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,8 @@ def test_registration_of_an_attribute_is_of_one_type_only() -> None:
     assert is_registered(POSTCODE, SERVICE)
     assert is_registered(Place("adres", ADRES, "geheimhouding"), builders.service(claims=[SERVICE.claims[0]]))
     assert not is_registered(Place("adres", ADRES, "straat"), SERVICE)
+    only_persoon = builders.service(claims=[SERVICE.claims[0]])
+    assert not is_registered(Place("gezin", builders.GEZIN, "geheimhouding"), only_persoon)
 
 
 def within(granted: Terms, service: Any = SERVICE, **changes: Any) -> None:
