@@ -37,7 +37,7 @@ class Tls:
 def tls_files(certificate: Path | str | None, key: Path | str | None) -> Tls | None:
     """The two files of a server that speaks TLS, None for one that does not.
 
-    1. both or none; 2. the key is closed to others; 3. they are of one pair.
+    1. both or none; 2. the key is closed to others; 3. they are of one pair, and the key has no passphrase.
     Raises `Rejected`: `bad_tls`, `open_secret`.
     """
     if certificate is None and key is None:
@@ -47,7 +47,9 @@ def tls_files(certificate: Path | str | None, key: Path | str | None) -> Tls | N
     files = Tls(Path(certificate), Path(key))
     try:
         mode = files.key.stat().st_mode
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(files.certificate, files.key)  # 3.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # An empty passphrase: OpenSSL would ask for one on the terminal, and a server has nobody there.
+        context.load_cert_chain(files.certificate, files.key, password=bytes)  # 3.
     except OSError as error:  # also ssl.SSLError
         raise Rejected("bad_tls", "the certificate and its key cannot be read, or are not one pair") from error
     if mode & 0o077:  # 2.

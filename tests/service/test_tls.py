@@ -1,6 +1,8 @@
 """TLS on one's own machine: who trusts the authority reaches the server, and everybody else sends it nothing."""
 
+import contextlib
 import os
+import pty
 import signal
 import ssl
 import subprocess
@@ -15,7 +17,12 @@ import pytest
 from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from protocol.errors import Rejected, Unavailable
 from service import tls
@@ -182,6 +189,26 @@ def test_files_that_are_no_pair_are_refused(tmp_path: Path) -> None:
         with pytest.raises(Rejected) as caught:
             tls_files(certificate, key)
         assert caught.value.code == "bad_tls"
+
+
+def test_key_under_a_passphrase_is_refused_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+    _, files = pki(tmp_path / "pki")
+    key = load_pem_private_key(files.key.read_bytes(), None)
+    sealed = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    files.key.write_bytes(sealed)
+    script = f"from service.tls import tls_files; tls_files({str(files.certificate)!r}, {str(files.key)!r})"
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [sys.executable, "-c", script])
+    heard = b""
+    with contextlib.suppress(OSError):  # the terminal is gone once the child is
+        while b"bad_tls" not in heard and b"pass phrase" not in heard:
+            heard += os.read(terminal, 4096)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(terminal)
+    assert b"bad_tls" in heard
+    assert b"pass phrase" not in heard
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
