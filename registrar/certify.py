@@ -27,7 +27,7 @@ MAX_CERTIFICATES = 2**20
 
 class Issued(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """One certificate, `token`. `content`: hash of what it says but for its times; `since`: when its intended use
-    was first listed. Times in POSIX seconds.
+    was first listed; `place`: URL of its status list, empty in old books. Times in POSIX seconds.
     """
 
     use: str
@@ -40,6 +40,7 @@ class Issued(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     exp: int
     token: str
     revoked: int | None = None
+    place: str = ""
 
 
 class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -72,8 +73,12 @@ def content_of(agency: Agency, service: Service) -> str:
     return b64u_encode(sha256(canonical_bytes(said)))
 
 
-def certify(book: Book, trust: TrustList, *, now: int, sign: Sign) -> Book:
-    """The book after `trust` was signed at `now`. Raises `ValueError` when the status list is full."""
+def certify(book: Book, trust: TrustList, *, now: int, sign: Sign, place: str) -> Book:
+    """The book after `trust` was signed at `now`; `place`: where its status list is.
+
+    What names another place gets a successor, since nobody may answer there any more. Raises `ValueError` when the
+    status list is full.
+    """
     listed = {intended_use_id(agency.id, s.id, s.version): (agency, s) for agency, s in _services(trust.agencies)}
     contents = {use: content_of(*entry) for use, entry in listed.items()}
     kept = [_aged(entry, contents.get(entry.use), now) for entry in book.certificates]
@@ -83,7 +88,7 @@ def certify(book: Book, trust: TrustList, *, now: int, sign: Sign) -> Book:
         since.setdefault(entry.use, entry.since)
     for use, (agency, service) in listed.items():
         before = latest.get(use)
-        if before is not None and before.exp - now > RENEW:
+        if before is not None and before.place == place and before.exp - now > RENEW:
             continue
         if book.first + len(kept) >= MAX_CERTIFICATES:
             raise ValueError("the status list of registration certificates is full")
@@ -98,6 +103,7 @@ def certify(book: Book, trust: TrustList, *, now: int, sign: Sign) -> Book:
                 iat=now,
                 exp=now + TERM,
                 token=sign(agency, service, book.first + len(kept)),
+                place=place,
             )
         )
     over = next((number for number, entry in enumerate(kept) if entry.exp > now), len(kept))

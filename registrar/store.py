@@ -155,7 +155,7 @@ class RegistrarStore:
                 x5c=signer.x5c,
             )
 
-        return certify(self.book(), trust, now=now, sign=sign)
+        return certify(self.book(), trust, now=now, sign=sign, place=config.status_uri)
 
     def _key(self) -> Es256Private:
         return Es256Private.from_pem(self.home.read_secret(KEY))

@@ -35,23 +35,24 @@ lists = st.lists(
     max_size=2,
     unique_by=lambda x: x[0],
 )
-steps = st.lists(st.tuples(lists, st.integers(0, TERM)), min_size=1, max_size=8)
+steps = st.lists(st.tuples(lists, st.integers(0, TERM), st.sampled_from("ab")), min_size=1, max_size=8)
 
 
 @settings(max_examples=60)
 @given(steps)
-def test_book_after_any_history(history: list[tuple[list[tuple[str, str, int]], int]]) -> None:
+def test_book_after_any_history(history: list[tuple[list[tuple[str, str, int]], int, str]]) -> None:
     book, now = Book(), NOW
-    for parts, passed in history:
+    for parts, passed, place in history:
         now += passed
         listed = trust(parts, now)
-        before, book = book, certify(book, listed, now=now, sign=sign)
+        before, book = book, certify(book, listed, now=now, sign=sign, place=place)
         check_history(before, book, now)
         check_listed(book, listed, now)
+        assert all(book.current(use, now).place == place for use in uses_of(listed))  # type: ignore[union-attr]
         statuses = decode_list(book.statuses())
         for position, entry in enumerate(book.certificates, book.first):
             assert statuses[position // 8] >> position % 8 & 1 == (entry.revoked is not None)
-        assert certify(book, listed, now=now, sign=sign) == book  # signing again changes nothing
+        assert certify(book, listed, now=now, sign=sign, place=place) == book  # signing again changes nothing
 
 
 def positions(book: Book) -> dict[int, Issued]:
@@ -71,12 +72,13 @@ def check_history(before: Book, after: Book, now: int) -> None:
     assert after.first + len(after.certificates) >= before.first + len(before.certificates)
 
 
+def uses_of(listed: TrustList) -> dict[str, Agency]:
+    return {intended_use_id(a.id, s.id, s.version): a for a in listed.agencies for s in a.services}
+
+
 def check_listed(book: Book, listed: TrustList, now: int) -> None:
     """Each listed service version has one that says what the list says, for a while; nothing else is valid."""
-    uses = {}
-    for agency in listed.agencies:
-        for service in agency.services:
-            uses[intended_use_id(agency.id, service.id, service.version)] = agency
+    uses = uses_of(listed)
     for use in uses:
         found = book.current(use, now)
         assert found is not None

@@ -346,6 +346,19 @@ def test_certificate_is_kept_while_nothing_changes_and_renewed_in_time(signed: O
     assert party["walletRelyingPartyService"][0]["intendedUse"][0]["createdAt"] == "2026-11-22"
 
 
+def test_moved_registrar_issues_anew_so_that_no_certificate_names_the_place_that_is_gone(
+    signed: OpenRegistrar,
+) -> None:
+    first = certificate(signed)
+    signed.store.publish_at("https://new.voorbeeld.example", NOW)
+    signed.sign()
+    second = certificate(signed)
+    assert claims_of(second)["status"]["status_list"]["uri"].startswith("https://new.voorbeeld.example/")
+    assert all(entry.revoked is None for entry in signed.store.book().certificates), first
+    signed.sign()
+    assert certificate(signed) == second
+
+
 def test_certificate_of_a_removed_agency_is_revoked_for_ever(signed: OpenRegistrar) -> None:
     token = certificate(signed)
     signed.remove()
