@@ -67,6 +67,7 @@ ROWS = [
         _registration(forge_header(header, REGISTRATION.split(".")[1], b.ISSUER.key)), "header"),
     Row("anchors.parse_anchors", STRANGERS, lambda value: anchors.parse_anchors(dump(value))),
     Row("anchors.parse_anchors", dump(STRANGERS), anchors.parse_anchors, "bytes"),
+    Row("anchors.origin_of", f"{b.ISSUER_ID}:8443/pid", anchors.origin_of),
     Row("anchors.verify_stranger_issuer", STRANGERS, _stranger_issuer, "anchors"),
     Row("anchors.verify_stranger_issuer", b.STRANGER.leaf, lambda der: anchors.verify_stranger_issuer(
         ANCHORS, [der], **_ISSUER), "leaf"),
