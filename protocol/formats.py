@@ -7,7 +7,7 @@ these functions and a line in `FORMATS`; the roles stay as they are. Standing ac
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from protocol import dcql, disclosure, x509
 from protocol.canonical import JsonValue
@@ -22,7 +22,7 @@ from protocol.dcql import Card, PathElement
 from protocol.errors import Rejected
 from protocol.issuer_jwt import issuer_name, issuer_roots, read_payload
 from protocol.key_binding import VerifiedKeyBinding, sign_key_binding
-from protocol.keys import ALLOWED_JWS_ALGORITHMS, Es256Private, Es256Public
+from protocol.keys import Es256Private, Es256Public
 from protocol.status_list import StatusReference
 from protocol.trust_list import TrustList
 
@@ -126,12 +126,6 @@ class CredentialFormat(Protocol):
         Raises `Rejected`: `not_satisfiable` when a path selects nothing.
         """
 
-    def metadata(self) -> Mapping[str, Any]:
-        """Member of `vp_formats_supported` (OpenID4VP 11.1)."""
-
-    def is_accepted(self, supported: Mapping[str, Any]) -> bool:
-        """Whether a verifier with these `vp_formats_supported` can check what `present` makes."""
-
 
 class SdJwtVc:
     """`dc+sd-jwt` (RFC 9901, OpenID4VP appendix B.3, HAIP 1.0 section 6.1)."""
@@ -203,19 +197,6 @@ class SdJwtVc:
             iat=now,
             transaction_data_hashes=transaction_data_hashes,
         )
-
-    def metadata(self) -> Mapping[str, Any]:
-        """Appendix B.3.4: one algorithm for both signatures."""
-        algorithms = sorted(ALLOWED_JWS_ALGORITHMS)
-        return {"sd-jwt_alg_values": algorithms, "kb-jwt_alg_values": algorithms}
-
-    def is_accepted(self, supported: Mapping[str, Any]) -> bool:
-        """A verifier that names no algorithms leaves them open (appendix B.3.4)."""
-        wanted = supported.get(SD_JWT_VC)
-        if not isinstance(wanted, dict):
-            return False
-        lists = [wanted.get(name, ["ES256"]) for name in ("sd-jwt_alg_values", "kb-jwt_alg_values")]
-        return all(isinstance(names, list) and "ES256" in names for names in lists)
 
 
 def _content(

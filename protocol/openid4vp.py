@@ -144,7 +144,7 @@ class VerifiedRequest:
 def verify_request_object(
     token: str, client_id: str, trust: TrustList, now: int, *, wallet_nonce: str | None = None
 ) -> VerifiedRequest:
-    """Everything a wallet must know before it shows a request (openid4vc.md clause 23), in this order:
+    """Everything a wallet must know before it shows a request (OpenID4VP 1.0 section 5), in this order:
 
     1. size, compact form, `typ`, `alg`, no foreign keys in the header; 2. the chain leads to a listed agency or to
     a root that the home trusts, its leaf is that of the client identifier (`verify_asker`); 3. signature; 4. no

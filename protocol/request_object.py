@@ -1,4 +1,4 @@
-"""The signed request object of OpenID4VP 1.0, verifier's side: all members that openid4vc.md 14 to 16 name.
+"""The signed request object of OpenID4VP 1.0, verifier's side: all members that HAIP 1.0 section 5 asks.
 
 `openid4vp.py` holds what a wallet makes of it.
 """
@@ -13,6 +13,7 @@ from protocol.direct_post import parse_form
 from protocol.errors import Rejected
 from protocol.jws import MAX_JWS_BYTES, sign_jws
 from protocol.keys import Es256Private, Es256Public
+from protocol.registration_certificate import VERIFIER_INFO_FORMAT
 from protocol.x509 import thumbprint_hash, x5c
 
 REQUEST_TYP = "oauth-authz-req+jwt"
@@ -25,8 +26,6 @@ RESPONSE_TYPE = "vp_token"
 RESPONSE_MODE = "direct_post.jwt"
 PLAIN_MODE = "direct_post"
 """Without encryption: HAIP 5.1 does not have it; for wallets that cannot do better."""
-REGISTRATION_FORMAT = "registration_cert"
-"""`format` of a registration certificate in `verifier_info` (ETSI TS 119 472-2)."""
 
 
 def client_id_of(leaf: bytes) -> str:
@@ -77,7 +76,7 @@ def request_payload(
         "client_metadata": metadata,
     }
     if registrations:
-        payload["verifier_info"] = [{"format": REGISTRATION_FORMAT, "data": token} for token in registrations]
+        payload["verifier_info"] = [{"format": VERIFIER_INFO_FORMAT, "data": token} for token in registrations]
     if transaction_data:
         payload["transaction_data"] = list(transaction_data)
     return payload

@@ -1,4 +1,4 @@
-"""An answer comes in: every check, and only then the store (openid4vc.md clause 18, protocol sections 7.4 and 9).
+"""An answer comes in: every check, and only then the store (OpenID4VP 1.0 section 8, protocol sections 7.4 and 9).
 
 The order is: form and decryption, signatures, the network, and one transaction. An answer that fails leaves the
 request open and the store as it was.

@@ -1,4 +1,4 @@
-"""An answer: what must be true before anything is stored (pure; clauses 18 to 20 of openid4vc.md).
+"""An answer: what must be true before anything is stored (pure; OpenID4VP 1.0 sections 8, 14, RFC 9901).
 
 The desk does the I/O between these rules: it fetches status lists and the log's evidence, and stores at the end.
 """

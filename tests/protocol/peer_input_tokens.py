@@ -294,7 +294,5 @@ _FORMATS = [
         forge(payload, b.ISSUER.key, "dc+sd-jwt", X5C) + "~"), "payload"),
     Row("formats.SdJwtVc.present", CARD, lambda text: SD_JWT_VC.present(
         text, [["postcode"]], b.HOLDER, CHALLENGE, NOW)),
-    Row("formats.SdJwtVc.is_accepted", {"dc+sd-jwt": {"sd-jwt_alg_values": ["ES256"]}}, lambda value:
-        SD_JWT_VC.is_accepted(received(value, dict)), keep_root=True),
 ]  # fmt: skip
 ROWS = [*_CANONICAL, *_KEYS, *_TOKENS, *_CERTIFICATES, *_CREDENTIALS, *_FORMATS, *_LISTS]
