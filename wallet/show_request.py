@@ -43,7 +43,7 @@ def request_data(
         "listed": request.asker.is_listed,
         "first_contact": not is_known,
         "service": None,
-        "attributes": [_asked_data(item, held) for item in asked],
+        "attributes": [_asked_data(item, not held.isdisjoint(_types(request, item))) for item in asked],
         "over_asking": [item.name for item in asked if not item.registered],
         "request_until": request.exp,
     }
@@ -88,7 +88,10 @@ def _in_language(texts: Mapping[str, str]) -> str | None:
 def _queries_data(
     request: VerifiedRequest, copies: Mapping[str, Copy], now: int, picked: Picked | None
 ) -> list[dict[str, Any]]:
-    """Of each credential query the cards that could answer it, and what would be given. None without any."""
+    """Of each credential query the cards that could answer it, and what would be given. None without any.
+
+    `unnamed`: the claims asked do not tell which card goes.
+    """
     try:
         picked = picked or pick_cards(copies, request.query, request.asker.id, now, ShareChoice())
     except Rejected:
@@ -105,6 +108,7 @@ def _queries_data(
                 "always": _always(picked.given.get(item.id, ())),
                 "optional": item.id in picked.optional,
                 "multiple": item.multiple,
+                "unnamed": not item.claims or len(item.meta.vct_values) > 1,
             }
         )
     return result
@@ -115,14 +119,19 @@ def _always(given: Sequence[Chosen]) -> list[str]:
     return list(dict.fromkeys(name for one in given for name in always_shown(one.copy)))
 
 
-def _asked_data(item: Asked, held: set[str]) -> dict[str, Any]:
+def _types(request: VerifiedRequest, item: Asked) -> Sequence[str]:
+    """The types of card of which each could answer this."""
+    return request.query.credential(item.credential).meta.vct_values
+
+
+def _asked_data(item: Asked, card_here: bool) -> dict[str, Any]:
     return {
         "name": item.name,
         "label": item.label,
         "needed": item.needed,
         "registered": item.registered,
         "flag": item.flag,
-        "card_here": item.vct in held,
+        "card_here": card_here,
     }
 
 
@@ -180,7 +189,7 @@ def _stranger_lines(name: str, told: Mapping[str, Any]) -> list[str]:
 
 
 def _card_lines(queries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Only where there is something to choose."""
+    """Only where there is something to choose, or where what is asked does not tell which card goes."""
     lines = []
     for query in queries:
         cards, given = query["cards"], query["given"]
@@ -191,6 +200,8 @@ def _card_lines(queries: Sequence[Mapping[str, Any]]) -> list[str]:
         elif len(cards) > 1 and given:
             others = ", ".join(card for card in cards if card not in given) or "none"
             lines.append(f"For {query['id']} it gets {', '.join(given)}; choose another with --card: {others}")
+        elif query["unnamed"] and given:
+            lines.append(f"For {query['id']} it gets {', '.join(given)}.")
     return lines
 
 

@@ -14,7 +14,7 @@ from service.home import Home
 from tests.conformance.foreign_verifier import REDIRECT, VERIFIER, ForeignVerifier
 from tests.conformance.held_cards import PASSPHRASE, Holder, fill, put, put_diplomas
 from tests.protocol import strangers
-from tests.protocol.builders import NOW
+from tests.protocol.builders import NOW, PERSOON
 from tests.protocol.strangers import DIPLOMA
 from wallet import cli_after, cli_give, cli_open, opened
 
@@ -92,6 +92,7 @@ def test_resident_reads_who_the_stranger_is_and_why_it_asks(run: Run, shop: Fore
             "always": ["faculty"],
             "optional": False,
             "multiple": False,
+            "unnamed": False,
         }
     ]
     assert shop.received == []
@@ -120,6 +121,26 @@ def test_resident_is_warned_of_a_stranger_that_asks_more_than_it_registered(
     assert "Beware: it asks for more than it registered: d.courses." in run("inspect", link).stdout
     assert "asks for more than it registered" in run("present", link, "--unregistered", expect=1).stderr
     assert shop.received == []
+
+
+def test_over_asking_behind_a_type_that_is_not_here_shows_the_card_that_would_go(
+    run: Run, shop: ForeignVerifier
+) -> None:
+    query: dict[str, Any] = {"id": "d", "format": "dc+sd-jwt"}
+    query["meta"] = {"vct_values": [strangers.BADGE, PERSOON]}
+    query["claims"] = [{"path": ["geslachtsnaam"]}]
+    shown = run("inspect", shop.ask({"credentials": [query]})).output
+    assert "you have no card with this yet" not in shown
+    assert "For d it gets persoon." in shown
+
+
+def test_over_asking_by_a_query_without_claims_shows_the_card_that_would_go(
+    run: Run, shop: ForeignVerifier
+) -> None:
+    bare = {"id": "e", "format": "dc+sd-jwt", "meta": {"vct_values": [PERSOON]}}
+    shown = run("inspect", shop.ask({"credentials": [*DEGREE["credentials"], bare]})).output
+    assert "For e it gets persoon." in shown
+    assert "For d it gets" not in shown
 
 
 def test_resident_chooses_between_two_diplomas(holder: Holder, run: Run, shop: ForeignVerifier) -> None:
