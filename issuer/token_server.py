@@ -99,9 +99,10 @@ class TokenServer:
             offer, refusal = decide_pre_authorized(found, request.tx_code, key=self._key, now=now)
             answer = None
             if offer is not None and refusal is None and jkt is not None:
-                renewal = make_renewal(self._new_id(), offer.bsn, offer.configurations, jkt, now=now)
+                level = self._office.signer.loa  # of the desk today, whatever it is when the wallet comes back
+                renewal = make_renewal(self._new_id(), offer.bsn, offer.configurations, jkt, now=now, loa=level)
                 store_oauth.add_renewal(connection, renewal, now)
-                offer = replace(offer, renewal_id=renewal.id, expires=renewal.expires)
+                offer = replace(offer, renewal_id=renewal.id, expires=renewal.expires, loa=level)
                 answer = self._tokens(connection, renewal, offer)
             elif offer is not None and refusal is None:
                 answer = TokenResponse(self._access(connection, Access(offer)), "Bearer", TOKEN_SECONDS)

@@ -2,6 +2,7 @@
 4.14).
 """
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +147,22 @@ def test_wallet_of_the_desk_that_shows_a_key_may_come_back(desk: LoginDesk, wall
     assert (again.status_code, again.json["token_type"]) == (200, "DPoP")
     asked = body(wallet, proofs={"jwt": desk.proofs(2)})
     assert wallet.post_credential(again.json["access_token"], asked).status_code == 200
+
+
+def test_refill_keeps_the_level_at_which_the_desk_looked(desk: LoginDesk, wallet: Wallet) -> None:
+    """A desk that looks closer from now on has not looked closer at whom it saw before."""
+    code, tx_code = desk.offer("persoon")
+    form = {"grant_type": PRE_AUTHORIZED, "pre-authorized_code": code, "tx_code": tx_code}
+    desk.office.signer = dataclasses.replace(desk.office.signer, loa="low")
+    first = wallet.post_token({"DPoP": wallet.dpop("/token")}, **form).json
+    desk.office.signer = dataclasses.replace(desk.office.signer, loa="high")
+    second = wallet.post_token(
+        {"DPoP": wallet.dpop("/token")}, grant_type="refresh_token", refresh_token=first["refresh_token"]
+    ).json
+    for tokens in (first, second):
+        asked = body(wallet, proofs={"jwt": desk.proofs(1)})
+        answer = wallet.post_credential(tokens["access_token"], asked).json["credentials"]
+        assert jwt_parts(answer[0]["credential"].partition("~")[0])[1]["loa"] == "low"
 
 
 def test_bearer_wallet_gets_no_refresh_token(desk: LoginDesk) -> None:
