@@ -79,9 +79,10 @@ class VerifiedStrangerIssuer:
 
 
 def parse_anchors(data: bytes) -> Anchors:
-    """The file: form, every certificate readable, ids named once, `*` alone.
+    """The file: form, every certificate readable, ids named once, `*` alone, registrars under roots of their own.
 
-    Raises `Rejected`: `too_large`, `bad_form`, `bad_certificate`, `bad_key`, `duplicate_entry`, `bad_vcts`.
+    Raises `Rejected`: `too_large`, `bad_form`, `bad_certificate`, `bad_key`, `duplicate_entry`, `bad_vcts`,
+    `root_taken`.
     """
     anchors = parse_struct(data, Anchors, max_bytes=MAX_ANCHORS_BYTES)
     _check_unique(issuer.id for issuer in anchors.issuers if issuer.id is not None)
@@ -92,8 +93,11 @@ def parse_anchors(data: bytes) -> Anchors:
     for party in (*anchors.issuers, *anchors.verifiers, *anchors.wallet_providers):
         for der in party.root_certificates:
             x509.subject_name(der)
+    taken = {root for asker in anchors.verifiers for root in asker.roots}
     for root in anchors.registration_roots:
         x509.subject_name(x509.parse_der_base64(root))
+        if root in taken:
+            raise Rejected("root_taken", "who asks could register itself: its root signs no registrations")
     return anchors
 
 

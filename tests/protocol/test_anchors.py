@@ -67,6 +67,10 @@ def test_home_without_the_file_trusts_nobody_besides() -> None:
         ({"wallet_providers": [{"id": b.ISSUER_ID, "name": "W", "roots": SHOP.roots}] * 2}, "duplicate_entry"),
         ({"registration_roots": ["AAAA"]}, "bad_certificate"),
         ({"agencies": [to_builtins(b.agency())]}, "bad_form"),
+        (
+            {"verifiers": [{"name": "Self-registered", "roots": SHOP.roots}], "registration_roots": SHOP.roots},
+            "root_taken",
+        ),
     ],
 )
 def test_file_that_is_not_what_it_should_be_is_refused(members: dict[str, Any], code: str) -> None:
