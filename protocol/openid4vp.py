@@ -107,8 +107,6 @@ class VerifiedRequest:
     client_id: str
     asker: Asker
     agency: Agency | None
-    leaf_name: str
-    """Common name in the certificate: with `asker.name` the only names to show."""
     service: Service | None
     consent: ConsentElement | None
     transaction_data: tuple[str, ...]
@@ -181,7 +179,6 @@ def verify_request_object(
         client_id=client_id,
         asker=asker,
         agency=agency,
-        leaf_name=leaf.common_name,
         service=_service_of(asker, trust, query, consent),
         consent=consent,
         transaction_data=items,

@@ -9,7 +9,6 @@ from protocol.errors import Rejected
 from service.address import LOOPBACK_HOSTS, parse_url
 from service.operations import Contact
 
-ROLE = "registrar"
 WALLET_CLIENT_ID = "regie-wallet"
 """`sub` of every wallet attestation: the same for all, so that it names nobody."""
 SUPERVISOR = {"phone": "088-1805250", "uri": "https://www.autoriteitpersoonsgegevens.nl"}

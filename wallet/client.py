@@ -71,7 +71,8 @@ class Peers:
     def answer(self, response_uri: str, form: bytes) -> str | None:
         """Post an answer or a refusal (VP 8.2); the address to go on to, if the agency names one that is good.
 
-        Raises `Rejected` only when the agency did not take it: whatever stands in a 2xx, it has.
+        Raises `Rejected` only when the agency did not take it: whatever stands in a 2xx, it has. One that is too
+        large to read counts as a no.
         """
         answer = self._fetch.post_bytes(response_uri, form, _FORM, accept=None, total_seconds=LOG_SECONDS)
         try:

@@ -233,7 +233,7 @@ def test_wallet_reads_a_request_for_a_copy() -> None:
     token = sign(payload())
     request = verify(token)
     assert request.agency.id == OIN
-    assert request.leaf_name == "Gemeente Voorbeeld"
+    assert request.asker.name == "Gemeente Voorbeeld"
     assert request.consent is None
     assert request.transaction_data_hashes == ()
     assert request.request_hash == sha256(token.encode())
