@@ -209,10 +209,10 @@ def test_gzip_bomb_is_refused(peer: Peer, fetcher: Fetcher) -> None:
     ("coding", "body"),
     [
         ("br", b"x"),
-        ("gzip, gzip", gzip.compress(b"{}")),
+        ("gzip, gzip", gzip.compress(b"{}", mtime=0)),
         ("gzip", b"not gzip"),
-        ("gzip", gzip.compress(b"{}")[:-3]),
-        ("gzip", gzip.compress(b"{}") + b"more"),
+        ("gzip", gzip.compress(b"{}", mtime=0)[:-3]),
+        ("gzip", gzip.compress(b"{}", mtime=0) + b"more"),
     ],
 )
 def test_other_encodings_are_refused(peer: Peer, fetcher: Fetcher, coding: str, body: bytes) -> None:
