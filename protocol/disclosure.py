@@ -17,7 +17,7 @@ SALT_BYTES = 16
 MAX_DISCLOSURES = 128
 """A PID with every nested element takes about 60."""
 MAX_DISCLOSURE_BYTES = 96 * 1024
-"""JSON of one disclosure: the portrait of a PID is a JPEG of up to 64 KiB in base64. Ours are `attributes.LARGE`."""
+"""JSON of one disclosure: the portrait of a PID takes up to 64 KiB in base64. Ours are `attributes.LARGE`."""
 MAX_DEPTH = 16
 """Nesting of the processed payload, through disclosures within disclosures."""
 SD_ALG = "sha-256"
