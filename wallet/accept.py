@@ -1,4 +1,4 @@
-"""What an issuer sent, judged before it is kept (openid4vc.md clause 22): an issuer may lie, or be somebody else.
+"""What an issuer sent, judged before it is kept: an issuer may lie, or be somebody else.
 
 No credential is accepted before it is verified whole: by the trust list or an anchor of the home, and bound to our
 keys.

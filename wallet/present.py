@@ -44,7 +44,7 @@ def sign_presentation(
     keys: Mapping[str, Es256Private],
     now: int,
 ) -> bytes:
-    """The form for `response_uri`: of each card exactly what was asked (openid4vc.md clause 24).
+    """The form for `response_uri`: of each card exactly what was asked (OpenID4VP 1.0 section 7.3).
 
     `given` by DCQL id, `keys` by name of the copy; a copy that is bound to no key has none.
     Raises `Rejected`: `request_expired`.

@@ -1,4 +1,4 @@
-"""The endpoints, clause by clause (openid4vc.md section 2, issuer 1 to 13), read by a wallet of their own."""
+"""The endpoints (OpenID4VCI 1.0 sections 4 to 12), read by a wallet of their own."""
 
 import json
 import zlib
@@ -23,7 +23,7 @@ JSON = "application/json"
 # ---- 1: offer
 
 
-def test_clause_1_offer_is_found_at_its_address_until_it_is_used(desk: Desk) -> None:
+def test_offer_is_found_at_its_address_until_it_is_used(desk: Desk) -> None:
     made, tx_code = desk.office.offer(NOOR, ("persoon", "adres"))
     answer = desk.client.get(f"/offers/{made.id}")
     assert (answer.status_code, answer.mimetype) == (200, JSON)
@@ -39,7 +39,7 @@ def test_clause_1_offer_is_found_at_its_address_until_it_is_used(desk: Desk) -> 
     assert desk.client.get(f"/offers/{made.id}").status_code == 404
 
 
-def test_clause_1_offer_is_gone_when_it_is_over(desk: Desk) -> None:
+def test_offer_is_gone_when_it_is_over(desk: Desk) -> None:
     made, _ = desk.office.offer(NOOR, ("persoon",))
     desk.clock.time += OFFER_SECONDS
     assert desk.client.get(f"/offers/{made.id}").status_code == 404
@@ -50,7 +50,7 @@ def test_clause_1_offer_is_gone_when_it_is_over(desk: Desk) -> None:
 # ---- 2, 3: metadata
 
 
-def test_clause_2_issuer_metadata(desk: Desk) -> None:
+def test_issuer_metadata(desk: Desk) -> None:
     answer = desk.client.get("/.well-known/openid-credential-issuer")
     assert (answer.status_code, answer.mimetype) == (200, JSON)
     metadata = answer.json
@@ -64,7 +64,7 @@ def test_clause_2_issuer_metadata(desk: Desk) -> None:
         assert desk.client.post(f"/{endpoint}").status_code != 404
 
 
-def test_clause_3_server_metadata(desk: Desk) -> None:
+def test_server_metadata(desk: Desk) -> None:
     answer = desk.client.get("/.well-known/oauth-authorization-server")
     assert (answer.status_code, answer.mimetype) == (200, JSON)
     assert answer.json["issuer"] == URL
@@ -92,7 +92,7 @@ def test_issuer_with_a_path_has_everything_under_it(tmp_path: Path) -> None:
 # ---- 4: token
 
 
-def test_clause_4_token(desk: Desk) -> None:
+def test_token(desk: Desk) -> None:
     answer = desk.post_token(*desk.offer("persoon"))
     assert (answer.status_code, answer.mimetype) == (200, JSON)
     assert answer.headers["Cache-Control"] == "no-store"
@@ -114,20 +114,20 @@ def test_clause_4_token(desk: Desk) -> None:
         ({"grant_type": [PRE_AUTHORIZED, PRE_AUTHORIZED], "pre-authorized_code": "x"}, "invalid_request"),
     ],
 )
-def test_clause_4_token_errors(desk: Desk, form: dict[str, str], error: str) -> None:
+def test_token_errors(desk: Desk, form: dict[str, str], error: str) -> None:
     answer = desk.client.post("/token", data=form)
     assert (answer.status_code, answer.mimetype, answer.json["error"]) == (400, JSON, error)
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_clause_4_missing_transaction_code_is_an_invalid_request(desk: Desk) -> None:
+def test_missing_transaction_code_is_an_invalid_request(desk: Desk) -> None:
     code, tx_code = desk.offer("persoon")
     for _ in range(9):  # and costs no try
         assert desk.post_token(code, None).json["error"] == "invalid_request"
     assert desk.post_token(code, tx_code).status_code == 200
 
 
-def test_clause_4_code_in_the_address_is_not_read(desk: Desk) -> None:
+def test_code_in_the_address_is_not_read(desk: Desk) -> None:
     code, tx_code = desk.offer("persoon")
     query = {"grant_type": PRE_AUTHORIZED, "pre-authorized_code": code, "tx_code": tx_code}
     assert desk.client.post("/token", query_string=query).json["error"] == "invalid_request"
@@ -138,7 +138,7 @@ def test_clause_4_code_in_the_address_is_not_read(desk: Desk) -> None:
 # ---- 5: nonce
 
 
-def test_clause_5_nonce(desk: Desk) -> None:
+def test_nonce(desk: Desk) -> None:
     answers = [desk.client.post("/nonce") for _ in range(3)]
     for answer in answers:
         assert (answer.status_code, answer.mimetype) == (200, JSON)
@@ -151,7 +151,7 @@ def test_clause_5_nonce(desk: Desk) -> None:
 # ---- 6: credential
 
 
-def test_clause_6_credentials_come_in_the_order_of_the_proofs(desk: Desk) -> None:
+def test_credentials_come_in_the_order_of_the_proofs(desk: Desk) -> None:
     keys, nonce = [HolderKey() for _ in range(5)], desk.nonce()
     proofs = [key.proof(URL, nonce, desk.clock.now()) for key in keys]
     answer = desk.post_credential(desk.token("persoon"), "persoon", proofs)
@@ -164,7 +164,7 @@ def test_clause_6_credentials_come_in_the_order_of_the_proofs(desk: Desk) -> Non
 
 
 @pytest.mark.parametrize("header", [None, "Bearer", "Bearer ", "Bearer !!", "Basic YTpi", "Bearer AAAA", "bearer"])
-def test_clause_6_without_a_valid_token_there_is_401(desk: Desk, header: str | None) -> None:
+def test_without_a_valid_token_there_is_401(desk: Desk, header: str | None) -> None:
     before = desk.rows()
     for path in ("/credential", "/notification"):
         answer = desk.client.post(path, json={}, headers={"Authorization": header} if header else {})
@@ -174,7 +174,7 @@ def test_clause_6_without_a_valid_token_there_is_401(desk: Desk, header: str | N
     assert desk.rows() == before
 
 
-def test_clause_6_token_in_the_address_is_refused(desk: Desk) -> None:
+def test_token_in_the_address_is_refused(desk: Desk) -> None:
     token, proofs = desk.token("persoon"), desk.proofs(1)
     body = {"credential_configuration_id": "persoon", "proofs": {"jwt": proofs}}
     alone = desk.client.post(f"/credential?access_token={token}", json=body)
@@ -184,7 +184,7 @@ def test_clause_6_token_in_the_address_is_refused(desk: Desk) -> None:
     assert (alone.status_code, both.status_code) == (401, 401)
 
 
-def test_clause_6_token_ends_to_the_second(desk: Desk) -> None:
+def test_token_ends_to_the_second(desk: Desk) -> None:
     token = desk.token("persoon")
     desk.clock.time += TOKEN_SECONDS - 1
     assert desk.fetch(token, "persoon")
@@ -203,7 +203,7 @@ def test_clause_6_token_ends_to_the_second(desk: Desk) -> None:
         ({"credential_identifier": "x", "proofs": {"jwt": ["x"]}}, "unknown_credential_identifier"),
     ],
 )
-def test_clause_6_credential_errors(desk: Desk, body: dict[str, object], error: str) -> None:
+def test_credential_errors(desk: Desk, body: dict[str, object], error: str) -> None:
     answer = desk.client.post(
         "/credential", json=body, headers={"Authorization": f"Bearer {desk.token('persoon')}"}
     )
@@ -211,13 +211,13 @@ def test_clause_6_credential_errors(desk: Desk, body: dict[str, object], error: 
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_clause_6_credential_that_was_not_offered_is_denied(desk: Desk) -> None:
+def test_credential_that_was_not_offered_is_denied(desk: Desk) -> None:
     token = desk.token("persoon")
     answer = desk.post_credential(token, "adres", desk.proofs(1))
     assert (answer.status_code, answer.json["error"]) == (400, "credential_request_denied")
 
 
-def test_clause_6_offer_holds_one_batch_of_each_credential(desk: Desk) -> None:
+def test_offer_holds_one_batch_of_each_credential(desk: Desk) -> None:
     token = desk.token("persoon", "adres")
     assert len(desk.fetch(token, "persoon", BATCH_SIZE - 1)) == BATCH_SIZE - 1
     too_many = desk.post_credential(token, "persoon", desk.proofs(2))
@@ -227,14 +227,14 @@ def test_clause_6_offer_holds_one_batch_of_each_credential(desk: Desk) -> None:
     assert desk.fetch(token, "adres", 1)
 
 
-def test_clause_6_more_proofs_than_a_batch_are_refused(desk: Desk) -> None:
+def test_more_proofs_than_a_batch_are_refused(desk: Desk) -> None:
     before_proofs = desk.proofs(BATCH_SIZE + 1)
     token = desk.token("persoon")
     assert desk.post_credential(token, "persoon", before_proofs).json["error"] == "invalid_proof"
     assert len(desk.fetch(token, "persoon", BATCH_SIZE)) == BATCH_SIZE
 
 
-def test_clause_6_request_must_say_that_it_is_json(desk: Desk) -> None:
+def test_request_must_say_that_it_is_json(desk: Desk) -> None:
     body = {"credential_configuration_id": "persoon", "proofs": {"jwt": desk.proofs(1)}}
     answer = desk.client.post(
         "/credential",
@@ -248,12 +248,12 @@ def test_clause_6_request_must_say_that_it_is_json(desk: Desk) -> None:
 # ---- 7: proofs (the form of one: tests/protocol/test_key_proof.py)
 
 
-def test_clause_7_proof_for_another_issuer_is_refused(desk: Desk) -> None:
+def test_proof_for_another_issuer_is_refused(desk: Desk) -> None:
     proof = HolderKey().proof("https://other.example", desk.nonce(), desk.clock.now())
     assert desk.post_credential(desk.token(), "persoon", [proof]).json["error"] == "invalid_proof"
 
 
-def test_clause_7_foreign_and_old_nonces_are_invalid(desk: Desk) -> None:
+def test_foreign_and_old_nonces_are_invalid(desk: Desk) -> None:
     token, nonce = desk.token(), desk.nonce()
     foreign = desk.post_credential(token, "persoon", desk.proofs(1, "made-up"))
     desk.clock.time += NONCE_SECONDS
@@ -264,7 +264,7 @@ def test_clause_7_foreign_and_old_nonces_are_invalid(desk: Desk) -> None:
 # ---- 8: notification
 
 
-def test_clause_8_notification(desk: Desk) -> None:
+def test_notification(desk: Desk) -> None:
     token = desk.token()
     answer = desk.post_credential(token, "persoon", desk.proofs(1))
     notice = {"notification_id": answer.json["notification_id"], "event": "credential_accepted"}
@@ -283,7 +283,7 @@ def test_clause_8_notification(desk: Desk) -> None:
 # ---- 10, 11, 12: the credential
 
 
-def test_clause_10_header_and_certificate(desk: Desk) -> None:
+def test_header_and_certificate(desk: Desk) -> None:
     (text,) = desk.fetch(desk.token(), "persoon")
     header, _ = jwt_parts(text.partition("~")[0])
     assert (header["alg"], header["typ"]) == ("ES256", "dc+sd-jwt")
@@ -296,7 +296,7 @@ def test_clause_10_header_and_certificate(desk: Desk) -> None:
     assert leaf.san_dns == ("issuer.voorbeeld.example",)
 
 
-def test_clause_10_second_way_to_the_key(desk: Desk) -> None:
+def test_second_way_to_the_key(desk: Desk) -> None:
     (text,) = desk.fetch(desk.token(), "persoon")
     answer = desk.client.get("/.well-known/jwt-vc-issuer")
     assert (answer.status_code, answer.mimetype) == (200, JSON)
@@ -312,7 +312,7 @@ def test_clause_10_second_way_to_the_key(desk: Desk) -> None:
     assert "d" not in key
 
 
-def test_clause_11_payload(desk: Desk) -> None:
+def test_payload(desk: Desk) -> None:
     (text,) = desk.fetch(desk.token(), "persoon")
     assert text.endswith("~")
     _, payload = jwt_parts(text.partition("~")[0])
@@ -330,7 +330,7 @@ def test_clause_11_payload(desk: Desk) -> None:
     assert NOOR not in text.partition("~")[0]
 
 
-def test_clause_11_wallet_finds_every_credential_verified(desk: Desk) -> None:
+def test_wallet_finds_every_credential_verified(desk: Desk) -> None:
     token = desk.token("persoon", "adres", "gezin")
     for name in ("persoon", "adres", "gezin"):
         for text in desk.fetch(token, name, 2):
@@ -338,7 +338,7 @@ def test_clause_11_wallet_finds_every_credential_verified(desk: Desk) -> None:
             assert set(found.claims) == set(CREDENTIAL_TYPES[f"urn:regie:nl:{name}:1"].names)
 
 
-def test_clause_12_copies_differ_in_all_but_their_times(desk: Desk) -> None:
+def test_copies_differ_in_all_but_their_times(desk: Desk) -> None:
     texts = desk.fetch(desk.token(), "persoon", 8)
     payloads = [jwt_parts(text.partition("~")[0])[1] for text in texts]
     day = desk.clock.now() - desk.clock.now() % DAY
@@ -396,7 +396,7 @@ def read_status(desk: Desk, text: str) -> int:
     return found.status(reference["idx"])
 
 
-def test_clause_13_status_list(desk: Desk) -> None:
+def test_status_list(desk: Desk) -> None:
     (text,) = desk.fetch(desk.token(), "persoon")
     uri = jwt_parts(text.partition("~")[0])[1]["status"]["status_list"]["uri"]
     answer = desk.client.get(uri.removeprefix(URL))
@@ -412,7 +412,7 @@ def test_clause_13_status_list(desk: Desk) -> None:
     assert read_status(desk, text) == 0
 
 
-def test_clause_13_revocation_shows_at_once_and_touches_nobody_else(desk: Desk) -> None:
+def test_revocation_shows_at_once_and_touches_nobody_else(desk: Desk) -> None:
     made, tx_code = desk.office.offer(NOOR, ("persoon", "adres"))
     grant = desk.client.get(f"/offers/{made.id}").json["grants"][PRE_AUTHORIZED]
     token = str(desk.post_token(grant["pre-authorized_code"], tx_code).json["access_token"])
@@ -427,7 +427,7 @@ def test_clause_13_revocation_shows_at_once_and_touches_nobody_else(desk: Desk) 
     assert desk.post_credential(token, "persoon", desk.proofs(1)).status_code == 401
 
 
-def test_clause_13_list_needs_no_authentication_and_unknown_ones_are_404(desk: Desk) -> None:
+def test_list_needs_no_authentication_and_unknown_ones_are_404(desk: Desk) -> None:
     for path in (
         "/status-lists/0",
         "/status-lists/7",
@@ -438,7 +438,7 @@ def test_clause_13_list_needs_no_authentication_and_unknown_ones_are_404(desk: D
         assert desk.client.get(path).status_code == 404
 
 
-def test_clause_13_list_is_signed_anew_each_minute(desk: Desk) -> None:
+def test_list_is_signed_anew_each_minute(desk: Desk) -> None:
     desk.fetch(desk.token(), "persoon")
     first = desk.client.get("/status-lists/0").text
     assert desk.client.get("/status-lists/0").text == first

@@ -1,7 +1,7 @@
 """Inputs made to exhaust a reader: refused within limits, whatever they would unfold to.
 
 What is asserted is memory (tracemalloc, beyond the input itself), not time. Every row of `test_every_parser` is
-given all bombs of its kind; the ones with a code below are those of the test plan (security.md 5, number 17).
+given all bombs of its kind; the ones with a code below are those of the test plan.
 """
 
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Key proofs (OpenID4VCI 1.0 F.1, F.4): clause 7 of openid4vc.md."""
+"""Key proofs (OpenID4VCI 1.0 F.1, F.4)."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""OpenID4VCI 1.0 messages: clauses 1 to 4 and 6 of openid4vc.md, as issuer and wallet read and write them."""
+"""OpenID4VCI 1.0 messages, as issuer and wallet read and write them."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""OpenID4VP requests and answers: clauses 14 to 18 and 23 of openid4vc.md, wallet modules of the OpenID suite."""
+"""OpenID4VP requests and answers, as wallet and verifier read and write them; modules of the OpenID suite."""
 
 import base64
 import contextlib

@@ -87,7 +87,7 @@ HOSTS = [
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_attack_ssrf_by_credential_offer_uri(holder: Holder, listener: Listener, host: str) -> None:
-    """Any spelling of an address inside, and any name that leads there (security.md 1.6)."""
+    """Any spelling of an address inside, and any name that leads there."""
     seen = len(listener.seen)
     port = "" if ":" in host.rpartition("]")[2] else f":{listener.server_port}"
     for scheme in ("http", "https"):
