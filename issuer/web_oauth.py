@@ -18,7 +18,7 @@ from protocol.canonical import b64u_decode, b64u_encode
 from protocol.client_attestation import ATTESTATION_HEADER, CHALLENGE_HEADER, POP_HEADER
 from protocol.errors import Rejected
 from protocol.oauth import MAX_DETAILS_BYTES, PAR_ERRORS, TOKEN_ERRORS
-from service.app import json_response, read_form
+from service.app import json_response, opened_once, read_form
 
 MAX_FORM_BYTES = 2 * MAX_DETAILS_BYTES
 CALLBACK = "/login/callback"
@@ -46,6 +46,7 @@ def add_oauth(
         return answer
 
     @app.get(f"{prefix}/authorize")
+    @opened_once
     @page_errors
     def authorize() -> Response:
         leaving = server.start(list(request.args.items(multi=True)))
@@ -62,6 +63,7 @@ def add_oauth(
         return response
 
     @app.get(f"{prefix}{CALLBACK}")
+    @opened_once
     @page_errors
     def login_callback() -> Response:
         answer = {name: values[0] for name, values in request.args.lists() if len(values) == 1}

@@ -63,8 +63,8 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return encode_list(STATUS_BITS, found + [VALID] * (max(LIST_SIZE, len(found)) - len(found)))
 
 
-Sign = Callable[[Agency, Service, int], str]
-"""The certificate of a service, at a position of the status list."""
+Sign = Callable[[Agency, Service, int, int], str]
+"""The certificate of a service, at a position of the status list, until a time."""
 
 
 def content_of(agency: Agency, service: Service) -> str:
@@ -73,12 +73,14 @@ def content_of(agency: Agency, service: Service) -> str:
     return b64u_encode(sha256(canonical_bytes(said)))
 
 
-def certify(book: Book, trust: TrustList, *, now: int, sign: Sign, place: str) -> Book:
+def certify(book: Book, trust: TrustList, *, now: int, until: int, sign: Sign, place: str) -> Book:
     """The book after `trust` was signed at `now`; `place`: where its status list is.
 
-    What names another place gets a successor, since nobody may answer there any more. Raises `ValueError` when the
+    None lasts longer than `until`, the end of the leaf that signs it: wallets would refuse it from then on. What
+    names another place gets a successor, since nobody may answer there any more. Raises `ValueError` when the
     status list is full.
     """
+    exp = min(now + TERM, until)
     listed = {intended_use_id(agency.id, s.id, s.version): (agency, s) for agency, s in _services(trust.agencies)}
     contents = {use: content_of(*entry) for use, entry in listed.items()}
     kept = [_aged(entry, contents.get(entry.use), now) for entry in book.certificates]
@@ -88,7 +90,8 @@ def certify(book: Book, trust: TrustList, *, now: int, sign: Sign, place: str) -
         since.setdefault(entry.use, entry.since)
     for use, (agency, service) in listed.items():
         before = latest.get(use)
-        if before is not None and before.place == place and before.exp - now > RENEW:
+        is_fresh = before is not None and (before.exp - now > RENEW or before.exp >= exp)
+        if before is not None and before.place == place and is_fresh:
             continue
         if book.first + len(kept) >= MAX_CERTIFICATES:
             raise ValueError("the status list of registration certificates is full")
@@ -101,8 +104,8 @@ def certify(book: Book, trust: TrustList, *, now: int, sign: Sign, place: str) -
                 content=contents[use],
                 since=since.get(use, now),
                 iat=now,
-                exp=now + TERM,
-                token=sign(agency, service, book.first + len(kept)),
+                exp=exp,
+                token=sign(agency, service, book.first + len(kept), exp),
                 place=place,
             )
         )

@@ -24,7 +24,7 @@ from protocol.trust_list import (
     sign_trust_list,
     verify_trust_list,
 )
-from registrar.certify import TERM, Book, certify
+from registrar.certify import Book, certify
 from registrar.config import RegistrarConfig
 from registrar.draft import Draft
 from registrar.providers import add_registration_root, add_wallet_provider
@@ -143,19 +143,21 @@ class RegistrarStore:
         config, signer = self.config(), load_signer(self.home, REGISTRATION, now)
         registrar = Registrar(config.registry_uri, config.certificate_policy, config.country, config.authority)
 
-        def sign(agency: Agency, service: Service, position: int) -> str:
+        def sign(agency: Agency, service: Service, position: int, exp: int) -> str:
             return sign_registration_certificate(
                 agency,
                 service,
                 registrar,
                 iat=now,
-                exp=now + TERM,
+                exp=exp,
                 status=StatusReference(idx=position, uri=config.status_uri),
                 signer=signer.key,
                 x5c=signer.x5c,
             )
 
-        return certify(self.book(), trust, now=now, sign=sign, place=config.status_uri)
+        return certify(
+            self.book(), trust, now=now, until=signer.leaf.not_after, sign=sign, place=config.status_uri
+        )
 
     def _key(self) -> Es256Private:
         return Es256Private.from_pem(self.home.read_secret(KEY))

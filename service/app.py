@@ -18,17 +18,18 @@ plain text) catches its own errors; who asks for problem details before that for
 `service.serve.serve("issuer.web:create", home, ...)` runs it; `service.openapi.publish` says what it answers.
 """
 
+import functools
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from protocol.canonical import b64u_decode, is_equal, parse_struct
 from protocol.errors import RegieError, Rejected, Unavailable
@@ -37,6 +38,7 @@ from service.journal import log_event
 from service.metrics import METRICS, Metrics
 from service.serve import serve as serve
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 PROBLEM = "application/problem+json"
@@ -121,6 +123,18 @@ def _log(room: str, response: Response, metrics: Metrics) -> None:
 
 def _ms(seconds: float) -> float:
     return round(seconds * 1000, 1)
+
+
+def opened_once(view: Callable[P, Response]) -> Callable[P, Response]:
+    """For a GET that uses something up: a HEAD, by which previews look ahead, is refused and uses up nothing."""
+
+    @functools.wraps(view)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Response:
+        if request.method == "HEAD":
+            raise MethodNotAllowed(valid_methods=["GET"])
+        return view(*args, **kwargs)
+
+    return wrapped
 
 
 def problem(code: str, detail: str = "", *, status: int, **members: Any) -> Response:

@@ -23,7 +23,7 @@ from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.jws import MAX_JWS_BYTES
 from protocol.presentation import MAX_SEALED_BYTES
 from protocol.request_object import REQUEST_MEDIA_TYPE, parse_wallet_nonce
-from service.app import json_response, make_app, read_body
+from service.app import json_response, make_app, opened_once, read_body
 from service.home import Home
 from service.openapi import publish
 from verifier.accept import accept_answer, accept_refresh
@@ -133,6 +133,7 @@ def _add_browser(app: Flask, desk: Desk) -> None:
         return response
 
     @app.get("/answers/<request_id>")
+    @opened_once
     @_pages(desk)
     def answers(request_id: str) -> Response:
         cookie = request.cookies.get(cookie_name(desk, request_id), "")

@@ -63,6 +63,16 @@ def test_resident_logs_in_and_his_wallet_fetches_cards(desk: LoginDesk, wallet: 
     assert len(wallet.fetch(tokens["access_token"], "adres", 3)) == 3
 
 
+def test_preview_that_looks_ahead_by_head_uses_no_request_and_no_login_up(desk: LoginDesk, wallet: Wallet) -> None:
+    request_uri = wallet.push().json["request_uri"]
+    browser = browser_of(desk)
+    query = {"client_id": wallet.client_id, "request_uri": request_uri}
+    assert browser.head("/authorize", query_string=query).status_code == 405
+    back = wallet.log_in(wallet.depart(request_uri, browser))
+    assert browser.head(back).status_code == 405
+    assert wallet.arrive(browser.get(back).headers["Location"])["code"]
+
+
 @pytest.mark.parametrize(("level", "loa"), list(zip(LEVELS, ("low", "substantial", "high"), strict=True)))
 def test_level_of_the_login_is_the_level_of_the_card(wallet: Wallet, level: str, loa: str) -> None:
     tokens = wallet.redeem(wallet.code(level=level)).json

@@ -26,7 +26,7 @@ def trust(parts: Sequence[tuple[str, str, int]], now: int) -> TrustList:
     return TrustList(version=1, iat=now, exp=now + DAY, agencies=agencies)
 
 
-def sign(agency: Agency, service: Service, position: int) -> str:
+def sign(agency: Agency, service: Service, position: int, exp: int) -> str:
     return f"{agency.id}/{service.version}@{position}"
 
 
@@ -45,14 +45,15 @@ def test_book_after_any_history(history: list[tuple[list[tuple[str, str, int]], 
     for parts, passed, place in history:
         now += passed
         listed = trust(parts, now)
-        before, book = book, certify(book, listed, now=now, sign=sign, place=place)
+        before, book = book, certify(book, listed, now=now, until=now + TERM, sign=sign, place=place)
         check_history(before, book, now)
         check_listed(book, listed, now)
         assert all(book.current(use, now).place == place for use in uses_of(listed))  # type: ignore[union-attr]
         statuses = decode_list(book.statuses())
         for position, entry in enumerate(book.certificates, book.first):
             assert statuses[position // 8] >> position % 8 & 1 == (entry.revoked is not None)
-        assert certify(book, listed, now=now, sign=sign, place=place) == book  # signing again changes nothing
+        again = certify(book, listed, now=now, until=now + TERM, sign=sign, place=place)
+        assert again == book  # signing again changes nothing
 
 
 def positions(book: Book) -> dict[int, Issued]:
@@ -93,3 +94,16 @@ def check_listed(book: Book, listed: TrustList, now: int) -> None:
 
 def test_list_has_room_so_that_its_length_tells_little() -> None:
     assert len(decode_list(Book().statuses())) * 8 == LIST_SIZE
+
+
+def test_certificate_ends_with_the_leaf_that_signs_it_and_is_issued_anew_under_the_next() -> None:
+    parts = [(OINS[0], NAMES[0], 1)]
+
+    def issue(book: Book, now: int, until: int) -> Book:
+        return certify(book, trust(parts, now), now=now, until=until, sign=sign, place="a")
+
+    first = issue(Book(), NOW, NOW + 10 * DAY)
+    assert [entry.exp for entry in first.certificates] == [NOW + 10 * DAY]
+    assert issue(first, NOW + DAY, NOW + 10 * DAY) == first  # the same leaf: another would not last longer
+    renewed = issue(first, NOW + DAY, NOW + 400 * DAY)
+    assert [entry.exp for entry in renewed.certificates] == [NOW + 10 * DAY, NOW + DAY + TERM]

@@ -152,6 +152,16 @@ def test_redirect_opened_before_the_answer_changes_nothing(agency: Agency, walle
     assert here.get(**https(share(agency, wallet, rid, link))).status_code == 200
 
 
+def test_preview_that_looks_ahead_by_head_throws_no_answer_away(agency: Agency, wallet: Wallet) -> None:
+    rid, start = ask(agency)
+    here = browser(agency)
+    back = share(agency, wallet, rid, begin(here, start))
+    before = agency.stored(), agency.desk.store.sessions.of(rid)
+    assert browser(agency).head(**https(back)).status_code == 405
+    assert (agency.stored(), agency.desk.store.sessions.of(rid)) == before
+    assert here.get(**https(back)).status_code == 200
+
+
 def test_second_browser_after_the_return_takes_nothing_away(agency: Agency, wallet: Wallet) -> None:
     rid, start = ask(agency)
     back = share(agency, wallet, rid, begin(here := browser(agency), start))
