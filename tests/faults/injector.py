@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any, TypeVar
 
 import pytest
@@ -54,16 +54,17 @@ class Faults:
         self.seen: Counter[tuple[str, str]] = Counter()
         self.hit: tuple[str, str] | None = None
         self._guard = Lock()
+        self._looking: set[int] = set()
         self._paths: dict[int, Path] = {}
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """What a test looks at by itself is no part of the story."""
-        was, self.active = self.active, False
+        """What a test looks at by itself is no part of the story; what other threads do meanwhile is."""
+        self._looking.add(get_ident())
         try:
             yield
         finally:
-            self.active = was
+            self._looking.discard(get_ident())
 
     @contextmanager
     def installed(self) -> Iterator["Faults"]:
@@ -80,7 +81,8 @@ class Faults:
     def step(self, place: str, what: str, do: Callable[[], T], error: Callable[[int], Exception]) -> T:
         """One operation; `error` gets its number."""
         with self._guard:
-            if not self.active or self.only not in (None, (place, what)):
+            is_told = self.active and get_ident() not in self._looking
+            if not is_told or self.only not in (None, (place, what)):
                 is_it = False
             else:
                 is_it = self.count == self.at

@@ -49,9 +49,10 @@ def refused(code: str, attempt: Callable[[], object]) -> None:
 def nothing_changed() -> Iterator[None]:
     """Good presentations say the same before and after, and nobody but trusted issuers is remembered."""
     before = check(PRESENTATION), check(PID_SHOWN), receive(CREDENTIAL)
+    known = set(issuer_jwt._verdicts._known)  # by other tests in this process too, with issuers of their own
     yield
     assert (check(PRESENTATION), check(PID_SHOWN), receive(CREDENTIAL)) == before
-    for token in list(issuer_jwt._verdicts._known):
+    for token in set(issuer_jwt._verdicts._known) - known:
         head, _, signature = token.rpartition(".")
         key = b.FOREIGN.key if b.FOREIGN.x5c[0] in str(b64u_decode(head.split(".")[0])) else b.ISSUER.key
         key.public.verify(b64u_decode(signature), head.encode())

@@ -87,12 +87,12 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 def test_registrar_serves_over_tls_what_is_signed_beside_it(running: Running) -> None:
     assert running.url.startswith("https://127.0.0.1:")
-    source, fetcher = running.source(), running.fetcher()
+    source, fetcher, now = running.source(), running.fetcher(), int(time.time())
     with pytest.raises(Unavailable) as caught:
-        source.current(NOW)
+        source.current(now)
     assert "no trust list has been signed yet" in caught.value.detail
     running.done("registrar", "sign")
-    trust = source.current(NOW + 60)
+    trust = source.current(now + 60)
     assert trust.version == 1
     use = f"{b.AGENCY_ID}:{b.SERVICE_ID}:1"
     served = fetcher.get(f"{running.url}/v1/registration-certificates/{use}", accept="application/jwt").text
@@ -110,7 +110,7 @@ def test_registrar_serves_over_tls_what_is_signed_beside_it(running: Running) ->
 
     running.done("registrar", "remove", "agency", b.AGENCY_ID)
     running.done("registrar", "sign")
-    assert source.current(NOW + 120).agencies == []
+    assert source.current(now + 120).agencies == []
     with pytest.raises(Rejected) as refused:
         fetcher.get(f"{running.url}/v1/registration-certificates/{use}", accept="application/jwt")
     assert (refused.value.code, refused.value.status) == ("not_listed", 404)

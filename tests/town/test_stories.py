@@ -1,7 +1,9 @@
 """The examples run as a newcomer would run them, and leave nothing behind."""
 
+import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def tell(module: str) -> str:
+def tell(module: str, mark: str = "") -> str:
+    """What an example prints; all its processes carry `mark` in their environment."""
     done = subprocess.run(
         [sys.executable, "-m", f"examples.{module}"],
         cwd=ROOT,
+        env={**os.environ, "REGIE_TEST_MARK": mark},
         capture_output=True,
         text=True,
         timeout=240,
@@ -22,21 +26,22 @@ def tell(module: str) -> str:
     return done.stdout
 
 
-def regie_processes() -> set[str]:
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return {line for line in listed.splitlines() if "bin/regie" in line and str(ROOT) in line}
+def processes_of(mark: str) -> list[str]:
+    """The processes that were started with it, by this test and no other."""
+    listed = subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if f"REGIE_TEST_MARK={mark}" in line]
 
 
 def test_demo_tells_the_whole_story_and_catches_each_lie_by_name() -> None:
-    before = regie_processes()
-    story = tell("town")
+    mark = uuid.uuid4().hex
+    story = tell("town", mark)
     steps = ["3 cards", "grants standing access", "exactly one attribute", "is refused: revoked", "policy ok"]
     lies = ["forked", "read_after_revocation", "replay_head_status"]
     places = [story.index(words) for words in (*steps, *lies)]
     assert places == sorted(places)
     assert story.count("{'postcode':") == 1
     assert "huisnummer" not in story
-    assert regie_processes() == before
+    assert processes_of(mark) == []
 
 
 @pytest.mark.parametrize(
