@@ -5,14 +5,14 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from protocol.canonical import parse_object, parse_struct
+from protocol.canonical import parse_object
 from protocol.errors import Rejected, Unavailable
 from protocol.keys import parse_jwk
 from protocol.trust_list import MAX_TRUST_LIST_BYTES, TrustList
 from registrar.certify import Book
 from registrar.config import RegistrarConfig
 from registrar.signing import REGISTRATION, WALLETS, Signer, load_signer
-from registrar.store import BOOK, JWK, MAX_BOOK_BYTES, TRUST_LIST
+from registrar.store import BOOK, JWK, TRUST_LIST, read_book
 from registrar.wrp import Register, register_of
 from service.home import Home
 from service.trust import read_own_trust_list
@@ -57,7 +57,7 @@ class Published:
             raise Rejected("not_published", "this registrar serves nothing: run regie registrar publish-at URL")
         self._registrar = parse_jwk(parse_object(home.read_public(JWK)))
         self._list = _Kept(home, (TRUST_LIST,), self._read_list)
-        self._book = _Kept(home, (BOOK,), self._read_book)
+        self._book = _Kept(home, (BOOK,), lambda: read_book(home))
         self._statuses = _Kept(home, (BOOK,), lambda: self.book().statuses())
         self._register = _Kept(home, (TRUST_LIST, BOOK), self._make_register)
         self._signers: dict[str, Signer] = {}
@@ -128,11 +128,6 @@ class Published:
             return token, read_own_trust_list(token, self._registrar)
         except Rejected as error:
             raise Unavailable("no_list", f"the trust list is damaged: {error.detail}") from error
-
-    def _read_book(self) -> Book:
-        if not self.home.has(BOOK):
-            return Book()
-        return parse_struct(self.home.read_public(BOOK), Book, max_bytes=MAX_BOOK_BYTES)
 
     def _make_register(self) -> Register:
         config = self.config

@@ -44,6 +44,13 @@ WAIT_SECONDS = 10
 """For another command on the same home to finish."""
 
 
+def read_book(home: Home) -> Book:
+    """All registration certificates that were issued from a home: public, so its server reads it too."""
+    if not home.has(BOOK):
+        return Book()
+    return parse_struct(home.read_public(BOOK), Book, max_bytes=MAX_BOOK_BYTES)
+
+
 class RegistrarStore:
     """What `regie registrar` keeps in `home`."""
 
@@ -135,9 +142,7 @@ class RegistrarStore:
 
     def book(self) -> Book:
         """All registration certificates that were issued."""
-        if not self.home.has(BOOK):
-            return Book()
-        return parse_struct(self.home.read_public(BOOK), Book, max_bytes=MAX_BOOK_BYTES)
+        return read_book(self.home)
 
     def _certified(self, trust: TrustList, now: int) -> Book:
         config, signer = self.config(), load_signer(self.home, REGISTRATION, now)
