@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests import npm
+from tests.faces import chromium
 from tests.ha import programs
 from tests.ha.programs import NotInstalled
 
@@ -32,6 +33,8 @@ def missing_packages() -> list[str]:
         "etcd-server": programs.etcd(),
         "golang-go": shutil.which("go"),
         "golang-golang-x-mod-dev": _MODULES.exists() or None,
+        "chromium": chromium.program(),
+        "poppler-utils": chromium.paper(),
         "python3": user is None or programs.patroni() or programs.python_for(user),
     }
     return [name for name, part in found.items() if part is None]
