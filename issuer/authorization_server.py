@@ -31,7 +31,7 @@ from issuer.authorize import (
 )
 from issuer.client import Login
 from issuer.handle import ID_BYTES
-from issuer.id_token import Identity
+from issuer.identity import Identity
 from issuer.office import Office
 from issuer.possession import Possession, Proofs
 from protocol.errors import Rejected, Unavailable

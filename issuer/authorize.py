@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 
 from issuer.brp import Bsn
 from issuer.handle import derive, find_id, make_handle
-from issuer.id_token import Identity
+from issuer.identity import Identity
 from issuer.offer import Offer, configuration, is_open
 from protocol.canonical import is_equal, sha256
 from protocol.errors import Rejected
 from protocol.oauth import PUSHED_URI_PREFIX, AuthorizationCode, AuthorizationRequest, code_challenge
+from protocol.openid_connect import LoginSecrets
 
 PUSHED_SECONDS = 300
 """From the wallet's request until the resident has opened the browser (FAPI 2.0 5.3.2.2: less than 600)."""
@@ -95,16 +96,6 @@ def issuer_state_of(key: bytes, offer_id: str) -> str:
 def find_offered(key: bytes, issuer_state: str) -> str | None:
     """The offer of an `issuer_state`."""
     return find_id(key, _ISSUER_STATE, issuer_state)
-
-
-@dataclass(frozen=True)
-class LoginSecrets:
-    """What goes to the OpenID provider with the browser: `state` names the login, `nonce` comes back in the ID
-    token, `verifier` is shown with the provider's code (PKCE)."""
-
-    state: str
-    nonce: str
-    verifier: str
 
 
 def login_secrets(key: bytes, id_: str) -> LoginSecrets:

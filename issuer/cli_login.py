@@ -7,13 +7,13 @@ import click
 from msgspec.structs import replace
 
 from issuer.config import IssuerConfig, Loa, LoginConfig
-from issuer.id_token import Algorithm
 from issuer.offer import ALL_CREDENTIALS, configuration
 from issuer.signing import LOGIN_SECRET, make_login_key
 from issuer.web_oauth import CALLBACK
 from protocol.errors import Rejected
 from protocol.issuer_metadata import check_url
 from protocol.openid4vci import AuthorizationCodeGrant, CredentialOffer, OfferGrants, offer_link
+from protocol.openid_connect import Algorithm
 from service.command import command, emit, read_secret
 from service.home import Home
 

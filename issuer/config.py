@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from issuer.id_token import Algorithm
 from protocol.errors import Rejected
 from protocol.issuer_metadata import check_url
+from protocol.openid_connect import Algorithm
 from service.address import LOOPBACK_HOSTS
 from service.database import sqlite_url
 from service.home import Home

@@ -7,7 +7,6 @@ login-key.pem        P-256, or login-secret: what the issuer authenticates with 
 
 from collections.abc import Callable
 
-from issuer.client import ClientCredentials
 from issuer.config import IssuerConfig, LoginConfig
 from issuer.issue import Signer
 from protocol import x509
@@ -16,6 +15,7 @@ from protocol.keys import Es256Private, Es256Public
 from protocol.trust_list import TrustedIssuer
 from service.certificates import load_certificate, make_certificates
 from service.home import Home
+from service.openid import ClientCredentials
 
 CODES_KEY, ENCRYPTION_KEY = "codes.key", "encryption-key.pem"
 LOGIN_KEY, LOGIN_SECRET = "login-key.pem", "login-secret"

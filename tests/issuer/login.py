@@ -22,7 +22,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from examples.identity_provider import LEVELS, Client, Provider, known_persons, make_provider
-from issuer.client import ClientCredentials, Login
+from issuer.client import Login
 from issuer.config import IssuerConfig, LoginConfig
 from issuer.office import Office
 from issuer.signing import load_codes_key, load_signer, make_keys
@@ -33,6 +33,7 @@ from protocol.trust_list import TrustList, WalletProvider
 from service.database import engine_for
 from service.fetch import Fetcher
 from service.home import Home
+from service.openid import ClientCredentials
 from tests.issuer.desk import NOOR, NOW, URL, Desk, FakeClock, HolderKey, b64u, fill
 
 CALLBACK = "http://127.0.0.1:4711/callback"

@@ -10,8 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from issuer.id_token import MAX_KEYS, decide_identity, parse_keys, verify_id_token
+from issuer.identity import decide_identity
 from protocol.errors import Rejected
+from protocol.openid_connect import MAX_KEYS, parse_keys, verify_id_token
 from tests.issuer.desk import NOOR, NOW, HolderKey, b64u
 from tests.issuer.login import sign, spoil
 

@@ -13,9 +13,9 @@ from werkzeug.datastructures import Headers
 
 from examples.identity_provider import LEVELS
 from issuer.authorize import CODE_SECONDS, LOGIN_SECONDS, PUSHED_SECONDS
-from issuer.client import RETRY_SECONDS
 from issuer.offer import TOKEN_SECONDS
 from service.database import sqlite_url
+from service.openid import RETRY_SECONDS
 from tests.issuer.desk import KARIM, NOOR, PRE_AUTHORIZED, HolderKey, jwt_parts
 from tests.issuer.login import CALLBACK, HIGH, LOW, SUBSTANTIAL, LoginDesk, Wallet, login_desk, spoil, thumbprint
 

@@ -1,7 +1,8 @@
-"""Who has logged in, by the ID token of an OpenID provider (OpenID Connect Core 1.0 section 3.1.3.7). Pure.
+"""Who has logged in at an OpenID provider: the secrets of one login and its ID token. Pure.
 
-Providers outside the wallet world sign with RSA, so this is the one place where RS256 and PS256 are read; which
-one algorithm a provider uses is configured, and a token by any other is refused (RFC 8725 section 3.1).
+OpenID Connect Core 1.0 section 3.1, with PKCE (RFC 7636). Providers outside the wallet world sign with RSA, so
+this is the one place where RS256 and PS256 are read; which one algorithm a provider uses is configured, and a
+token by any other is refused (RFC 8725 section 3.1).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from issuer.brp import Bsn, parse_bsn
 from protocol.canonical import b64u_decode, parse_json, parse_object
 from protocol.errors import Rejected
 from protocol.keys import parse_jwk
@@ -28,11 +28,13 @@ _REFUSED_HEADERS = ("crit", "jku", "x5u", "jwk")
 
 
 @dataclass(frozen=True)
-class Identity:
-    """A resident and how surely he was identified: `low`, `substantial` or `high`."""
+class LoginSecrets:
+    """What goes to the OpenID provider with the browser: `state` names the login, `nonce` comes back in the ID
+    token, `verifier` is shown with the provider's code (PKCE)."""
 
-    bsn: Bsn
-    loa: str
+    state: str
+    nonce: str
+    verifier: str
 
 
 def parse_keys(data: bytes) -> tuple[Mapping[str, Any], ...]:
@@ -145,19 +147,3 @@ def _rsa_key(jwk: Mapping[str, Any]) -> rsa.RSAPublicKey:
         return rsa.RSAPublicNumbers(numbers[1], numbers[0]).public_key()
     except ValueError as error:
         raise Rejected("bad_id_token", "not an RSA key") from error
-
-
-def decide_identity(claims: Mapping[str, Any], *, bsn_claim: str, levels: Mapping[str, str]) -> Identity:
-    """Who it is, and how surely: the level that this issuer gives to the `acr` of the login.
-
-    Raises `Rejected`: `access_denied` without a BSN of good form, or for an `acr` that is not in `levels`.
-    """
-    acr, number = claims.get("acr"), claims.get(bsn_claim)
-    if not isinstance(acr, str) or acr not in levels:
-        raise Rejected("access_denied", "the login is not of a kind that is accepted here")
-    if not isinstance(number, str):
-        raise Rejected("access_denied", "the login does not say who it is")
-    try:
-        return Identity(parse_bsn(number), levels[acr])
-    except Rejected as error:
-        raise Rejected("access_denied", "the login does not say who it is") from error
