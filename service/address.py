@@ -62,7 +62,9 @@ def parse_url(url: str, *, loopback: bool = False) -> Target:
     target = Target(scheme, host, port, found["target"] or "/")
     if target.is_loopback:
         if not loopback:
-            raise Rejected("bad_url", "addresses of this machine are refused")
+            raise Rejected(
+                "bad_url", "addresses of this machine are refused; to try things out on it set REGIE_LOOPBACK=1"
+            )
     elif scheme != "https":
         raise Rejected("bad_url", "only https is fetched")
     elif port != 443 and port < LOWEST_FREE_PORT:
