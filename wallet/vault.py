@@ -1,6 +1,7 @@
 """The encrypted store of the wallet: one SQLite file whose rows say nothing without the passphrase.
 
     table lock      one row in the clear: how the passphrase wraps the store key, and the sealed header
+    table keyholes  in the clear: how passkeys wrap the same key, if the resident wanted any (see `passkey`)
     table RECORDS   id (keyed hash of the record's name), version, sealed = nonce || XChaCha20-Poly1305
 
 - Each record is sealed with aad = table, row id, version, and padded to steps of 256 bytes: rows cannot be swapped
@@ -14,12 +15,11 @@
 One process at a time: the file is held under SQLite's exclusive lock for as long as it is open.
 """
 
-import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from sqlite_utils import Database
@@ -28,16 +28,15 @@ from protocol.canonical import b64u_decode, b64u_encode, is_equal
 from protocol.errors import Rejected, Unavailable
 from protocol.seal import KEY_BYTES
 from service.home import Home
-from wallet.passphrase import Profile, Random, WrappedKey, check_passphrase, unwrap_key, wrap_key
+from wallet import vault_file
+from wallet.passkey import Keyhole, unwrap_by_passkey
+from wallet.passphrase import Profile, Random, check_passphrase, unwrap_key, wrap_key
 from wallet.rows import Header, Row, RowKeys, damaged, xor
 
-_ADDED = ("accesses", "awaited")
+_ADDED = ("accesses", "awaited", "settings", "passkeys", "histories", "evidence")
 """Not in vaults of earlier versions."""
 TABLES = ("secrets", "copies", "grants", "messages", "activities", "logs", *_ADDED)
-_PURPOSE = b"regie/vault/v1"
-_FORMAT = 1
-RETURN_TRIES = 10
-"""Of two seconds each: no command but one that waits for a login takes longer."""
+PURPOSE = b"regie/vault/v1"
 T = TypeVar("T")
 
 
@@ -51,6 +50,7 @@ class Vault:
         self._keys = keys
         self._header = Header()
         self._depth = 0
+        self._opened: dict[tuple[str, type[Any]], dict[str, Any]] = {}
 
     @property
     def counter(self) -> int:
@@ -58,7 +58,8 @@ class Vault:
         return self._header.counter
 
     def close(self) -> None:
-        """Release the file. The object is of no use afterwards."""
+        """Release the file and forget what was opened. The object is of no use afterwards."""
+        self._opened.clear()
         self._database.close()
 
     @contextmanager
@@ -71,12 +72,13 @@ class Vault:
         if self._depth:
             raise ValueError("a transaction is open")
         self._database.close()
+        self._opened.clear()
         try:
             yield
         finally:
-            self._database = _reconnect(self.path)
+            self._database = vault_file.reconnect(self.path)
             try:
-                self.check(_read_lock(self._database)[1], accept_older=False)
+                self.check(vault_file.read_lock(self._database).header, accept_older=False)
             except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
                 raise damaged() from error
 
@@ -96,11 +98,12 @@ class Vault:
             yield
             self._header = Header(self._header.counter + 1, self._header.rows)
             self._database.conn.execute(
-                "UPDATE lock SET header = ?", (self._keys.seal_header(self._header, _PURPOSE),)
+                "UPDATE lock SET header = ?", (self._keys.seal_header(self._header, PURPOSE),)
             )
             self._database.conn.execute("COMMIT")
         except BaseException as error:
             self._header = before
+            self._opened.clear()
             if self._database.conn.in_transaction:
                 self._database.conn.execute("ROLLBACK")
             if isinstance(error, sqlite3.OperationalError):
@@ -133,8 +136,14 @@ class Vault:
         return self._keys.open(row, kind)[1] if row else None
 
     def all(self, table: str, kind: type[T]) -> dict[str, T]:
-        """Every record of a table by name, in no particular order. Raises `Rejected`: `vault_damaged`."""
-        return dict(self._keys.open(row, kind) for row in self._rows(table))
+        """Every record of a table by name, in no particular order. Raises `Rejected`: `vault_damaged`.
+
+        What was opened once is remembered until a record of the table changes: nobody else can change the file.
+        """
+        kept = self._opened.get((table, kind))
+        if kept is None:
+            kept = self._opened[table, kind] = dict(self._keys.open(row, kind) for row in self._rows(table))
+        return dict(kept)
 
     def is_empty(self, table: str) -> bool:
         """Whether a table has no record."""
@@ -159,12 +168,41 @@ class Vault:
         with self.transaction():
             pass
 
+    def check_passphrase(self, passphrase: bytes) -> None:
+        """Whether it is the resident who asks, once more. Raises `Rejected`: `wrong_passphrase`."""
+        self._store_key(passphrase)
+
+    def change_passphrase(self, passphrase: bytes, new: bytes, profile: Profile, random: Random) -> None:
+        """From now on `new` opens this file. Backups keep theirs. Raises `Rejected`: `wrong_passphrase`,
+        `weak_passphrase`.
+        """
+        check_passphrase(new)
+        wrapped = wrap_key(self._store_key(passphrase), new, profile, PURPOSE, random)
+        with self.transaction():
+            vault_file.change_lock(self._database, wrapped)
+
+    def add_passkey(self, passphrase: bytes, wrap: Callable[[bytes], Keyhole], record: msgspec.Struct) -> None:
+        """A second way in: `wrap` makes its keyhole of the store key. Raises `Rejected`: `wrong_passphrase`."""
+        keyhole = wrap(self._store_key(passphrase))
+        with self.transaction():
+            vault_file.put_keyhole(self._database, keyhole)
+            self.put("passkeys", keyhole.credential, record)
+
+    def drop_passkey(self, credential: str) -> None:
+        """Take a passkey off the list, with what it could open."""
+        with self.transaction():
+            vault_file.drop_keyhole(self._database, credential)
+            self.delete("passkeys", credential)
+
+    def _store_key(self, passphrase: bytes) -> bytes:
+        return unwrap_key(vault_file.read_lock(self._database).wrapped, passphrase, PURPOSE)
+
     def check(self, sealed_header: bytes, *, accept_older: bool) -> None:
         """All rows against the header, and the header against the counter file; once, on opening.
 
         Raises `Rejected`: `vault_damaged`, `vault_rolled_back`.
         """
-        self._header = self._keys.open_header(sealed_header, _PURPOSE)
+        self._header = self._keys.open_header(sealed_header, PURPOSE)
         rows = Header().rows
         for table in TABLES:
             for row in self._rows(table):
@@ -196,7 +234,12 @@ class Vault:
         for row in rows:
             if row is not None:
                 changed = xor(changed, self._keys.hash_of(row))
+                self._forget(row.table)
         self._header = Header(self._header.counter, changed)
+
+    def _forget(self, table: str) -> None:
+        for known in [known for known in self._opened if known[0] == table]:
+            del self._opened[known]
 
     def _write_counter(self) -> None:
         text = b64u_encode(self._keys.mark_of(self._header.counter))
@@ -215,20 +258,13 @@ class Vault:
 def create_vault(path: Path, passphrase: bytes, profile: Profile, random: Random) -> Vault:
     """A new empty store, mode 0600. Raises `Rejected`: `weak_passphrase`, `vault_exists`."""
     check_passphrase(passphrase)
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    database = _connect(path)
-    # A crash while making a vault leaves a file without tables; that one may be made again.
-    if database.conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        database.close()
-        raise Rejected("vault_exists", "there is a wallet here already; nothing was changed", status=409)
+    database = vault_file.create(path)
     store_key = random(KEY_BYTES)
-    wrapped = wrap_key(store_key, passphrase, profile, _PURPOSE, random)
+    wrapped = wrap_key(store_key, passphrase, profile, PURPOSE, random)
     vault = Vault(path, database, RowKeys(store_key, random))
     with vault.transaction():
-        database.conn.execute("CREATE TABLE lock (format INTEGER, wrapped TEXT, header BLOB)")
-        _add_tables(database, TABLES)
-        text = msgspec.json.encode(wrapped).decode()
-        database.conn.execute("INSERT INTO lock VALUES (?, ?, NULL)", (_FORMAT, text))
+        vault_file.make_lock(database, wrapped)
+        vault_file.add_tables(database, TABLES)
     return vault
 
 
@@ -238,13 +274,47 @@ def open_vault(path: Path, passphrase: bytes, random: Random, *, accept_older: b
     Raises `Rejected`: `no_vault`, `wrong_passphrase`, `vault_damaged`, `vault_rolled_back`; `Unavailable`:
     `wallet_busy` when another program has it open.
     """
+
+    def unwrap(database: Database) -> bytes:
+        return unwrap_key(vault_file.read_lock(database).wrapped, passphrase, PURPOSE)
+
+    return _open(path, unwrap, random, accept_older=accept_older)
+
+
+def open_vault_by_passkey(path: Path, credential: str, secret: bytes, random: Random) -> Vault:
+    """The same with what a passkey's PRF gave (32 bytes); `credential`: the passkey's id, b64u.
+
+    A passkey that was taken off the list opens nothing, also when its row is put back into the file.
+    Raises those of `open_vault` but `unknown_passkey` or `wrong_passkey` for `wrong_passphrase`.
+    """
+    vault = _open(path, lambda database: _unwrap(database, credential, secret), random, accept_older=False)
+    if vault.get("passkeys", credential, msgspec.Raw) is None:
+        vault.close()
+        raise unknown_passkey()
+    return vault
+
+
+def unknown_passkey() -> Rejected:
+    """Of a passkey that is not on this wallet's list."""
+    return Rejected("unknown_passkey", "this wallet does not know this passkey; use your passphrase", status=403)
+
+
+def _unwrap(database: Database, credential: str, secret: bytes) -> bytes:
+    keyhole = vault_file.keyholes(database).get(credential)
+    if keyhole is None:
+        raise unknown_passkey()
+    return unwrap_by_passkey(keyhole, secret)
+
+
+def _open(path: Path, unwrap: Callable[[Database], bytes], random: Random, *, accept_older: bool) -> Vault:
     if not path.exists():
         raise Rejected("no_vault", "there is no wallet here yet; make one with `regie wallet init`", status=404)
-    database = _connect(path)
+    database = vault_file.connect(path)
     try:
-        wrapped, header = _read_lock(database)
-        _add_tables(database, _ADDED)
-        vault = Vault(path, database, RowKeys(unwrap_key(wrapped, passphrase, _PURPOSE), random))
+        header = vault_file.read_lock(database).header
+        store_key = unwrap(database)
+        vault_file.add_tables(database, _ADDED)
+        vault = Vault(path, database, RowKeys(store_key, random))
         vault.check(header, accept_older=accept_older)
     except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
         database.close()
@@ -255,48 +325,6 @@ def open_vault(path: Path, passphrase: bytes, random: Random, *, accept_older: b
     if accept_older:
         vault.accept_as_newest()
     return vault
-
-
-def _add_tables(database: Database, tables: Sequence[str]) -> None:
-    """Those that are missing. An empty one where one was lost deceives nobody: the header knows all rows."""
-    for table in tables:
-        if not database.table(table).exists():
-            database.table(table).create({"id": str, "version": int, "sealed": bytes}, pk="id")
-
-
-def _read_lock(database: Database) -> tuple[WrappedKey, bytes]:
-    row = database.conn.execute("SELECT format, wrapped, header FROM lock").fetchone()
-    if row is None or row[0] != _FORMAT:
-        raise Rejected("bad_vault", "this file was not made by this version of the wallet")
-    return msgspec.json.decode(row[1], type=WrappedKey), row[2]
-
-
-def _connect(path: Path) -> Database:
-    """Not in WAL mode: that would keep older versions of rows in a second file, and one reader needs none."""
-    connection = sqlite3.connect(path, timeout=2, isolation_level=None)
-    try:
-        for pragma in ("synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY", "cell_size_check=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-        connection.execute("BEGIN EXCLUSIVE")  # takes the lock, which the mode above then keeps
-        connection.execute("COMMIT")
-    except sqlite3.OperationalError as error:
-        connection.close()
-        raise Unavailable("wallet_busy", "another program is using this wallet; try again in a moment") from error
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise damaged() from error
-    return Database(connection)
-
-
-def _reconnect(path: Path) -> Database:
-    """As soon as whoever has the file is done with it."""
-    for _ in range(RETURN_TRIES - 1):
-        try:
-            return _connect(path)
-        except Unavailable:
-            continue
-    return _connect(path)
 
 
 def _check_table(table: str) -> None:

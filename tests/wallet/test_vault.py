@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from protocol.errors import Rejected, Unavailable
-from wallet import vault as vault_module
+from wallet import vault_file
 from wallet.passphrase import MAX_PASSPHRASE_BYTES, PROFILES, check_passphrase
 from wallet.rows import MAX_RECORD_BYTES, PAD_STEP
 from wallet.vault import TABLES, Vault, create_vault, open_vault
@@ -426,7 +426,7 @@ def test_vault_can_be_used_by_another_program_while_it_is_released(vault: Vault,
 
 
 def test_released_vault_waits_for_who_has_it(vault: Vault, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vault_module, "RETURN_TRIES", 1)
+    monkeypatch.setattr(vault_file, "RETURN_TRIES", 1)
     other = None
     with pytest.raises(Unavailable) as refusal, vault.released():
         other = reopen(path)
