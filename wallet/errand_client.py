@@ -116,14 +116,27 @@ def redeem(client: Client, grant: PreAuthorizedGrant, tx_code: str | None) -> To
     return client.conversation.token(PreAuthorizedCode(grant.pre_authorized_code, code))
 
 
-def log_in(
-    wallet: OpenWallet, client: Client, batches: tuple[Batch, ...], grant: AuthorizationCodeGrant, browser: Browser
-) -> TokenResponse:
-    """The token for a login (5). 1. a fresh verifier and state; 2. the request goes to the server itself (PAR), by
-    scopes, or by details where a type has no scope; 3. the browser carries a reference only; 4. what it brings
-    back is of this request and this server; 5. the code and the verifier make a token.
+@dataclass(frozen=True)
+class Login:
+    """A login that was asked for: the address for the resident's browser, and what the answer is held against."""
 
-    Raises `Rejected`: the server's refusal, `bad_authorization_response`; `Unavailable`: `no_login`.
+    url: str
+    redirect_uri: str
+    state: str
+    verifier: str
+
+
+def push_login(
+    wallet: OpenWallet,
+    client: Client,
+    batches: tuple[Batch, ...],
+    grant: AuthorizationCodeGrant,
+    redirect_uri: str,
+) -> Login:
+    """Ask for a login (5). 1. a fresh verifier and state; 2. the request goes to the server itself (PAR), by
+    scopes, or by details where a type has no scope; 3. the browser carries a reference only.
+
+    Raises `Rejected`: the server's refusal; `Unavailable`.
     """
     verifier = b64u_encode(wallet.random(_VERIFIER_BYTES))  # 1.
     state = b64u_encode(wallet.random(_STATE_BYTES))
@@ -133,7 +146,7 @@ def log_in(
     client_id = client.conversation.identity.client_id or PUBLIC_CLIENT_ID
     request = AuthorizationRequest(
         client_id,
-        browser.redirect_uri,
+        redirect_uri,
         scopes if has_scopes else (),
         state,
         code_challenge(verifier),
@@ -141,11 +154,29 @@ def log_in(
         () if has_scopes else details,
     )
     pushed = client.conversation.push(request)  # 2.
-    url = authorization_url(str(client.server.authorization_endpoint), client_id, pushed.request_uri)
+    url = authorization_url(str(client.server.authorization_endpoint), client_id, pushed.request_uri)  # 3.
+    return Login(url, redirect_uri, state, verifier)
+
+
+def redeem_login(client: Client, login: Login, query: str) -> TokenResponse:
+    """The token for what the browser brought back: 1. it is of this request and this server; 2. code and verifier
+    make a token. Raises `Rejected`: the server's refusal, `bad_authorization_response`.
+    """
+    code = parse_authorization_response(query, login.state, client.server.issuer)  # 1.
+    return client.conversation.token(AuthorizationCode(code, login.redirect_uri, login.verifier))  # 2.
+
+
+def log_in(
+    wallet: OpenWallet, client: Client, batches: tuple[Batch, ...], grant: AuthorizationCodeGrant, browser: Browser
+) -> TokenResponse:
+    """The token for a login, waiting for the browser; the vault is free for others meanwhile.
+
+    Raises `Rejected`: those of `push_login` and `redeem_login`; `Unavailable`: `no_login`.
+    """
+    login = push_login(wallet, client, batches, grant, browser.redirect_uri)
     with wallet.vault.released():
-        query = browser.visit(url)
-    code = parse_authorization_response(query, state, client.server.issuer)  # 3., 4.
-    return client.conversation.token(AuthorizationCode(code, browser.redirect_uri, verifier))  # 5.
+        query = browser.visit(login.url)
+    return redeem_login(client, login, query)
 
 
 def refresh(wallet: OpenWallet, client: Client, name: str, access: Access) -> tuple[Access, TokenResponse]:

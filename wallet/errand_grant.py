@@ -58,7 +58,12 @@ def grant(wallet: OpenWallet, link: str, choice: Choice, approve: Approve = appr
     the error's text says what became of the grant.
     """
     wallet.check_searched()
-    request = read_request(wallet, link)
+    return allow(wallet, read_request(wallet, link), choice, approve)
+
+
+def allow(wallet: OpenWallet, request: VerifiedRequest, choice: Choice, approve: Approve = approved) -> Granted:
+    """The same for a request that was read before. Raises as `grant`."""
+    wallet.check_searched()
     if request.consent is not None and (known := _same_request(wallet, request.consent.ticket, choice)):
         return carry_on(wallet, known)
     _check_open(wallet, request)
@@ -140,6 +145,7 @@ def _intend(wallet: OpenWallet, request: VerifiedRequest, choice: Choice, chosen
         share_a=draft.share_a,
         ticket_exp=draft.ticket_exp,
         deposits=draft.deposits,
+        about=request.service,
     )
     known = wallet.known_log(draft.body.terms.log)
     grant_id = wallet.new_grant_id()

@@ -73,7 +73,14 @@ def receive(wallet: OpenWallet, link: str, tx_code: str | None, browser: Browser
     A credential that is refused is reported to the issuer as `credential_failure`, and nothing is kept.
     Raises `Rejected` and `Unavailable` of rules and peers; `need_browser` when the resident has to log in.
     """
-    offer, source = _find_offer(wallet, link)  # 1.
+    offer, source = find_offer(wallet, link)  # 1.
+    return accept(wallet, offer, source, tx_code, browser)
+
+
+def accept(
+    wallet: OpenWallet, offer: CredentialOffer, source: Source, tx_code: str | None, browser: Browser | None = None
+) -> list[Received]:
+    """Steps 2 to 6 of `receive`, for an offer that was found before."""
     grant = choose_grant(offer, tx_code)  # 2.
     return _get(wallet, source, offer.credential_configuration_ids, grant, tx_code, browser)
 
@@ -120,7 +127,11 @@ def named(token: TokenResponse, batch: Batch) -> list[str | None]:
     return [*names] or [None]
 
 
-def _find_offer(wallet: OpenWallet, link: str) -> tuple[CredentialOffer, Source]:
+def find_offer(wallet: OpenWallet, link: str) -> tuple[CredentialOffer, Source]:
+    """What a link offers, and whose it is: known here before anything is fetched. Nothing is asked for yet.
+
+    Raises `Rejected`: `bad_offer`, `unknown_issuer`; `Unavailable`.
+    """
     trust = wallet.trust_list()
     parsed = parse_offer_link(link)
     if parsed.offer is not None:

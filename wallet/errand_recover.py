@@ -8,11 +8,12 @@ from protocol.canonical import b64u_decode, b64u_encode
 from protocol.consent_api import GrantRequest
 from protocol.credential import split_sd_jwt
 from protocol.disclosure import digest_of
-from protocol.errors import RegieError
+from protocol.errors import RegieError, Rejected
 from protocol.log_keys import log_keys
 from protocol.policy import parse_policy, satisfied
 from protocol.revocation_code import lock_for, view_hash, view_key
 from protocol.terms import Terms
+from protocol.trust_list import Service, TrustList
 from wallet.errand_history import look_back
 from wallet.errand_leaves import proven_leaves
 from wallet.opened import OpenWallet
@@ -67,7 +68,8 @@ def _take_back(wallet: OpenWallet, origin: str, grant: FoundGrant) -> str:
     code = grant_code(wallet.secrets(), grant.number)
     answer = wallet.peers.events(wallet.known_log(origin).log.url, grant.slot, view_key(code))
     terms, opening_key = recover_terms(answer, lock_for(code, 1))
-    agency = wallet.trust_list().agency(terms.recipient)
+    trust = wallet.trust_list()
+    agency = trust.agency(terms.recipient)
     copies = _copies_of(wallet, terms)
     record = GrantRecord(
         state="active",
@@ -85,6 +87,7 @@ def _take_back(wallet: OpenWallet, origin: str, grant: FoundGrant) -> str:
         ticket_exp=0,
         index=grant.index,
         slot=grant.slot,
+        about=_listed_service(trust, terms),
     )
     grant_id = wallet.new_grant_id()
     with wallet.vault.transaction():
@@ -97,6 +100,13 @@ def _take_back(wallet: OpenWallet, origin: str, grant: FoundGrant) -> str:
         wallet.vault.put("grants", grant_id, record)
     look_back(wallet, grant_id)
     return grant_id
+
+
+def _listed_service(trust: TrustList, terms: Terms) -> Service | None:
+    try:
+        return trust.service(terms.recipient, terms.service, terms.service_version)
+    except Rejected:
+        return None
 
 
 def _copies_of(wallet: OpenWallet, terms: Terms) -> dict[str, tuple[str, Copy]]:

@@ -61,6 +61,16 @@ def read_request(wallet: OpenWallet, link: str) -> VerifiedRequest:
     return with_checked_registration(wallet, request)
 
 
+def read_again(wallet: OpenWallet, request: VerifiedRequest) -> VerifiedRequest:
+    """The very request that a resident was shown, judged anew as if it came now; only its status is fetched.
+
+    What is decided is then what was shown, byte for byte. Raises as `read_request`, and `expired`.
+    """
+    wallet.peers.check_address(request.response_uri)
+    again = verify_request_object(request.token, request.client_id, wallet.trust_list(), wallet.now())
+    return with_checked_registration(wallet, again)
+
+
 def spend(wallet: OpenWallet, chosen: Mapping[str, Chosen], asker: str) -> None:
     """Mark the whole set of the chosen copies as this asker's. Inside a transaction, before anything is sent."""
     spend_all(wallet, list(chosen.values()), asker)
@@ -86,15 +96,26 @@ def is_known(wallet: OpenWallet, asker: str) -> bool:
 def share_once(
     wallet: OpenWallet, link: str, approve: ApproveShare = approved, *, choice: ShareChoice | None = None
 ) -> Shared:
-    """1. verify and judge the request; 2. choose copies; 3. keep that they are spent and what was given; 4. send.
+    """From a link to a copy given. Raises as `share`, and `Rejected` and `Unavailable` when it cannot be read."""
+    wallet.check_searched()
+    return share(wallet, read_request(wallet, link), approve, choice=choice)
+
+
+def share(
+    wallet: OpenWallet,
+    request: VerifiedRequest,
+    approve: ApproveShare = approved,
+    *,
+    choice: ShareChoice | None = None,
+) -> Shared:
+    """1. judge the request; 2. choose copies; 3. keep that they are spent and what was given; 4. send.
 
     A crash or an error after 3 leaves `maybe_shared` in the activities: the asker may have the copy or not.
     Raises `Rejected` `sync_first`, and `Rejected` and `Unavailable` of rules and peers.
     """
     wallet.check_searched()
     choice = choice or ShareChoice()
-    request = read_request(wallet, link)  # 1.
-    decide_share(request, choice)
+    decide_share(request, choice)  # 1.
     asker = request.asker.id
     picked = pick_cards(wallet.copies(), request.query, asker, wallet.now(), choice)  # 2.
     secrets = wallet.secrets()
@@ -122,18 +143,22 @@ def names_given(item: Chosen) -> list[str]:
 
 
 def decline(wallet: OpenWallet, link: str) -> tuple[VerifiedRequest, str | None]:
-    """Say no. What the asker hears is the same as when the wallet holds no such card (VP 15.3).
-
-    The no is kept even if the asker cannot be told. Raises `Rejected`, `Unavailable` when it cannot be read.
-    """
+    """Say no to what a link leads to. Raises `Rejected`, `Unavailable` when it cannot be read."""
     request = read_request(wallet, link)
+    return request, refuse(wallet, request)
+
+
+def refuse(wallet: OpenWallet, request: VerifiedRequest) -> str | None:
+    """Say no; where the asker wants the resident to go on. What it hears is the same as when the wallet holds no
+    such card (VP 15.3). The no is kept even if the asker cannot be told.
+    """
     with wallet.vault.transaction():
         name = f"{wallet.now()}.{wallet.random(8).hex()}"
         wallet.vault.put("activities", name, _activity(wallet, request, "declined", []))
     try:
-        return request, wallet.peers.answer(request.response_uri, error_form(request.state))
+        return wallet.peers.answer(request.response_uri, error_form(request.state))
     except (Rejected, Unavailable):
-        return request, None
+        return None
 
 
 def _activity(wallet: OpenWallet, request: VerifiedRequest, kind: ActivityKind, given: list[str]) -> Activity:
@@ -150,4 +175,5 @@ def _activity(wallet: OpenWallet, request: VerifiedRequest, kind: ActivityKind, 
         asked=asked,
         given=given,
         request=request.token,
+        about=request.service,
     )

@@ -80,13 +80,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the address holds a code."""
 
 
-class LoopbackBrowser:
-    """A browser on this machine. `show` puts the address before the resident, who opens it."""
+class LoopbackListener:
+    """Waits for one answer from the browser, without standing still. Nothing listens before `listen`."""
 
-    def __init__(self, show: Callable[[str], None], random: Random, *, seconds: float = LOGIN_SECONDS) -> None:
-        self._show = show
-        self._seconds = seconds
+    def __init__(self, random: Random) -> None:
         self._path = f"/{b64u_encode(random(_PATH_BYTES))}"
+        self._listening: threading.Thread | None = None
 
     @cached_property
     def _server(self) -> "_Server":
@@ -100,22 +99,50 @@ class LoopbackBrowser:
         """Where the browser comes back to."""
         return f"http://127.0.0.1:{self._server.server_port}{self._path}"
 
-    def visit(self, url: str) -> str:
-        """The query with which the browser came back. Raises `Unavailable`: `no_login` when it did not in time."""
-        server = self._server
-        listening = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
-        listening.start()
-        try:
-            self._show(url)
-            server.came.wait(self._seconds)
-        finally:
-            server.shutdown()
-            listening.join()
-        if server.query is None:
-            raise Unavailable("no_login", "nobody logged in in time; nothing was received")
-        return server.query
+    @property
+    def answer(self) -> str | None:
+        """The query with which the browser came back, once it has."""
+        return self._server.query
+
+    def listen(self) -> None:
+        """Answer the browser from now on."""
+        self._listening = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
+        self._listening.start()
+
+    def wait(self, seconds: float) -> None:
+        """Until the answer is there, at most this long."""
+        self._server.came.wait(seconds)
+
+    def stop(self) -> None:
+        """Take nothing more; an answer that came is kept."""
+        if self._listening is not None:
+            self._server.shutdown()
+            self._listening.join()
+            self._listening = None
 
     def close(self) -> None:
         """Free the port, if there was need of one."""
+        self.stop()
         if "_server" in self.__dict__:
             self._server.server_close()
+
+
+class LoopbackBrowser(LoopbackListener):
+    """A browser on this machine, waited for. `show` puts the address before the resident, who opens it."""
+
+    def __init__(self, show: Callable[[str], None], random: Random, *, seconds: float = LOGIN_SECONDS) -> None:
+        super().__init__(random)
+        self._show = show
+        self._seconds = seconds
+
+    def visit(self, url: str) -> str:
+        """The query with which the browser came back. Raises `Unavailable`: `no_login` when it did not in time."""
+        self.listen()
+        try:
+            self._show(url)
+            self.wait(self._seconds)
+        finally:
+            self.stop()
+        if self.answer is None:
+            raise Unavailable("no_login", "nobody logged in in time; nothing was received")
+        return self.answer

@@ -10,7 +10,7 @@ import msgspec
 
 from protocol.consent_api import GrantRequest
 from protocol.presentation import SealedDisclosure
-from protocol.trust_list import Agency, TrustedLog, TrustedWitness
+from protocol.trust_list import Agency, Service, TrustedLog, TrustedWitness
 
 GrantState: TypeAlias = Literal["intended", "logged", "delivering", "active", "uncertain", "failed"]
 """How far a grant has come:
@@ -162,6 +162,8 @@ class GrantRecord(msgspec.Struct, frozen=True):
     asked; `copies`: DCQL id to the name of the copy; `body` is what the log gets, byte for byte the same each
     time; `sealed` and `share_a` are the agency's part, dropped once it has them; `deposits`: of operators that do
     not have theirs yet. A grant that was found again in the log after a restore has neither request nor copies.
+    `about`: the version of the service as it was listed, so that what was said can be shown for ever; None in
+    records of before, and of a service that was not listed any more.
     """
 
     state: GrantState
@@ -184,6 +186,7 @@ class GrantRecord(msgspec.Struct, frozen=True):
     stop: Stop | None = None
     seen: Seen = Seen()
     deposits: list[Deposit] = []
+    about: Service | None = None
 
 
 class OutgoingMessage(msgspec.Struct, frozen=True):
@@ -200,7 +203,7 @@ class Activity(msgspec.Struct, frozen=True):
     """What the wallet did that no log knows: names of attributes, never values (ARF DASH_03a).
 
     `agency`: `Asker.id`. `request`: the signed request, kept as evidence of what was asked (empty in records of
-    before); it holds nothing of the resident.
+    before); it holds nothing of the resident. `about`: as in a grant; None when no listed service asks this.
     """
 
     time: int
@@ -211,6 +214,7 @@ class Activity(msgspec.Struct, frozen=True):
     asked: list[str]
     given: list[str]
     request: str = ""
+    about: Service | None = None
 
 
 class KnownLog(msgspec.Struct, frozen=True):
