@@ -10,7 +10,7 @@ import click
 
 from issuer import cli_clerk, cli_login, store
 from issuer.brp import MAX_PERSON_BYTES, parse_bsn
-from issuer.config import IssuerConfig, Loa, check_issuer_url, database_url
+from issuer.config import COUNTER, IssuerConfig, Loa, check_issuer_url, database_url
 from issuer.offer import ALL_CREDENTIALS, configuration
 from issuer.revoke import MAX_REASON
 from issuer.signing import make_keys
@@ -19,6 +19,7 @@ from protocol.canonical import parse_object, to_builtins
 from protocol.errors import Rejected
 from protocol.openid4vci import offer_link, offer_reference_link
 from service.app import serve as run_server
+from service.cli_staff import staff_command
 from service.command import command, emit, progress, read_input, read_secret, tls_of, tls_options
 from service.database import engine_for
 from service.home import CONFIG, Home
@@ -181,5 +182,6 @@ for _command in (
     cli_clerk.deny,
     cli_login.login,
     cli_login.invite,
+    staff_command(IssuerConfig, mount=COUNTER, roles=("clerk", "manager")),
 ):
     group.add_command(_command)

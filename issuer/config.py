@@ -13,8 +13,11 @@ from service.address import LOOPBACK_HOSTS
 from service.database import sqlite_url
 from service.home import Home
 from service.operations import Contact
+from service.staff import StaffConfig
 
 DATABASE = "issuer.db"
+COUNTER = "/counter"
+"""Where the counter is, below the issuer's URL."""
 Loa = Literal["low", "substantial", "high"]
 
 
@@ -41,7 +44,7 @@ class IssuerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     """`url` is the issuer identifier, `iss` of every credential; `loa` how surely residents are identified.
 
     `database` is a URL (`postgresql://...`); without it DATABASE_URL of the environment, else SQLite in the home.
-    Without `login` credentials are fetched with a code from the desk only.
+    Without `login` credentials are fetched with a code from the desk only; with `staff` there is a counter.
     """
 
     role: Literal["issuer"]
@@ -53,6 +56,7 @@ class IssuerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     registrar: dict[str, Any] | None = None
     contact: Contact | None = None
     login: LoginConfig | None = None
+    staff: StaffConfig | None = None
 
 
 def check_issuer_url(url: str) -> str:

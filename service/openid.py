@@ -99,8 +99,11 @@ class OpenIdClient:
         self._failed: int | None = None
         self._lock = threading.Lock()
 
-    def url(self, secrets: LoginSecrets, *, acr_values: Sequence[str] = ()) -> str:
-        """Where the browser is sent. Raises `Unavailable`: the provider cannot be reached, or is misconfigured."""
+    def url(self, secrets: LoginSecrets, *, acr_values: Sequence[str] = (), ui_locales: str = "") -> str:
+        """Where the browser is sent; `ui_locales`: the language of the page that it leaves.
+
+        Raises `Unavailable`: the provider cannot be reached, or is misconfigured.
+        """
         endpoint = self._provider().metadata.authorization_endpoint
         question = {
             "response_type": "code",
@@ -115,6 +118,8 @@ class OpenIdClient:
         }
         if acr_values:
             question["acr_values"] = " ".join(acr_values)
+        if ui_locales:
+            question["ui_locales"] = ui_locales
         return endpoint + ("&" if "?" in endpoint else "?") + urlencode(question)
 
     def claims(

@@ -17,6 +17,7 @@ from consentlog.config import LogConfig, WitnessConfig
 from issuer.config import IssuerConfig, LoginConfig
 from registrar.config import RegistrarConfig
 from service.command import root
+from service.staff import StaffConfig
 from verifier.config import VerifierConfig
 from wallet.config import WalletConfig
 
@@ -57,7 +58,10 @@ def rows(text: str, column: int = 0) -> list[str]:
 
 @pytest.mark.parametrize(
     "kind",
-    [LogConfig, WitnessConfig, Config, IssuerConfig, LoginConfig, VerifierConfig, WalletConfig, RegistrarConfig],
+    [
+        *(LogConfig, WitnessConfig, Config, IssuerConfig, LoginConfig, StaffConfig),
+        *(VerifierConfig, WalletConfig, RegistrarConfig),
+    ],
     ids=lambda kind: kind.__name__,
 )
 def test_every_setting_of_a_role_is_documented(kind: Any) -> None:

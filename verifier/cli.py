@@ -19,11 +19,12 @@ from protocol.reading import Channel
 from protocol.terms import Context, Zone, places_of
 from protocol.trust_list import Service
 from service.app import serve as run_server
+from service.cli_staff import staff_command
 from service.command import command, emit, read_input, tls_of, tls_options
 from service.home import CONFIG, Home
-from verifier import cli_request, cli_standing
+from verifier import cli_inbox, cli_request, cli_standing
 from verifier.ask import Wish
-from verifier.config import DATABASE, VerifierConfig, check_verifier_url
+from verifier.config import DATABASE, DESK, VerifierConfig, check_verifier_url
 from verifier.desk import Desk
 from verifier.evidence import export_evidence
 from verifier.gate import Purpose
@@ -320,3 +321,6 @@ group.add_command(cli_request.request)
 group.add_command(cli_request.verdict)
 group.add_command(cli_standing.check)
 group.add_command(cli_standing.follow)
+group.add_command(staff_command(VerifierConfig, mount=DESK, roles=("clerk", "manager", "privacy")))
+group.add_command(cli_inbox.inbox)
+group.add_command(cli_inbox.answer)

@@ -9,8 +9,11 @@ import msgspec
 from protocol.errors import Rejected
 from service.address import LOOPBACK_HOSTS
 from service.operations import Contact
+from service.staff import StaffConfig
 
 DATABASE = "verifier.db"
+DESK = "/desk"
+"""Where the desk of the staff is, below the agency's URL."""
 MAX_URL_CHARACTERS = 256
 """The inbox URL, which is longer, goes into every request."""
 _URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?")
@@ -22,7 +25,7 @@ class VerifierConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     `accept_undetermined`: services that go on when the issuer cannot tell the status of a credential (its list is
     not reachable or does not verify). All others stop then: a credential may have been revoked.
     `client_id_prefix`, `response_mode`: of requests for copies; other than HAIP's only for wallets that know no
-    better. `transaction_types`: what residents may be asked to sign besides.
+    better. `transaction_types`: what residents may be asked to sign besides. `staff`: who signs in at the desk.
     """
 
     role: Literal["verifier"]
@@ -37,6 +40,7 @@ class VerifierConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     response_mode: Literal["direct_post.jwt", "direct_post"] = "direct_post.jwt"
     transaction_types: tuple[str, ...] = ()
     contact: Contact | None = None
+    staff: StaffConfig | None = None
 
 
 def check_verifier_url(url: str) -> str:
