@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test lint parts bench campaign lock clean
+.PHONY: demo test lint parts words bench campaign lock clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python -m examples.town $(ARGS)
@@ -22,6 +22,10 @@ lint: $(VENV)/.test
 # What pip cannot install, where we may: PostgreSQL, etcd and Go from Debian; Patroni in an environment of its own.
 parts: $(VENV)/.test
 	@$(BIN)/python -m tests.parts
+
+# New messages of the faces into their Dutch catalogues; says what has no Dutch yet.
+words: $(VENV)/.test
+	$(BIN)/python -m tests.faces.catalogue $(ARGS)
 
 bench: $(VENV)/.test
 	$(BIN)/python -m bench $(ARGS)
