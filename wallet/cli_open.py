@@ -2,7 +2,6 @@
 
 import os
 import sys
-import unicodedata
 from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any, Concatenate, TypeVar
@@ -12,7 +11,7 @@ import click
 from service.command import command, read_input, read_secret
 from service.home import Home
 from wallet.opened import OpenWallet, open_wallet, surroundings
-from wallet.passphrase import PROFILES
+from wallet.passphrase import PROFILES, passphrase_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 PASSPHRASE_VARIABLE = "REGIE_PASSPHRASE_FILE"  # noqa: S105 - the name of the variable
@@ -22,7 +21,7 @@ PROFILE = click.Choice(list(PROFILES))
 def read_passphrase(path: str | None, *, new: bool = False) -> bytes:
     """From the file of --passphrase-file or REGIE_PASSPHRASE_FILE (its first line), or asked on a terminal.
 
-    Unicode is normalised (NFC), so that every keyboard types the same bytes. Raises `click.UsageError`.
+    Raises `click.UsageError`.
     """
     source = path or os.environ.get(PASSPHRASE_VARIABLE)
     if source:
@@ -31,7 +30,7 @@ def read_passphrase(path: str | None, *, new: bool = False) -> bytes:
         text = click.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True)
     else:
         raise click.UsageError(f"say --passphrase-file FILE or {PASSPHRASE_VARIABLE}")
-    return unicodedata.normalize("NFC", text).encode("utf-8")
+    return passphrase_of(text)
 
 
 def passphrase_option(function: F) -> F:

@@ -172,6 +172,11 @@ def open_wallet(around: Surroundings, passphrase: bytes, *, accept_older: bool =
     """The wallet of the home, closed at the end of the block. Raises as `open_vault` does."""
     vault = open_vault(around.home.file(VAULT), passphrase, around.random, accept_older=accept_older)
     try:
-        yield OpenWallet(around.home, around.peers, around.trust, around.clock, around.random, vault)
+        yield wallet_of(around, vault)
     finally:
         vault.close()
+
+
+def wallet_of(around: Surroundings, vault: Vault) -> OpenWallet:
+    """For who holds the vault open longer than a command does, and closes it."""
+    return OpenWallet(around.home, around.peers, around.trust, around.clock, around.random, vault)

@@ -5,6 +5,7 @@ can be guessed at offline, so the standard profile costs 256 MiB and about a sec
 and what a machine guesses in a day is refused as a passphrase.
 """
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -45,6 +46,11 @@ class WrappedKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profile: str
     salt: str
     wrapped: str
+
+
+def passphrase_of(text: str) -> bytes:
+    """As it is stretched: Unicode is normalised (NFC), so that every keyboard types the same bytes."""
+    return unicodedata.normalize("NFC", text).encode("utf-8")
 
 
 def check_passphrase(passphrase: bytes) -> None:

@@ -37,6 +37,8 @@ _ADDED = ("accesses", "awaited", "settings", "passkeys", "histories", "evidence"
 """Not in vaults of earlier versions."""
 TABLES = ("secrets", "copies", "grants", "messages", "activities", "logs", *_ADDED)
 PURPOSE = b"regie/vault/v1"
+_FEW = 16
+"""Rows that are fetched one by one; of more the whole table is read."""
 T = TypeVar("T")
 
 
@@ -50,7 +52,7 @@ class Vault:
         self._keys = keys
         self._header = Header()
         self._depth = 0
-        self._opened: dict[tuple[str, type[Any]], dict[str, Any]] = {}
+        self._opened: dict[tuple[str, type[Any]], dict[str, tuple[str, Any]]] = {}
 
     @property
     def counter(self) -> int:
@@ -138,12 +140,15 @@ class Vault:
     def all(self, table: str, kind: type[T]) -> dict[str, T]:
         """Every record of a table by name, in no particular order. Raises `Rejected`: `vault_damaged`.
 
-        What was opened once is remembered until a record of the table changes: nobody else can change the file.
+        What was opened once is remembered until it changes: nobody else can change the file while it is held.
         """
-        kept = self._opened.get((table, kind))
-        if kept is None:
-            kept = self._opened[table, kind] = dict(self._keys.open(row, kind) for row in self._rows(table))
-        return dict(kept)
+        _check_table(table)
+        known = self._opened.setdefault((table, kind), {})
+        ids = [row[0] for row in self._database.conn.execute(f"SELECT id FROM {table}")]  # noqa: S608 - checked
+        missing = [row_id for row_id in ids if row_id not in known]
+        rows = self._rows(table) if len(missing) > _FEW else [self._row_of(table, row_id) for row_id in missing]
+        known.update((row.id, self._keys.open(row, kind)) for row in rows if row and row.id not in known)
+        return dict(known[row_id] for row_id in ids)
 
     def is_empty(self, table: str) -> bool:
         """Whether a table has no record."""
@@ -219,7 +224,10 @@ class Vault:
 
     def _row(self, table: str, name: str) -> Row | None:
         _check_table(table)
-        found = list(self._database.table(table).rows_where("id = ?", [self._keys.id_of(table, name)]))
+        return self._row_of(table, self._keys.id_of(table, name))
+
+    def _row_of(self, table: str, row_id: str) -> Row | None:
+        found = list(self._database.table(table).rows_where("id = ?", [row_id]))
         return Row(table, found[0]["id"], found[0]["version"], found[0]["sealed"]) if found else None
 
     def _rows(self, table: str) -> list[Row]:
@@ -234,12 +242,10 @@ class Vault:
         for row in rows:
             if row is not None:
                 changed = xor(changed, self._keys.hash_of(row))
-                self._forget(row.table)
+                for (table, _), known in self._opened.items():
+                    if table == row.table:
+                        known.pop(row.id, None)
         self._header = Header(self._header.counter, changed)
-
-    def _forget(self, table: str) -> None:
-        for known in [known for known in self._opened if known[0] == table]:
-            del self._opened[known]
 
     def _write_counter(self) -> None:
         text = b64u_encode(self._keys.mark_of(self._header.counter))

@@ -445,3 +445,27 @@ def test_attack_released_vault_is_tampered_with(vault: Vault, path: Path) -> Non
 def test_vault_is_not_released_in_a_transaction(vault: Vault) -> None:
     with vault.transaction(), pytest.raises(ValueError, match="transaction"), vault.released():
         pass
+
+
+def test_vault_remembers_what_it_opened_and_never_what_was_changed_since(vault: Vault) -> None:
+    put(vault, "copies", "one", "a")
+    put(vault, "copies", "two", "b")
+    assert vault.all("copies", Note) == {"one": Note("a"), "two": Note("b")}
+    vault.all("copies", Note).clear()
+    assert vault.all("copies", Note)["one"] is vault.all("copies", Note)["one"]
+    put(vault, "copies", "one", "c")
+    with vault.transaction():
+        vault.delete("copies", "two")
+    assert vault.all("copies", Note) == {"one": Note("c")}
+    put(vault, "copies", "two", "d")  # its version starts again
+    assert vault.all("copies", Note) == {"one": Note("c"), "two": Note("d")}
+
+    def fail_after_reading() -> None:
+        with vault.transaction():
+            vault.put("copies", "one", Note("never"))
+            assert vault.all("copies", Note)["one"] == Note("never")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_after_reading()
+    assert vault.all("copies", Note)["one"] == Note("c")
