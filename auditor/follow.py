@@ -16,9 +16,10 @@ from auditor.convict import fraud_file
 from auditor.findings import Finding
 from auditor.follow_store import LAST, Archive, FollowStore
 from auditor.integrity import check_leaves
-from auditor.openings import AgencyAt, OpeningsAudit
+from auditor.openings import AgencyAt, GrantSource, OpeningsAudit
 from auditor.prove import Case, prove, prove_ahead, prove_two
 from auditor.proving_tree import ProvingTree
+from auditor.tally_store import Look, note_step
 from protocol.checkpoint import VerifiedCheckpoint, verify_checkpoint
 from protocol.consent_api import Opening
 from protocol.errors import RegieError, Rejected, Unavailable
@@ -82,7 +83,7 @@ class Follower:
 
     def __post_init__(self) -> None:
         self._replica = Replica(self.store.engine, self._leaves, in_save=self.store.keep_step)
-        self._book = self.store.book()
+        self._book, self._tally = self.store.book()
         self._has_compared_seen = False
         self._proving: ProvingTree | None = None
 
@@ -110,6 +111,8 @@ class Follower:
         alarms += self._ask_witnesses(log, now, remarks, is_fresh=found.state == "ok")  # 6.
         self.store.add_alarms([(now, alarm.finding, alarm.proof) for alarm in alarms])
         state: State = "alarm" if alarms else found.state
+        looked = Look(now, now, state, found.code, self.size, self._book.opened_to, tuple(remarks))
+        note_step(self.store.engine, now, looked)
         return replace(found, state=state, alarms=tuple(alarms), remarks=tuple(remarks))
 
     def _look(self, log: Followed, now: int) -> list[Alarm]:
@@ -219,6 +222,7 @@ class Follower:
         """Openings of what is new, when there is a token; what the log does not tell now it is asked next time."""
         start, size = self._book.opened_to, self.size
         if log.token is None or start == size:
+            self._settle(now)
             return []
         token, leaves = log.token, Archive(self.store.engine, size)
 
@@ -227,14 +231,24 @@ class Follower:
 
         try:
             openings = log.reader.openings(size, token, start=start)
-            findings = [*OpeningsAudit(self._book, log.agency_at, grant_of).check(leaves[start:], openings)]
+            findings = [*self._audit(log, grant_of).check(leaves[start:], openings)]
         except RegieError as error:
-            self._book = self.store.book()  # what was half taken in
+            self._book, self._tally = self.store.book()  # what was half taken in
             remarks.append(f"openings: {error.code}")
             return []
         alarms = self._prove_openings(log, leaves, openings, findings, now) if findings else []
-        self.store.save_book(self._book, [(now, alarm.finding, alarm.proof) for alarm in alarms])
+        self._tally.settle(now)
+        self.store.save_book(self._book, self._tally, [(now, alarm.finding, alarm.proof) for alarm in alarms])
         return alarms
+
+    def _audit(self, log: Followed, grant_of: GrantSource) -> OpeningsAudit:
+        return OpeningsAudit(self._book, log.agency_at, grant_of, self._tally)
+
+    def _settle(self, now: int) -> None:
+        """Grants end by the clock also while nothing is new."""
+        self._tally.settle(now)
+        if self._tally.changed_slots:
+            self.store.save_book(self._book, self._tally)
 
     def _prove_openings(
         self,

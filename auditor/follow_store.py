@@ -25,6 +25,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from auditor.book import Book
 from auditor.findings import Finding
+from auditor.tally import Tally
+from auditor.tally_store import SCHEMA as TALLY_SCHEMA
+from auditor.tally_store import clear_tally, load_tally, save_tally
 from protocol.tiles import TILE_WIDTH, encode_entries, parse_entries, tile_width
 from service.database import engine_for, immediate, snapshot, sqlite_url
 from service.home import Home
@@ -77,6 +80,7 @@ class FollowStore:
     def __init__(self, home: Home) -> None:
         self.engine = engine_for(sqlite_url(home.file(DATABASE)))
         prepare(self.engine, SCHEMA)
+        prepare(self.engine, TALLY_SCHEMA)
 
     def keep_step(self, connection: Connection, step: Advance) -> None:
         """With the step of the replica: its note, and bundles of 256, the last of which is partial and grows."""
@@ -96,20 +100,32 @@ class FollowStore:
             put.on_conflict_do_update(index_elements=["n"], set_={"entries": put.excluded.entries}), rows
         )
 
-    def book(self) -> Book:
-        """Where the audit of openings stands."""
+    def book(self) -> tuple[Book, Tally]:
+        """Where the audit of openings stands, and what it has counted.
+
+        Both stand at the same leaf, or it begins again: a book of before there was a tally.
+        """
         with snapshot(self.engine) as connection:
             rows = connection.execute(select(_book))
-            return Book((bytes(row.key), bytes(row.value)) for row in rows)
+            book, tally = Book((bytes(row.key), bytes(row.value)) for row in rows), load_tally(connection)
+        if book.opened_to == tally.counted_to:
+            return book, tally
+        with immediate(self.engine) as connection:
+            connection.execute(delete(_book))
+            clear_tally(connection)
+        return Book(), Tally()
 
-    def save_book(self, book: Book, alarms: Sequence[tuple[int, Finding, bytes | None]] = ()) -> None:
-        """What has changed in the book, and what was found with it, in one transaction."""
+    def save_book(
+        self, book: Book, tally: Tally, alarms: Sequence[tuple[int, Finding, bytes | None]] = ()
+    ) -> None:
+        """What has changed in the book and in the tally, and what was found with it, in one transaction."""
         rows = [{"key": key, "value": value} for key, value in book.changed_rows()]
         put = upsert(_book)
         with immediate(self.engine) as connection:
             connection.execute(
                 put.on_conflict_do_update(index_elements=["key"], set_={"value": put.excluded.value}), rows
             )
+            save_tally(connection, tally)
             _add_alarms(connection, alarms)
 
     def add_alarms(self, alarms: Sequence[tuple[int, Finding, bytes | None]]) -> None:

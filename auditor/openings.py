@@ -6,10 +6,12 @@ a minute; only what is wrong at every moment within that minute is a finding.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from auditor.book import Book
 from auditor.findings import Finding
 from auditor.integrity import readable
+from auditor.tally import Observer
 from protocol.canonical import b64u_fixed, parse_object
 from protocol.consent_api import Opening
 from protocol.errors import Rejected
@@ -26,7 +28,14 @@ from protocol.leaf import (
     event_tag,
     parse_leaf,
 )
-from protocol.reading import UnverifiedRead, parse_read, verify_read
+from protocol.reading import (
+    RESIDENT_KINDS,
+    UnverifiedRead,
+    parse_message,
+    parse_read,
+    verify_agency_message,
+    verify_read,
+)
 from protocol.terms import Terms, parse_terms
 from protocol.trust_list import Agency
 
@@ -50,10 +59,14 @@ class OpeningsAudit:
     a READ is signed by the recipient and about its grant; 4. dates, scope, context and count; 5. never after the
     revocation; 6. tags and numbers leave no gap; 7. nor does an entry of an opened grant hide among erased ones;
     8. a READ has one entry; 9. the reason of a refusal is true as far as terms and leaves tell.
+    `observer` is told what passed 1. to 3., whatever is wrong with it otherwise.
     """
 
-    def __init__(self, book: Book, agency_at: AgencyAt, grant_of: GrantSource) -> None:
+    def __init__(
+        self, book: Book, agency_at: AgencyAt, grant_of: GrantSource, observer: Observer | None = None
+    ) -> None:
         self._book = book
+        self._observer = observer
         self._agency_at = agency_at
         self._grant_of = grant_of
         self._terms: dict[int, Terms] = {}
@@ -64,10 +77,14 @@ class OpeningsAudit:
         for index, leaf in enumerate(readable(leaves), start):
             yield from self._leaf(index, leaf, openings.get(index))
         self._book.opened_to = start + len(leaves)
+        if self._observer is not None:
+            self._observer.finished(self._book.opened_to)
         yield from self._hidden()  # 7.
 
     def _leaf(self, index: int, leaf: Leaf | None, opening: Opening | None) -> Iterator[Finding]:
         if isinstance(leaf, Revocation):
+            if self._observer is not None and leaf.slot not in self._book.ended:
+                self._observer.stopped(leaf.slot)
             self._book.end_grant(leaf.slot, index)
         if isinstance(leaf, Grant):
             self._book.add_grant(leaf.slot, index)
@@ -111,7 +128,11 @@ class OpeningsAudit:
     def _keep_grant(self, index: int, leaf: Grant, text: str) -> None:
         terms = _terms(leaf, text)
         self._terms[leaf.slot] = terms
-        self._book.open_version(b64u_fixed(terms.tag_key, 32), terms.version, leaf.slot, index)
+        tag_key = b64u_fixed(terms.tag_key, 32)
+        if self._observer is not None:
+            before = self._book.numbers(tag_key).slot if self._book.is_open(tag_key) else None
+            self._observer.given(leaf.slot, terms, before)
+        self._book.open_version(tag_key, terms.version, leaf.slot, index)
 
     def _terms_of(self, slot: int | None) -> Terms | None:
         """T of a grant that was opened, from the log again where this run has not seen it; it must still fit."""
@@ -141,6 +162,8 @@ class OpeningsAudit:
             yield from self._read(index, text, opening, terms)
         elif isinstance(leaf, Refusal):
             yield from self._refusal(index, text, opening.slot, terms)
+        else:
+            self._message(text, opening.slot, terms)
 
     def _number(self, index: int, leaf: Event, opening: Opening, terms: Terms) -> Iterator[Finding]:
         tag_key = b64u_fixed(terms.tag_key, 32)
@@ -183,17 +206,33 @@ class OpeningsAudit:
         if terms.max_reads is not None and opening.n is not None and opening.n >= terms.max_reads:
             yield Finding("policy", "too_many_reads", "more reads than were granted", index)
         ended = self._book.ended.get(read.slot)
-        if ended is not None and index > ended:  # 5.
+        is_late = ended is not None and index > ended
+        if self._observer is not None and (read.slot, read.lock) == (opening.slot, terms.lock):
+            self._observer.read(read.slot, terms, read, is_late=is_late)
+        if is_late:  # 5.
             yield Finding("policy", "read_after_revocation", f"the grant was revoked by entry {ended}", index)
         yield from self._once(index, read.slot, read.read_id)
 
     def _refusal(self, index: int, text: str, slot: int, terms: Terms) -> Iterator[Finding]:
         reason, _ = refused_read(text)
         read = self._signed_read(str(parse_object(text)["read"]), terms).read
+        if self._observer is not None:
+            self._observer.refused(slot, terms, read, reason)
         never_ended = reason == "revoked" and slot not in self._book.ended
         if never_ended or is_untrue(terms, read, reason):  # 9.
             yield Finding("policy", "untrue_refusal", f"a read was refused as {reason}, which is not true", index)
         yield from self._once(index, slot, read.read_id)
+
+    def _message(self, text: str, slot: int, terms: Terms) -> None:
+        """Only to be counted: a resident's key is in no opening, and the log admits both by what they hold."""
+        if self._observer is None:
+            return
+        with suppress(Rejected):
+            message = parse_message(text)
+            if message.kind not in RESIDENT_KINDS:
+                verify_agency_message(text, self._agency_at(terms.recipient, message.iat), None)
+            if (message.slot, message.lock) == (slot, terms.lock):
+                self._observer.said(slot, terms, message)
 
     def _once(self, index: int, slot: int, read_id: str) -> Iterator[Finding]:
         first = self._book.first_of_read(slot, read_id, index)

@@ -4,8 +4,10 @@ Also the two other things that a party signs for the log: the ticket of a reques
 about erasure and complaints (section 9). A signed type never changes its meaning; another one is another `typ`.
 """
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
@@ -340,6 +342,16 @@ def parse_message(token: str) -> ResidentMessage:
     if (message.kind == "kept") != (message.law is not None) or (message.law is None) != (message.until is None):
         raise Rejected("bad_message", "law and date belong to data that are kept, and only there")
     return message
+
+
+def one_month_after(time: int) -> int:
+    """When an agency must have answered what was asked at `time` (GDPR article 12.3): the same day of the next
+    month, or its last.
+    """
+    start = datetime.fromtimestamp(time, UTC)
+    year, month = (start.year + 1, 1) if start.month == 12 else (start.year, start.month + 1)
+    day = min(start.day, monthrange(year, month)[1])
+    return int(start.replace(year=year, month=month, day=day).timestamp())
 
 
 def verify_resident_message(token: str, holder: Es256Public, now: int | None) -> VerifiedMessage:

@@ -4,15 +4,13 @@ The log admits it by the view bearer, also after the grant has ended; the agency
 the grant. The wallet keeps the clock: an agency answers within a month (GDPR article 12.3).
 """
 
-from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
 from protocol.canonical import b64u_encode
 from protocol.errors import RegieError, Rejected
-from protocol.reading import ResidentMessage, sign_message
+from protocol.reading import ResidentMessage, one_month_after, sign_message
 from protocol.revocation_code import view_key
 from wallet.grant import consent_of
 from wallet.opened import OpenWallet
@@ -30,7 +28,17 @@ class Asked:
 
 
 def ask_erasure(wallet: OpenWallet, grant_id: str) -> Asked:
-    """1. sign with a key-binding key of the grant; 2. keep; 3. deliver.
+    """Sign, keep, deliver. Raises `Rejected`: those of `keep_erasure`."""
+    name = keep_erasure(wallet, grant_id)
+    deliver_messages(wallet)
+    sent = wallet.vault.get("messages", name, OutgoingMessage)
+    if sent is None:
+        raise TypeError("a kept message is never removed")
+    return Asked(one_month_after(sent.made_at), sent.at_log, sent.at_agency)
+
+
+def keep_erasure(wallet: OpenWallet, grant_id: str) -> str:
+    """1. sign with a key-binding key of the grant; 2. keep. `deliver_messages` sends it. The message's name.
 
     Raises `Rejected`: `unknown_grant`, `not_given`, `no_key`.
     """
@@ -49,11 +57,7 @@ def ask_erasure(wallet: OpenWallet, grant_id: str) -> Asked:
     token = _sign(wallet, record, message)  # 1.
     with wallet.vault.transaction():  # 2.
         wallet.vault.put("messages", message.jti, OutgoingMessage(grant_id, token, wallet.now()))
-    deliver_messages(wallet)  # 3.
-    sent = wallet.vault.get("messages", message.jti, OutgoingMessage)
-    if sent is None:
-        raise TypeError("a kept message is never removed")
-    return Asked(one_month_after(sent.made_at), sent.at_log, sent.at_agency)
+    return message.jti
 
 
 def _sign(wallet: OpenWallet, record: GrantRecord, message: ResidentMessage) -> str:
@@ -92,11 +96,3 @@ def _deliver(wallet: OpenWallet, sent: OutgoingMessage) -> OutgoingMessage:
         except RegieError:
             pass
     return sent
-
-
-def one_month_after(time: int) -> int:
-    """The same day of the next month, or its last: as the law counts a month."""
-    start = datetime.fromtimestamp(time, UTC)
-    year, month = (start.year + 1, 1) if start.month == 12 else (start.year, start.month + 1)
-    day = min(start.day, monthrange(year, month)[1])
-    return int(start.replace(year=year, month=month, day=day).timestamp())

@@ -1,0 +1,1 @@
+"""Revisions of schema `tally`, in their order."""
