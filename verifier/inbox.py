@@ -1,7 +1,11 @@
 """Messages of residents about a grant: erasure asked, a complaint (protocol section 9).
 
-The agency keeps the message and says in the log that it has it. The clock of one month runs in the wallet.
+The agency keeps the message and says in the log that it has it. Within a month (GDPR article 12 paragraph 3) it
+answers: what it had is erased, or kept under a law that it names and until when.
 """
+
+import re
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -11,6 +15,9 @@ from protocol.errors import Rejected, Unavailable
 from protocol.reading import ResidentMessage, VerifiedMessage, sign_message, verify_resident_message
 from verifier.desk import Desk
 from verifier.grants import StoredGrant
+
+AnswerKind: TypeAlias = Literal["erased", "kept"]
+_LAW = re.compile(r"[A-Za-z0-9 .,:/_-]{1,128}")
 
 
 class InboxMessage(Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,7 +41,7 @@ def accept_message(desk: Desk, grant_id: str, token: str) -> str:
     desk.store.seen.add_message(message, token, now)  # 3.
     if message.kind != "erasure_asked":
         return "received"
-    return "acknowledged" if _acknowledge(desk, grant, now) else "received"  # 4.
+    return "acknowledged" if _acknowledge(desk, grant, now, lock=grant.lock, slot=grant.slot) else "received"  # 4.
 
 
 def _verify(desk: Desk, grant: StoredGrant, token: str, now: int) -> VerifiedMessage:
@@ -51,15 +58,15 @@ def _verify(desk: Desk, grant: StoredGrant, token: str, now: int) -> VerifiedMes
     raise refusal
 
 
-def _acknowledge(desk: Desk, grant: StoredGrant, now: int) -> bool:
-    """Enter `erasure_acknowledged` into the log, once; False when the log cannot take it now."""
-    known = desk.store.seen.message_of(grant.lock, "erasure_acknowledged")
+def _acknowledge(desk: Desk, grant: StoredGrant, now: int, *, lock: str, slot: int) -> bool:
+    """Enter `erasure_acknowledged` into the log, once for each lock; False when the log cannot take it now."""
+    known = desk.store.seen.message_of(lock, "erasure_acknowledged")
     if known is not None:
         return True
     signer = desk.signer(now)
     message = ResidentMessage(
-        slot=grant.slot,
-        lock=grant.answer.terms.lock,
+        slot=slot,
+        lock=lock,
         kind="erasure_acknowledged",
         iat=now,
         jti=b64u_encode(desk.parts.random(16)),
@@ -71,3 +78,43 @@ def _acknowledge(desk: Desk, grant: StoredGrant, now: int) -> bool:
         return False
     desk.store.seen.add_message(message, token, now)
     return True
+
+
+def answer_erasure(
+    desk: Desk, jti: str, kind: AnswerKind, *, law: str | None = None, until: int | None = None
+) -> None:
+    """Answer the request to erase with this `jti`: into the log, and only then as answered here.
+
+    1. it is known and waits for an answer; 2. a law and a date in the future belong to `kept`, and only there;
+    3. the receipt is in the log (else it goes first); 4. so is the answer; 5. kept, and what still waits here to
+    be handed over is deleted when the data are erased. Raises `Rejected`: `unknown_message` 404,
+    `answered_already` 409, `bad_answer`, and the log's; `Unavailable` when the log cannot take it now.
+    """
+    now, asked = desk.now(), desk.store.seen.erasure(jti)
+    if asked is None:  # 1.
+        raise Rejected("unknown_message", "no resident asked this", status=404)
+    if asked.answer is not None:
+        raise Rejected("answered_already", "this request has been answered", status=409)
+    _check_answer(kind, law, until, now)  # 2.
+    grant = desk.store.grants.get(asked.request)
+    if asked.acknowledged is None and not _acknowledge(desk, grant, now, lock=asked.lock, slot=asked.slot):  # 3.
+        raise Unavailable("log", "the log cannot take this now; nothing was answered")
+    signer = desk.signer(now)
+    message = ResidentMessage(
+        slot=asked.slot, lock=asked.lock, kind=kind, iat=now, jti=b64u_encode(desk.parts.random(16)),
+        law=law, until=until,
+    )  # fmt: skip
+    token = sign_message(message, signer.key, signer.x5c)
+    desk.log(desk.log_trust(desk.trust(now), grant.log)).send_message(token)  # 4.
+    desk.store.seen.answer(message, token, now, erased=asked.request if kind == "erased" else None)  # 5.
+
+
+def _check_answer(kind: AnswerKind, law: str | None, until: int | None, now: int) -> None:
+    if kind == "erased":
+        if law is not None or until is not None:
+            raise Rejected("bad_answer", "law and date belong to data that are kept")
+        return
+    if law is None or not _LAW.fullmatch(law):
+        raise Rejected("bad_answer", "name the law in 1 to 128 plain letters, digits and signs")
+    if until is None or until <= now:
+        raise Rejected("bad_answer", "data are kept until a day in the future")

@@ -17,6 +17,7 @@ from protocol.terms import Operators
 from protocol.trust_list import TrustList
 from service.journal import log_event
 from verifier.accept import COPY_FORMAT, FIRST_COPY_FORMAT
+from verifier.assisted import check_helped
 from verifier.browser import check_returned
 from verifier.desk import Desk
 from verifier.gate import (
@@ -45,13 +46,15 @@ TRANSIENT = frozenset({"stale_checkpoint", "no_quorum", "bad_tile"})
 class Opened:
     """Values for the caller, who may use them for what the entry says and no more.
 
-    `index`: the entry in the log; `gaps`: numbers below n that this agency has no READ for.
+    `index`: the entry in the log; `gaps`: numbers below n that this agency has no READ for; `places`: type of card
+    and attribute of each value, in the order of `values`.
     """
 
     values: dict[str, JsonValue]
     n: int
     index: int
     gaps: tuple[int, ...]
+    places: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,13 +98,15 @@ def _attempt(desk: Desk, context: _Context, digests: Sequence[str], purpose: Pur
     reading = _open(desk, context, pending, released, used)  # 4.
     desk.store.reads.finish(pending, reading, released)  # 5.
     gaps = tuple(missing_numbers([*used, reading.n]))
-    return Opened(reading_values(reading), reading.n, reading.index, gaps)
+    places = tuple((place.vct, place.name) for place in reading.values)
+    return Opened(reading_values(reading), reading.n, reading.index, gaps, places)
 
 
 def _prepare(desk: Desk, grant_id: str) -> _Context:
     now = desk.now()
     grant = desk.store.grants.get(grant_id)
     check_returned(desk, grant_id)
+    check_helped(desk, grant_id)
     if grant.state == "revoked":
         raise Rejected("revoked", "the resident ended this grant", status=410)
     if now >= grant.answer.terms.not_after:
@@ -225,10 +230,12 @@ def _from_operators(
 def take_shared(desk: Desk, request_id: str) -> list[Shared]:
     """What a resident shared once, handed over once: it is deleted before it is returned.
 
-    Raises `Rejected`: `unknown_request` 404, `no_copy` 410; `not_returned`, `other_session` 403.
+    Raises `Rejected`: `unknown_request` 404, `no_copy` 410; `not_returned`, `other_session`, `second_officer`
+    403.
     """
     desk.store.requests.get(request_id)
     check_returned(desk, request_id)
+    check_helped(desk, request_id)
     key = desk.copies_key()
     sealed = desk.store.requests.take_copy(request_id, desk.now())
     nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]

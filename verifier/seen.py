@@ -17,6 +17,35 @@ class KeptNote:
     note: str
 
 
+@dataclass(frozen=True)
+class Erasure:
+    """A resident's request to erase, by `jti`; `lock` and `slot` of the version that it is about.
+
+    `acknowledged`, `answered`: when that was entered into the log; `answer`: the signed `erased` or `kept`.
+    """
+
+    jti: str
+    request: str
+    lock: str
+    slot: int
+    received: int
+    acknowledged: int | None
+    answered: int | None
+    answer: str | None
+
+
+_ERASURE = """
+SELECT asked.jti, grants.request, asked.lock, asked.slot, asked.received,
+  (SELECT min(received) FROM messages WHERE lock = asked.lock AND kind = 'erasure_acknowledged'),
+  (SELECT min(received) FROM messages AS said WHERE said.lock = asked.lock AND said.kind IN ('erased', 'kept')
+    AND said.received >= asked.received),
+  (SELECT token FROM messages AS said WHERE said.lock = asked.lock AND said.kind IN ('erased', 'kept')
+    AND said.received >= asked.received ORDER BY said.received LIMIT 1)
+FROM messages AS asked JOIN grants ON grants.lock = asked.lock WHERE asked.kind = 'erasure_asked'
+"""
+"""An answer is one to all that was asked about this version until then."""
+
+
 class Seen:
     """Each method is one transaction."""
 
@@ -41,6 +70,27 @@ class Seen:
         """The first message of a kind about a grant."""
         rows = self._file.rows("SELECT * FROM messages WHERE lock = ? AND kind = ? ORDER BY received", lock, kind)
         return rows[0] if rows else None
+
+    def erasures(self) -> list[Erasure]:
+        """All requests to erase, the oldest first."""
+        return [Erasure(*row) for row in self._file.rows(f"{_ERASURE} ORDER BY asked.received, asked.jti")]
+
+    def erasure(self, jti: str) -> Erasure | None:
+        """One of them."""
+        rows = self._file.rows(f"{_ERASURE} AND asked.jti = ?", jti)
+        return Erasure(*rows[0]) if rows else None
+
+    def answer(self, message: ResidentMessage, token: str, now: int, *, erased: str | None) -> None:
+        """Our answer, after the log has it; of the request `erased` nothing waits to be handed over any more."""
+        with self._file.writing() as db:
+            db.execute(
+                "INSERT INTO messages (jti, lock, slot, kind, token, received) VALUES (?, ?, ?, ?, ?, ?)",
+                (message.jti, message.lock, message.slot, message.kind, token, now),
+            )
+            if erased is not None:
+                db.execute("DELETE FROM copies WHERE request = ?", (erased,))
+        if erased is not None:
+            self._file.clean_journal()
 
     def checkpoints(self) -> list[sqlite3.Row]:
         """The largest verified checkpoint of each log: origin, size, note."""

@@ -7,7 +7,9 @@ step stands in its SQL. Several processes use the file: the server, and every `r
 
 from pathlib import Path
 
+from verifier.book import Book
 from verifier.grants import Grants
+from verifier.lists import Lists
 from verifier.reads import Reads
 from verifier.requests import Requests
 from verifier.seen import Seen
@@ -27,6 +29,8 @@ class Store:
         self.seen = Seen(self._file)
         self.sessions = Sessions(self._file)
         self.verdicts = Verdicts(self._file)
+        self.book = Book(self._file)
+        self.lists = Lists(self._file)
 
     def close(self) -> None:
         """Close the file."""

@@ -59,10 +59,11 @@ class StoreFile:
             except sqlite3.Error as error:
                 raise Unavailable("database", "the agency's store cannot do this now") from error
 
-    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+    def rows(self, sql: str, *values: Any, **named: Any) -> list[sqlite3.Row]:
+        """All rows, with values by place or, where there are `named` ones, by name."""
         with self._lock:
             try:
-                return self._connection.execute(sql, values).fetchall()
+                return self._connection.execute(sql, named or values).fetchall()
             except sqlite3.Error as error:
                 raise Unavailable("database", "the agency's store cannot do this now") from error
 
