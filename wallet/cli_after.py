@@ -13,11 +13,12 @@ from wallet.errand_history import look_back
 from wallet.errand_leaves import search_hidden
 from wallet.errand_message import ask_erasure
 from wallet.errand_paper import PaperStop, stop_by_code
-from wallet.errand_revoke import state_of_stop, stop_grant
+from wallet.errand_revoke import stop_grant
 from wallet.errand_sync import SyncReport, deliver_stops, synchronise
 from wallet.opened import OpenWallet, open_wallet, surroundings
 from wallet.passphrase import PROFILES
 from wallet.records import Activity
+from wallet.state import state_of_stop
 
 
 @click.command("revoke")

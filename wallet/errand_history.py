@@ -6,10 +6,10 @@ from itertools import chain
 
 from msgspec.structs import replace
 
-from protocol.canonical import b64u_decode, b64u_encode
+from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes
 from protocol.checkpoint import VerifiedCheckpoint, parse_checkpoint_body
 from protocol.consent_api import EventsAnswer
-from protocol.errors import Rejected
+from protocol.errors import RegieError, Rejected
 from protocol.light_check import KeptCheckpoint
 from protocol.merkle import consistency_proof
 from protocol.note import parse_note
@@ -18,9 +18,15 @@ from protocol.revocation_code import view_key
 from protocol.tiles import node_from_tiles
 from protocol.trust_list import Agency
 from wallet.history import HistoryPage, OwnGrant, VerifiedHistory, verify_history
+from wallet.kept_history import HistoryPart, changed_parts, history_of, merge_events, parts_of
 from wallet.opened import OpenWallet, Surroundings
-from wallet.records import GrantRecord, KnownLog, Stop
+from wallet.records import Evidence, GrantRecord, KnownLog, Stop
 from wallet.seed import key_of
+
+PATIENCE = frozenset({"stale_checkpoint", "no_quorum", "busy"})
+"""What a log says, or what is wrong with its checkpoint, while its witnesses are still at work."""
+MAX_EVIDENCE_CHARS = 512 * 1024
+"""A record of the vault takes 1 MiB; of a longer answer its checkpoint, head and status are kept."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +49,44 @@ def look_back(wallet: OpenWallet, grant_id: str, *, slot: int | None = None) -> 
     slot = record.slot if slot is None else slot
     if slot is None:
         raise Rejected("not_logged", "this grant has not reached the log yet; try `regie wallet sync`", status=409)
-    pages = history_pages(wallet, known, slot, view_key(wallet.code(record)))
+    pages = _Pages(history_pages(wallet, known, slot, view_key(wallet.code(record))))
     first = next(pages)
     own = _own_grant(wallet, record, slot, first.answer)
-    history = verify_history(chain((first,), pages), own, known.log, seen=record.seen)
+    try:
+        history = verify_history(chain((first,), pages), own, known.log, seen=record.seen)
+    except Rejected as error:
+        if pages.failure is not error and error.code not in PATIENCE:
+            keep_evidence(wallet, grant_id, known, _signed_text(pages.last), error)
+        raise
     stop = record.stop
     if history.revocation is not None and (stop is None or stop.confirmed is None):
         stop = replace(stop or Stop(asked_at=wallet.now()), confirmed=history.revocation)
     with wallet.vault.transaction():
         keep_checkpoint(wallet, known, history.status.checkpoint)
+        keep_history(wallet, grant_id, history)
         record = wallet.update_grant(grant_id, seen=history.seen, stop=stop, slot=slot, index=own.index)
     return GrantHistory(grant_id, record, history)
+
+
+class _Pages:
+    """Pages as they are asked for; remembers the last one, and whether it was the fetching that failed."""
+
+    def __init__(self, pages: Iterator[HistoryPage]) -> None:
+        self._pages = pages
+        self.last: EventsAnswer | None = None
+        self.failure: RegieError | None = None
+
+    def __iter__(self) -> Iterator[HistoryPage]:
+        return self
+
+    def __next__(self) -> HistoryPage:
+        try:
+            page = next(self._pages)
+        except RegieError as error:
+            self.failure = error
+            raise
+        self.last = page.answer
+        return page
 
 
 def history_pages(around: Surroundings, known: KnownLog, slot: int, view: bytes) -> Iterator[HistoryPage]:
@@ -70,6 +103,42 @@ def history_pages(around: Surroundings, known: KnownLog, slot: int, view: bytes)
         if shown.size > known.size:
             known = replace(known, size=shown.size, root=b64u_encode(shown.root))
         start = answer.next
+
+
+def keep_history(wallet: OpenWallet, grant_id: str, history: VerifiedHistory) -> None:
+    """Put what was verified beside the grant, so that it can be shown without the log. Inside a transaction."""
+    before = kept_parts(wallet, grant_id)
+    known = history_of(before)
+    events = merge_events(known.events if known else (), history.events)
+    for part in changed_parts(before, parts_of(grant_id, events, wallet.now(), history.status.checkpoint.size)):
+        wallet.vault.put("histories", part.name, part)
+
+
+def kept_parts(wallet: OpenWallet, grant_id: str) -> list[HistoryPart]:
+    """What is kept of one grant, in order."""
+    parts: list[HistoryPart] = []
+    while (part := wallet.vault.get("histories", f"{grant_id}/{len(parts)}", HistoryPart)) is not None:
+        parts.append(part)
+    return parts
+
+
+def keep_evidence(wallet: OpenWallet, grant_id: str, known: KnownLog, signed: str, error: Rejected) -> None:
+    """What the log signed, as JSON, and what is wrong with it; the first of its kind is kept."""
+    name = f"{grant_id}/{error.code}"
+    if wallet.vault.get("evidence", name, Evidence) is not None:
+        return
+    found = Evidence(
+        grant_id, error.code, error.detail, wallet.now(), known.log.origin, signed, known.size, known.root
+    )
+    with wallet.vault.transaction():
+        wallet.vault.put("evidence", name, found)
+
+
+def _signed_text(answer: EventsAnswer | None) -> str:
+    if answer is None:
+        return ""
+    text = canonical_bytes(answer).decode()
+    return text if len(text) <= MAX_EVIDENCE_CHARS else canonical_bytes(replace(answer, events=[])).decode()
 
 
 def _own_grant(wallet: OpenWallet, record: GrantRecord, slot: int, answer: EventsAnswer) -> OwnGrant:

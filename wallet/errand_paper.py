@@ -16,7 +16,7 @@ from protocol.trust_list import TrustedLog
 from service.home import Home
 from wallet import errand_revoke
 from wallet.config import OUTBOX, Outbox
-from wallet.errand_history import history_pages
+from wallet.errand_history import PATIENCE, history_pages
 from wallet.errand_revoke import Delivery, hand_over
 from wallet.history import OwnGrant, verify_history
 from wallet.opened import Surroundings
@@ -120,7 +120,7 @@ def _is_confirmed(around: Surroundings, log: TrustedLog, code: bytes, found: Del
             if found.promise is None or _is_in_log(around, log, code, found.lock, found.promise.slot):
                 return found.promise is not None
         except RegieError as error:
-            if error.code not in errand_revoke.PATIENCE:
+            if error.code not in PATIENCE:
                 return False
     return False
 

@@ -17,16 +17,15 @@ from protocol.leaf import lock_of
 from protocol.revocation_code import revocation_secret
 from protocol.trust_list import TrustedLog, TrustedWitness
 from wallet.client import Peers
-from wallet.errand_history import look_back
+from wallet.errand_history import PATIENCE, look_back
 from wallet.opened import OpenWallet
 from wallet.records import GrantRecord
 from wallet.revoke import begin_stop, verify_cosigner_promise, verify_log_promise
+from wallet.state import waits_for_log
 
 CONFIRM_TRIES = 12
 CONFIRM_PAUSE = 0.5
 """Seconds between two looks whether the revocation is in a witnessed checkpoint; after six `sync` goes on."""
-PATIENCE = frozenset({"stale_checkpoint", "no_quorum", "busy"})
-"""What a log says while its witnesses are still at work."""
 
 
 @dataclass(frozen=True)
@@ -39,36 +38,70 @@ class Delivery:
     cosigners: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Errand:
+    """What has to be handed over to whom, so that nobody needs the open wallet while it is on its way."""
+
+    log: TrustedLog
+    cosigners: tuple[TrustedWitness, ...]
+    r: bytes
+
+
 def stop_grant(wallet: OpenWallet, grant_id: str) -> GrantRecord:
     """Stop presenting, durably; then deliver what can be delivered. Never fails for want of a network.
+
+    Raises `Rejected`: those of `stop_here`.
+    """
+    stop_here(wallet, grant_id)
+    return deliver_stop(wallet, grant_id)
+
+
+def stop_here(wallet: OpenWallet, grant_id: str) -> GrantRecord:
+    """The wallet's own part, durable: nothing more is presented under this grant. Sends nothing.
 
     Raises `Rejected`: `unknown_grant`, `no_grant` (the log refused it; there is nothing to stop).
     """
     record = wallet.grant(grant_id)
     if record.state == "failed" and record.stop is None:
         raise Rejected("no_grant", "the log refused this grant, so there is nothing to stop", status=409)
-    if record.stop is None:
-        stop = begin_stop(record, wallet.now())
-        record = wallet.update_grant(grant_id, stop=stop, sealed=[], share_a="", deposits=[])
-    return deliver_stop(wallet, grant_id)
+    if record.stop is not None:
+        return record
+    stop = begin_stop(record, wallet.now())
+    return wallet.update_grant(grant_id, stop=stop, sealed=[], share_a="", deposits=[])
 
 
 def deliver_stop(wallet: OpenWallet, grant_id: str, *, pause: Callable[[float], None] = time.sleep) -> GrantRecord:
     """Hand r to the log and to every auditing cosigner at the same time, and look whether it is in the log."""
-    record = wallet.grant(grant_id)
-    if record.stop is None or record.stop.confirmed is not None or record.state == "failed":
+    errand = prepare_delivery(wallet, grant_id)
+    if errand is None:
+        return wallet.grant(grant_id)
+    delivery = hand_over(wallet.peers, errand.log, errand.cosigners, errand.r)
+    record = note_delivery(wallet, grant_id, delivery)
+    if delivery.promise is None:
         return record
+    return _confirm(wallet, grant_id, delivery.promise.slot, pause)
+
+
+def prepare_delivery(wallet: OpenWallet, grant_id: str) -> Errand | None:
+    """What `hand_over` needs; None when there is nothing to deliver. Raises `Unavailable` without a known log."""
+    record = wallet.grant(grant_id)
+    if not waits_for_log(record):
+        return None
     known = wallet.known_log(record.body.terms.log)
     r = revocation_secret(wallet.code(record), record.body.terms.version)
-    delivery = hand_over(wallet.peers, known.log, known.cosigners, r)
+    return Errand(known.log, tuple(known.cosigners), r)
+
+
+def note_delivery(wallet: OpenWallet, grant_id: str, delivery: Delivery) -> GrantRecord:
+    """Keep who has r by now; a grant that can no longer come into being is over."""
+    record = wallet.grant(grant_id)
+    if record.stop is None or not waits_for_log(record):
+        return record
     took = sorted({*record.stop.cosigners, *delivery.cosigners})
     receipt = delivery.promise.receipt if delivery.promise else record.stop.receipt
     stop = replace(record.stop, cosigners=took, receipt=receipt)
     record = wallet.update_grant(grant_id, stop=stop, problem=delivery.log_code)
-    if delivery.promise is not None:
-        return _confirm(wallet, grant_id, delivery.promise.slot, pause)
-    moot_after = record.stop.moot_after if record.stop else None
-    if delivery.log_code == "unknown_lock" and moot_after is not None and wallet.now() > moot_after:
+    if delivery.log_code == "unknown_lock" and stop.moot_after is not None and wallet.now() > stop.moot_after:
         # The ticket is over, so a request of ours that was under way can no longer make this grant.
         record = wallet.update_grant(grant_id, state="failed", problem="never_logged")
     return record
@@ -106,19 +139,21 @@ def _confirm(wallet: OpenWallet, grant_id: str, slot: int, pause: Callable[[floa
     for attempt in range(CONFIRM_TRIES):
         if attempt:
             pause(CONFIRM_PAUSE)
-        try:
-            record = look_back(wallet, grant_id, slot=slot).record
-        except RegieError as error:
-            if error.code in PATIENCE:
-                continue
-            return wallet.update_grant(grant_id, problem=error.code)
-        if record.stop is not None and record.stop.confirmed is not None:
-            return wallet.update_grant(grant_id, problem=None)
+        if is_confirmed(wallet, grant_id, slot):
+            break
     return wallet.grant(grant_id)
 
 
-def state_of_stop(record: GrantRecord) -> str:
-    """As the resident reads it."""
-    if record.state == "failed":
-        return "never made"
-    return "confirmed" if record.stop and record.stop.confirmed is not None else "not yet confirmed"
+def is_confirmed(wallet: OpenWallet, grant_id: str, slot: int) -> bool:
+    """Look once; whether there is nothing more to wait for: it is confirmed, or wrong, which is kept."""
+    try:
+        record = look_back(wallet, grant_id, slot=slot).record
+    except RegieError as error:
+        if error.code in PATIENCE:
+            return False
+        wallet.update_grant(grant_id, problem=error.code)
+        return True
+    if record.stop is None or record.stop.confirmed is None:
+        return False
+    wallet.update_grant(grant_id, problem=None)
+    return True

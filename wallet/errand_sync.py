@@ -1,6 +1,6 @@
 """Catching up: deliver what waits, finish what was begun, find what a backup lacks, look at every grant."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -13,7 +13,7 @@ from wallet.errand_paper import deliver_outbox
 from wallet.errand_recover import recover_grants
 from wallet.errand_revoke import deliver_stop
 from wallet.opened import OpenWallet
-from wallet.records import GrantRecord
+from wallet.state import is_running, waits_for_log
 
 UNFINISHED = ("intended", "logged", "delivering")
 
@@ -39,47 +39,60 @@ class SyncReport:
 
 
 def synchronise(wallet: OpenWallet) -> SyncReport:
-    """In this order, so that a stop comes first and nothing is begun that was stopped:
+    """Catch up with everybody: all the steps of `catch_up`.
+
+    Never raises for a peer: one that is down or lies is noted, and the rest goes on.
+    """
+    report = SyncReport()
+    for _ in catch_up(wallet, report):
+        pass
+    return report
+
+
+def catch_up(wallet: OpenWallet, report: SyncReport) -> Iterator[None]:
+    """One step each time that a value is asked for, so that whoever shares the wallet gets it in between.
+
+    In this order, so that a stop comes first and nothing is begun that was stopped:
 
     1. paper codes that wait; 2. stops; 3. grants that were begun, and pieces for operators that were away;
     4. messages; 5. after a restore: grants that the backup does not know; 6. each running grant, held against the
     log: a stop by paper shows here.
-    Never raises for a peer: one that is down or lies is noted, and the rest goes on.
     """
-    report = SyncReport()
     _try(report, "outbox", partial(_outbox, wallet, report))  # 1.
-    for grant_id, record in wallet.grants().items():  # 2.
-        if record.stop is not None and record.stop.confirmed is None and record.state != "failed":
+    yield
+    for grant_id in wallet.grants():  # 2.
+        if waits_for_log(wallet.grant(grant_id)):
             _try(report, grant_id, partial(_stop, wallet, grant_id, report))
-    for grant_id, record in wallet.grants().items():  # 3.
+            yield
+    for grant_id in wallet.grants():  # 3.
+        record = wallet.grant(grant_id)
         if record.stop is None and record.state in UNFINISHED:
             _try(report, grant_id, partial(_finish, wallet, grant_id, report))
-    for grant_id, record in wallet.grants().items():
+            yield
+    for grant_id in wallet.grants():
+        record = wallet.grant(grant_id)
         if record.deposits and record.stop is None and record.slot is not None:
             _try(report, grant_id, partial(_deposit, wallet, grant_id, report))
+            yield
     left = deliver_messages(wallet)  # 4.
     report.waiting += ["message"] * left
+    yield
     _try(report, "logs", partial(recover_grants, wallet, report.found, report.note))  # 5.
-    for grant_id, record in wallet.grants().items():  # 6.
-        if is_running(record, wallet.now()):
+    yield
+    for grant_id in wallet.grants():  # 6.
+        if is_running(wallet.grant(grant_id), wallet.now()):
             _try(report, grant_id, partial(_look, wallet, grant_id, report))
-    return report
+            yield
 
 
 def deliver_stops(wallet: OpenWallet) -> None:
     """What waits most urgently, at the start of any errand that goes out anyway. Silent."""
     for grant_id, record in wallet.grants().items():
-        if record.stop is not None and record.stop.confirmed is None and record.state != "failed":
+        if waits_for_log(record):
             try:
                 deliver_stop(wallet, grant_id, pause=lambda seconds: None)
             except RegieError:
                 continue
-
-
-def is_running(record: GrantRecord, now: int) -> bool:
-    """Whether the agency can, or may be able to, read under this grant."""
-    given = record.slot is not None and record.state in ("logged", "delivering", "active", "uncertain")
-    return given and record.stop is None and now < record.body.terms.not_after
 
 
 def _try(report: SyncReport, what: str, step: Callable[[], None]) -> None:

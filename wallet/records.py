@@ -228,3 +228,21 @@ class KnownLog(msgspec.Struct, frozen=True):
     size: int = 0
     root: str = ""
     scan_from: int | None = None
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What a log signed and could not be: kept so that the resident can hand it to an auditor.
+
+    `code` and `detail`: what did not fit; `noticed_at` first, POSIX seconds; `answer`: the log's last answer as it
+    came (JSON), or only what it signed of it when it is too long to keep; `kept_size` and `kept_root`: of the
+    checkpoint that was verified before.
+    """
+
+    grant: str
+    code: str
+    detail: str
+    noticed_at: int
+    log: str
+    answer: str
+    kept_size: int = 0
+    kept_root: str = ""

@@ -13,9 +13,9 @@ from protocol.issuer_jwt import NO_END
 from protocol.names import visible
 from protocol.terms import MAX_TIME, places_of
 from wallet.card import card_names, claims_of
-from wallet.errand_revoke import state_of_stop
 from wallet.history import VerifiedEvent
 from wallet.records import Activity, Copy, GrantRecord
+from wallet.state import state_of, state_of_stop
 
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _LAST_LOCAL = MAX_TIME - 86_400
@@ -110,15 +110,6 @@ def grant_data(grant_id: str, record: GrantRecord, now: int) -> dict[str, Any]:
         "reads_seen": record.seen.reads,
         "problem": record.problem,
     }
-
-
-def state_of(record: GrantRecord, now: int) -> str:
-    """One word for scripts: intended, logged, delivering, active, uncertain, failed, stopping, stopped, ended."""
-    if record.state == "failed":
-        return "failed"
-    if record.stop is not None:
-        return "stopped" if record.stop.confirmed is not None else "stopping"
-    return "ended" if now >= record.body.terms.not_after else record.state
 
 
 def state_text(record: GrantRecord, now: int) -> str:

@@ -17,11 +17,12 @@ from wallet.errand_backup import PAD_STEP, back_up, open_backup, restore, seal_b
 from wallet.errand_grant import grant
 from wallet.errand_history import look_back
 from wallet.errand_request import share_once
-from wallet.errand_revoke import state_of_stop, stop_grant
+from wallet.errand_revoke import stop_grant
 from wallet.errand_sync import synchronise
 from wallet.opened import OpenWallet
 from wallet.passphrase import PROFILES
 from wallet.records import Choice, KnownLog
+from wallet.state import state_of_stop
 
 SMALL = PROFILES["small"]
 

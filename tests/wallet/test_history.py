@@ -25,10 +25,11 @@ from wallet.errand_grant import grant
 from wallet.errand_history import look_back
 from wallet.errand_leaves import search_hidden
 from wallet.errand_message import ask_erasure
-from wallet.errand_revoke import state_of_stop, stop_grant
+from wallet.errand_revoke import stop_grant
 from wallet.opened import OpenWallet
 from wallet.records import Choice, Seen
 from wallet.search import verify_leaves
+from wallet.state import state_of_stop
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ from wallet.config import OUTBOX, WalletConfig
 from wallet.errand_grant import carry_on, grant
 from wallet.errand_message import ask_erasure
 from wallet.errand_paper import deliver_outbox, stop_by_code
-from wallet.errand_revoke import deliver_stop, state_of_stop, stop_grant
+from wallet.errand_revoke import deliver_stop, stop_grant
 from wallet.errand_sync import deliver_stops, synchronise
 from wallet.opened import OpenWallet, Surroundings, create_wallet, surroundings
 from wallet.records import Choice
+from wallet.state import state_of_stop
 
 
 @pytest.fixture
