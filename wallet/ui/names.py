@@ -99,7 +99,7 @@ def _one_line(value: Any, language: str) -> str:
 
 
 def _long_date(text: str, language: str) -> str:
-    """`1987-04-12` as 12 april 1987; anything else as it is. Only whole dates: of an unknown day none is made up."""
+    """`1987-04-12` as 12 april 1987; anything else as it is, for of an unknown day none is made up."""
     if len(text) != 10 or text[4] != "-":
         return text
     try:

@@ -1,0 +1,252 @@
+"""What the page of a request shows: who asks, what, why, whether they may, how long, and what a no means. Pure.
+
+Three kinds of page (GDPR articles 6 and 7, recital 43):
+
+    consent   the resident decides, and may stop it at any moment
+    task      a law is the ground: no consent is asked, the law is named, and how to object
+    copy      the resident supplies a copy, once; nothing takes it back
+
+What may be given is decided by the rules of giving, which `answerable` asks ahead.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from protocol.asker import Asker
+from protocol.names import visible
+from protocol.openid4vp import VerifiedRequest
+from protocol.trust_list import Service
+from wallet.consent import Asked, asked_attributes
+from wallet.records import Copy
+from wallet.ui.answerable import Answer, answer_to, latest_end
+from wallet.ui.names import card_label, in_language, label
+from wallet.ui.organisation import Organisation, organisation_of
+from wallet.ui.slots import Slot, find_slots
+from wallet.ui.wish import Wish, is_free
+
+Kind: TypeAlias = Literal["consent", "task", "copy"]
+Need: TypeAlias = Literal["needed", "free", "too_much"]
+"""`too_much`: not registered, so that the wallet does not give it, whatever the asker calls it."""
+_AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+
+
+@dataclass(frozen=True)
+class Datum:
+    """One attribute. `is_going`: it goes if the resident says yes now."""
+
+    name: str
+    label: str
+    need: Need
+    is_going: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """What is asked of one card. `is_here`: the resident has such a card. `flags`: labels of warnings.
+
+    `slot`: of a copy, where more than one card could do or none is needed.
+    """
+
+    title: str
+    data: tuple[Datum, ...]
+    flags: tuple[str, ...]
+    is_here: bool
+    slot: Slot | None = None
+
+
+@dataclass(frozen=True)
+class Why:
+    """What it is for, on what ground, and what becomes of it. `retention`: ISO 8601; `mode`: view or store."""
+
+    service: str
+    purpose: str
+    basis: str | None
+    law: str | None = None
+    retention: str | None = None
+    mode: str | None = None
+    product: str | None = None
+
+
+@dataclass(frozen=True)
+class Term:
+    """Of standing access: until when as things stand and at most (POSIX seconds); looks likewise, None for any.
+
+    `first_day` and `last_day` bound the field for another day, ISO 8601.
+    """
+
+    until: int
+    latest: int
+    reads: int | None
+    most_reads: int | None
+    first_day: str
+    last_day: str
+
+
+@dataclass(frozen=True)
+class RequestView:
+    """All that the page shows. `needs_word`: an unknown asker gets nothing unless the resident says so besides."""
+
+    kind: Kind
+    organisation: Organisation
+    why: Why
+    groups: tuple[Group, ...]
+    term: Term | None
+    answer: Answer
+    wish: Wish
+    needs_word: bool
+    asked_until: int
+
+    @property
+    def too_much(self) -> tuple[str, ...]:
+        """Labels of what is asked and not registered."""
+        return tuple(datum.label for group in self.groups for datum in group.data if datum.need == "too_much")
+
+    @property
+    def can_give(self) -> bool:
+        """Whether a yes is possible at all."""
+        return self.answer.obstacle is None
+
+    @property
+    def has_free(self) -> bool:
+        """Whether the resident has something to choose."""
+        free = any(datum.need == "free" for group in self.groups if group.is_here for datum in group.data)
+        return free or any(group.slot is not None and group.slot.is_optional for group in self.groups)
+
+    @property
+    def going(self) -> int:
+        """How many data go as things stand, warnings of the register apart."""
+        return sum(datum.is_going for group in self.groups for datum in group.data)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Cards that are asked for and not here."""
+        return tuple(dict.fromkeys(group.title for group in self.groups if not group.is_here))
+
+
+def view_request(
+    request: VerifiedRequest,
+    copies: Mapping[str, Copy],
+    wish: Wish,
+    now: int,
+    language: str,
+    *,
+    is_known: bool = True,
+    agreements: tuple[str, ...] = (),
+) -> RequestView:
+    """The page of a verified request for a wallet with these copies. `agreements`: with this asker, in force.
+
+    Raises `Rejected`: `unknown_vct`, `unknown_attribute`, of a request for standing access to what has no name.
+    """
+    answer = answer_to(request, copies, wish, now, language)
+    asker = request.asker
+    return RequestView(
+        kind=_kind(request),
+        organisation=organisation_of(request, is_known=is_known, agreements=agreements),
+        why=_why(asker, request.service, language),
+        groups=tuple(_groups(request, copies, answer, wish, now, language)),
+        term=_term(request, answer, now),
+        answer=answer,
+        wish=wish,
+        needs_word=not asker.is_listed and asker.registration is None,
+        asked_until=request.exp,
+    )
+
+
+def _kind(request: VerifiedRequest) -> Kind:
+    if request.consent is None:
+        return "copy"
+    return "consent" if request.service is None or request.service.basis == "consent" else "task"
+
+
+def _why(asker: Asker, service: Service | None, language: str) -> Why:
+    if service is not None:
+        return Why(
+            service=in_language(service.name, language),
+            purpose=in_language(service.purpose, language),
+            basis=service.basis,
+            law=visible(service.law) if service.law else None,
+            retention=service.retention,
+            mode=service.mode,
+            product=visible(service.upl) if service.upl else None,
+        )
+    told = asker.registration.purpose if asker.registration else {}
+    return Why("", visible(_spoken(told, language), 2000), None)
+
+
+def _spoken(texts: Mapping[str, str], language: str) -> str:
+    """In the language of the page, else the other one, else whatever there is."""
+    by_tag = {tag.lower().split("-")[0]: text for tag, text in texts.items()}
+    for tag in (language, "en", "nl"):
+        if tag in by_tag:
+            return by_tag[tag]
+    return next(iter(texts.values()), "")
+
+
+def _term(request: VerifiedRequest, answer: Answer, now: int) -> Term | None:
+    latest = latest_end(request, now)
+    if request.consent is None or latest is None:
+        return None
+    return Term(
+        until=answer.until or latest,
+        latest=latest,
+        reads=answer.reads or request.consent.max_reads,
+        most_reads=request.consent.max_reads,
+        first_day=_day(now),
+        last_day=_day(latest),
+    )
+
+
+def _day(time: int) -> str:
+    return datetime.fromtimestamp(time, _AMSTERDAM).date().isoformat()
+
+
+def _groups(
+    request: VerifiedRequest, copies: Mapping[str, Copy], answer: Answer, wish: Wish, now: int, language: str
+) -> Iterator[Group]:
+    asked = asked_attributes(request)
+    slots = {slot.id: slot for slot in find_slots(request.query, answer.picked, language)}
+    held = {copy.vct for copy in copies.values() if copy.exp > now}
+    for item in request.query.credentials:
+        mine = [one for one in asked if one.credential == item.id]
+        if item.id in slots:
+            yield _slot_group(slots[item.id], mine, language)
+        elif not answer.picked.options:
+            yield _group(mine, list(item.meta.vct_values), held, wish, language)
+
+
+def _group(mine: list[Asked], vcts: list[str], held: set[str], wish: Wish, language: str) -> Group:
+    """Of a card for standing access, or of one that is not here."""
+    data = [
+        Datum(
+            one.name,
+            label(one.vct, one.path, language),
+            _need(one),
+            _need(one) == "needed" or one.name in wish.ticked,
+        )
+        for one in mine
+        if not one.flag
+    ]
+    flags = tuple(label(one.vct, one.path, language) for one in mine if one.flag)
+    is_here = not held.isdisjoint(vcts)
+    return Group(card_label(vcts[0], "", language) if vcts else "", tuple(data), flags, is_here)
+
+
+def _slot_group(slot: Slot, mine: list[Asked], language: str) -> Group:
+    """Of a card that would go, or could: what it shows of what was asked."""
+    paths = {path for chosen in slot.going for path in chosen.paths}
+    vct = slot.going[0].copy.vct
+    shown = [one for one in mine if one.path in paths]
+    data = [
+        Datum(one.name, label(vct, one.path, language), _need(one), slot.is_given) for one in shown if not one.flag
+    ]
+    flags = tuple(label(vct, one.path, language) for one in shown if one.flag)
+    return Group(slot.title, tuple(data), flags, is_here=True, slot=slot)
+
+
+def _need(one: Asked) -> Need:
+    if not one.registered:
+        return "too_much"
+    return "free" if is_free(one) else "needed"
