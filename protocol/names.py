@@ -14,6 +14,8 @@ from functools import lru_cache
 from protocol.errors import Rejected
 
 MAX_NAME_CHARACTERS = 256
+MAX_TEXT_CHARACTERS = 4096
+"""Of a purpose or a label: more than anybody reads before answering."""
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Control, format (zero-width and bidi among them), surrogate, private and unassigned characters; line breaks."""
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
@@ -135,6 +137,8 @@ def visible(text: str, limit: int = 200) -> str:
 
 def check_text(text: str) -> str:
     """A stranger's line for the screen (a purpose, a label). Raises `Rejected`: `misleading_name`."""
+    if len(text) > MAX_TEXT_CHARACTERS:
+        raise _misleading("a text is longer than anybody reads")
     if any(unicodedata.category(character) in _HIDDEN for character in text):
         raise _misleading("a text holds hidden characters")
     return unicodedata.normalize("NFC", text)

@@ -165,6 +165,7 @@ LIMITS = {
         lambda n: openid4vci.parse_nonce_response(json.dumps({"c_nonce": "x" * n})), "bad_nonce_response"
     ),
     "names.MAX_NAME_CHARACTERS": Limit(lambda n: names.check_name("n" * n), "misleading_name"),
+    "names.MAX_TEXT_CHARACTERS": Limit(lambda n: names.check_text("n" * n), "misleading_name"),
     "openid4vp.MAX_LINK_CHARS": Limit(p.link, "too_large"),
     "policy.MAX_AGE": Limit(lambda n: p.quorum_at(-n), "stale_checkpoint"),
     "policy.MAX_CLOCK_SKEW": Limit(p.quorum_at, "no_quorum"),
