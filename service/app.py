@@ -60,12 +60,16 @@ _CODES = {
 class _App(Flask):
     """Flask that never logs what a request held."""
 
+    def __init__(self, room: str, import_name: str, static_folder: str | None) -> None:
+        super().__init__(import_name, static_folder=static_folder)
+        self._room = room
+
     def log_exception(self, exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
         """The type of an unforeseen error and where it arose; its message may repeat what somebody sent."""
         kind, _, trace = exc_info
         frames = traceback.extract_tb(trace)
         place = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames))
-        log_event(self.name, "error", type=kind.__name__ if kind else "", place=place)
+        log_event(self._room, "error", type=kind.__name__ if kind else "", place=place)
 
 
 def make_app(
@@ -75,13 +79,15 @@ def make_app(
     health: Callable[[], Mapping[str, Any]] | None = None,
     metrics: Metrics | None = None,
     static: bool = False,
+    import_name: str | None = None,
 ) -> Flask:
     """An app with `/healthz`, error handlers, headers, the access log and the metrics of its requests.
 
     `room` is the role's package: its `templates/` (and `static/` when `static`) are used. `health` may add members
     to the answer of `/healthz`, or raise `Unavailable`. `metrics`: the role's own, to which requests are added.
+    `import_name`: of a module of the role beside which those folders are, when it is not the package itself.
     """
-    app = _App(room, static_folder="static" if static else None)
+    app = _App(room, import_name or room, static_folder="static" if static else None)
     counted = app.extensions[METRICS] = metrics or Metrics(room)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
@@ -169,9 +175,14 @@ def answer_error(error: RegieError) -> Response:
     return response
 
 
+def http_code(error: HTTPException) -> str:
+    """Our code for an error of HTTP itself."""
+    return _CODES.get(error.code or 500, "http_error")
+
+
 def _answer_http_error(error: HTTPException) -> Response:
     status = error.code or 500
-    response = problem(_CODES.get(status, "http_error"), HTTPStatus(status).description, status=status)
+    response = problem(http_code(error), HTTPStatus(status).description, status=status)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):  # Allow, Retry-After and the like
             response.headers[name] = value

@@ -1,0 +1,35 @@
+"""Which `Host` is ours: anything else is answered 421 before the app sees the request (DNS rebinding)."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from service.journal import log_event
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+_ANSWER = b"This is not the address of this page.\n"
+
+
+class HostGuard:
+    """A WSGI app around `app` that answers only requests to one of `hosts`, compared byte by byte.
+
+    A trailing dot, another case, another port, `X-Forwarded-Host`: none of them is the name that a browser sends.
+    """
+
+    def __init__(self, app: WsgiApp, hosts: frozenset[str], room: str) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._room = room
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """WSGI."""
+        if environ.get("HTTP_HOST", "") in self._hosts:
+            return self._app(environ, start_response)
+        log_event(self._room, "other_host", status=421)
+        headers = [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(_ANSWER))),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+        ]
+        start_response("421 Misdirected Request", headers)
+        return [_ANSWER]
