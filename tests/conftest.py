@@ -3,7 +3,7 @@
 Tests marked `shared` read RvIG's fictional persons from a folder beside the checkout. Where it is absent they
 are deselected and counted; each has a twin on the project's own persons. Tests marked `campaign` run only by
 `make campaign`. `make test` runs whole files side by side (pytest-xdist); those that wait most for servers start
-first, so that none of them is left for the end.
+first, so that none of them is left for the end. The tests of the faces stay together.
 """
 
 import os
@@ -12,6 +12,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -19,8 +20,10 @@ SHARED = ROOT.parent / "shared"
 hypothesis.settings.register_profile("regie", deadline=None)
 hypothesis.settings.load_profile("regie")
 
-LONGEST = ("ha", "town", "faults", "interop", "migrations", "consentlog")
+LONGEST = ("ha", "faces", "town", "faults", "interop", "migrations", "consentlog")
 """Folders in the order in which they are begun; the others follow."""
+TOGETHER = ("faces",)
+"""Folders that share a browser and a town: their files go to one worker."""
 _COUNT = "deselected_shared"
 
 _skipped: list[str] = []
@@ -31,6 +34,20 @@ _deselected_shared: set[str] = set()
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One more than there are cores: many tests wait for a server, a disk or a lease."""
     return (os.cpu_count() or 1) + 1
+
+
+class _Rooms(LoadFileScheduling):
+    """Whole files side by side, and some folders as if they were one file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = nodeid.removeprefix("tests/").partition("/")[0]
+        return folder if folder in TOGETHER else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Ours for `--dist loadfile`; None leaves the choice to pytest-xdist."""
+    return _Rooms(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def _turn(item: pytest.Item) -> int:

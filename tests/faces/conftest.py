@@ -1,12 +1,14 @@
-"""One browser for all tests of the faces; they run on one worker (see tests/conftest.py)."""
+"""One browser and one town for all tests of the faces; they run on one worker (see tests/conftest.py)."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.faces import chromium
 from tests.faces.browser import running_chromium
+from tests.faces.town import FacesTown, Story, tell_story, town_with_faces
 
 
 @pytest.fixture(scope="package")
@@ -16,3 +18,22 @@ def browser() -> Iterator[Browser]:
         pytest.skip(f"needs {' and '.join(chromium.missing())}")
     with running_chromium() as started:
         yield started
+
+
+@pytest.fixture(scope="package")
+def town(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FacesTown]:
+    """The town. Tests that change it have residents of their own."""
+    with town_with_faces(tmp_path_factory.mktemp("faces") / "town") as founded:
+        yield founded
+
+
+@pytest.fixture(scope="package")
+def story(town: FacesTown) -> Story:
+    """What is on the faces when somebody comes to look; nobody changes it."""
+    return tell_story(town)
+
+
+@pytest.fixture(scope="package")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of pages are kept."""
+    return tmp_path_factory.mktemp("pictures")

@@ -1,0 +1,5 @@
+"""The pages of the counter."""
+
+from tests.faces.screens import Screen
+
+SCREENS: tuple[Screen, ...] = ()

@@ -1,0 +1,5 @@
+"""The pages of the wallet."""
+
+from tests.faces.screens import Screen
+
+SCREENS: tuple[Screen, ...] = ()
