@@ -45,6 +45,10 @@ class NavItem:
         """Whether the page shown is this one."""
         return request.endpoint == self.endpoint
 
+    def is_for(self, person: Mapping[str, Any] | None) -> bool:
+        """Whether it is shown to `person`: who of the staff is signed in (`role_ids`), or nobody."""
+        return not self.roles or bool(person and self.roles & person["role_ids"])
+
     def holds(self) -> bool:
         """Whether the page shown lies under this one: a page of the same blueprint."""
         room = self.endpoint.rpartition(".")[0]
@@ -120,7 +124,8 @@ def _tell_templates(app: Flask, *, name: Any, nav: tuple[NavItem, ...], layout: 
             "default_layout": layout,
             "view": view.current_view(),
             "views": {"languages": view.LANGUAGES, "sizes": view.SIZES, "themes": view.THEMES},
-            "back": request.full_path.rstrip("?") if request.method == "GET" else "/",
+            "back": request.script_root + (request.full_path.rstrip("?") if request.method == "GET" else "/"),
             "person": None,
+            "has_keys": any(item.key for item in nav),
             "has_components": assets.has_components(),
         }

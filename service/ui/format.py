@@ -1,5 +1,6 @@
 """Dates and times for people: of Amsterdam, long, in the language of the page. All take POSIX seconds."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from service.ui.words import _, locale, ngettext
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _DAY = 86400
 _FORMS = {"nl": ("d MMMM y", "d MMMM y, HH:mm"), "en_GB": ("d MMMM y", "d MMMM y, HH:mm")}
+_DURATION = re.compile(r"P(?:(\d{1,3})Y)?(?:(\d{1,3})M)?(?:(\d{1,3})W)?(?:(\d{1,4})D)?")
 _UNITS = (
     (365 * _DAY, "year"),
     (30 * _DAY, "month"),
@@ -64,6 +66,28 @@ def period(seconds: float) -> str:
     return _counted("minute", whole // 60) if whole >= 60 else _counted("second", whole)
 
 
+def duration(text: str) -> str:
+    """A term of ISO 8601 in years, months, weeks or days: P1Y is 1 jaar, P1Y6M 1 jaar en 6 maanden.
+
+    Raises `ValueError` for any other text: registers hold none.
+    """
+    found = _DURATION.fullmatch(text)
+    if not found or text == "P":
+        raise ValueError("not a term in years, months, weeks or days")
+    parts = [
+        _counted(name, int(count))
+        for name, count in zip(("year", "month", "week", "day"), found.groups(), strict=True)
+        if count and int(count)
+    ]
+    if not parts:
+        return str(_("not at all"))
+    return (
+        parts[0]
+        if len(parts) == 1
+        else str(_("%(more)s and %(last)s", more=", ".join(parts[:-1]), last=parts[-1]))
+    )
+
+
 def _counted(name: str, count: int) -> str:
     counted: dict[str, Callable[[], Any]] = {
         "year": lambda: ngettext("%(num)d year", "%(num)d years", count),
@@ -95,6 +119,6 @@ def _local(seconds: float) -> datetime:
 
 
 def install(app: Flask) -> None:
-    """The filters `day`, `moment`, `month`, `clock_time`, `period`, `ago`, `number`, `machine_time`."""
-    filters = (day, moment, month, clock_time, period, ago, number, machine_time)
+    """The filters `day`, `moment`, `month`, `clock_time`, `period`, `duration` and the others above."""
+    filters = (day, moment, month, clock_time, period, duration, ago, number, machine_time)
     app.jinja_env.filters.update({function.__name__: function for function in filters})

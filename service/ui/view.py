@@ -75,7 +75,7 @@ def install(app: Flask, *, language: str) -> None:
 def _change() -> Response:
     old = current_view()
     wanted = ".".join(request.form.get(part, "") for part in ("language", "size", "theme"))
-    answer = redirect(own_path(request.form.get("back", "/")), 303)
+    answer = redirect(own_path(request.form.get("back") or f"{request.script_root}/"), 303)
     answer.set_cookie(
         _cookie_name(),
         parse_view(wanted, old).text(),
