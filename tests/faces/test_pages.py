@@ -1,4 +1,4 @@
-"""Every page of every face, in both languages: accessible, by the keyboard too, at every size and in every colour."""
+"""Every page of every face, in both languages: accessible, by the keyboard, at every size and in every colour."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
