@@ -39,6 +39,16 @@ class TagKey:
         return self.opened < self.highest
 
 
+def grant_row(slot: int) -> bytes:
+    """Key of the row of a slot."""
+    return _GRANT + slot.to_bytes(8, "big")
+
+
+def numbers_row(tag_key: bytes) -> bytes:
+    """Key of the row with the numbers under a tag key."""
+    return _KEY + _digest(tag_key)
+
+
 class Book:
     """State of an audit of openings up to leaf `opened_to`."""
 
@@ -60,12 +70,12 @@ class Book:
     def add_grant(self, slot: int, index: int) -> None:
         """A grant leaf, opened or not."""
         self.grants[slot] = index
-        self._touch(_GRANT + slot.to_bytes(8, "big"))
+        self._touch(grant_row(slot))
 
     def end_grant(self, slot: int, index: int) -> None:
         """A revocation leaf at `index`; the first one counts."""
         self.ended.setdefault(slot, index)
-        self._touch(_GRANT + slot.to_bytes(8, "big"))
+        self._touch(grant_row(slot))
 
     def open_version(self, tag_key: bytes, version: int, slot: int, index: int) -> None:
         """A grant was opened."""

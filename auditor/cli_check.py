@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from auditor.cli_token import token_from
 from auditor.client import LogReader
 from auditor.config import log_keys, read_config, trust_of
 from auditor.convict import check_promise, convict_history, convict_log, fraud_file, kept_checkpoint
@@ -75,8 +76,8 @@ _proofs_option = click.option(
 
 @click.command("verify")
 @click.argument("url", required=False)
-@click.option("--openings", is_flag=True, help="Also check reads against grants; needs --token.")
-@click.option("--token", help="File with the auditor's token, or - for stdin.")
+@click.option("--openings", is_flag=True, help="Also check reads against grants; needs the token.")
+@click.option("--token", help="File with the auditor's token, or - for stdin; else the kept one.")
 @_proofs_option
 @click.option(
     "--proof", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Verify a fraud proof."
@@ -98,14 +99,14 @@ def verify(
         return
     if vkey is not None:
         raise click.UsageError("--vkey goes with --proof")
-    if openings and token is None:
-        raise click.UsageError("--openings needs --token FILE")
+    secret = token_from(home_of(ctx), token) if openings else None
+    if openings and secret is None:
+        raise click.UsageError("--openings needs --token FILE, or a token that was kept")
     audit = Audit(home_of(ctx), url)
     progress(ctx, "Fetching and replaying the log ...")
     verdict = audit.history()
     found: Mapping[int, Opening] = {}
-    if openings and token is not None:
-        secret = read_input(token, max_bytes=1024).decode("ascii", "replace").strip()
+    if secret is not None:
         found = audit.reader.openings(verdict.size, secret)
         findings = check_openings(audit.leaves, found, audit.agency_at)
         verdict = verdict.with_findings(findings, "completeness", "policy")

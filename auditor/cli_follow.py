@@ -1,40 +1,33 @@
 """`regie auditor follow`: keep up with a log, one line a step, and stop with an alarm at the first divergence."""
 
-import functools
-import hashlib
 import json
 import signal
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from auditor.client import LogReader
-from auditor.config import log_keys, read_config, trust_of
+from auditor.cli_token import token_from
 from auditor.findings import Finding
-from auditor.follow import Alarm, Followed, Follower, Step
+from auditor.follow import Alarm, Follower, Step
 from auditor.follow_store import FollowStore
 from auditor.proofs import write_proof
-from auditor.roots import AgencyRoots
 from auditor.store import Store
-from protocol.errors import Rejected, Unavailable
-from protocol.note import MAX_NOTE_BYTES, parse_vkey
+from auditor.watch import LOCK, LogSource, one_step, source_of
+from protocol.errors import Unavailable
 from service.clock import SystemClock
-from service.command import command, read_input, wants_json
-from service.fetch import Fetcher
+from service.command import command, wants_json
 from service.home import Home
-from service.trust import TrustSource
-
-LOCK = "follow.lock"
 
 
 @click.command("follow")
 @click.argument("url", required=False)
 @click.option("--every", type=click.FloatRange(0.1, 3600), default=5, show_default=True, help="Seconds.")
 @click.option("--once", is_flag=True, help="One step, for cron.")
-@click.option("--token", help="File with the auditor's token: also check reads against grants.")
+@click.option(
+    "--token", help="File with the auditor's token (else the kept one): also check reads against grants."
+)
 @click.option("--proofs", type=click.Path(file_okay=False, path_type=Path), help="Else the home.")
 @click.option("--go-on", is_flag=True, help="Follow on although an earlier run ended in an alarm.")
 @command
@@ -49,9 +42,7 @@ def follow(
     go_on: bool,
 ) -> None:
     """Keep up with the log at URL (else where the trust list says); stop at the first divergence."""
-    config = read_config(home)
-    secret = None if token is None else read_input(token, max_bytes=1024).decode("ascii", "replace").strip()
-    source = LogSource(trust_of(home, config), config.log, url, secret, AgencyRoots(home))
+    source = source_of(home, url=url, token=token_from(home, token))
     with home.lock(LOCK):
         follower = Follower(FollowStore(home), Store(home).seen_notes())
         teller = _Teller(ctx, proofs or home.path)
@@ -63,37 +54,6 @@ def follow(
         ctx.exit(1)
     if once and state == "waiting":
         raise Unavailable(teller.code, teller.text)
-
-
-class LogSource:
-    """The log as the trust list has it at each step."""
-
-    def __init__(
-        self, trust: TrustSource, origin: str, url: str | None, token: str | None, roots: AgencyRoots
-    ) -> None:
-        self._trust, self._origin, self._url, self._token, self._roots = trust, origin, url, token, roots
-        self._fetcher = Fetcher()
-
-    def log(self, now: int) -> Followed:
-        """Raises `Unavailable`: `trust_list`; `Rejected`: `not_listed`."""
-        trust = self._trust.current(now)
-        listed, keys, policy = log_keys(trust, self._origin)
-        self._roots.remember(trust, now)
-        names = {witness.key for witness in policy.witnesses}
-        witnesses = [
-            (witness.name, self._latest(witness.url))
-            for witness in trust.witnesses
-            if any(parse_vkey(key) in names for key in (witness.vkey, *witness.also))
-        ]
-        reader = LogReader(self._url or listed.url, self._fetcher)
-        agency_at = functools.partial(self._roots.agency_at, trust)
-        return Followed(keys, policy, agency_at, reader, witnesses, self._token)
-
-    def _latest(self, url: str) -> Callable[[], str]:
-        """A witness's monitoring endpoint (C2SP tlog-mirror names it so; our witnesses offer it)."""
-        digest = hashlib.sha256(self._origin.encode("utf-8")).hexdigest()
-        place = f"{url.rstrip('/')}/{digest}/checkpoint"
-        return lambda: self._fetcher.get(place, accept="text/plain", max_bytes=MAX_NOTE_BYTES).text
 
 
 class _Teller:
@@ -156,12 +116,7 @@ def _run(follower: Follower, source: LogSource, teller: _Teller, every: float | 
     clock = SystemClock()
     while True:
         now = clock.now()
-        try:
-            step = follower.step(source.log(now), now)
-        except Rejected as error:
-            step = Step("waiting", follower.size, code=error.code, text=error.detail)
-        except Unavailable as error:
-            step = Step("waiting", follower.size, code=error.code, text=error.detail)
+        step = one_step(follower, source, now)
         teller.step(step, now)
         if step.state == "alarm" or every is None or stop.wait(every):
             return step.state

@@ -7,16 +7,20 @@ from pathlib import Path
 import click
 
 from auditor.cli_check import Audit
+from auditor.cli_token import token_from
 from auditor.openings import check_openings
 from auditor.report import make_report, report_html, report_lines
 from protocol.consent_api import Opening
-from service.command import command, emit, progress, read_input
+from service.command import command, emit, progress
 from service.home import Home
 
 
 @click.command("report")
 @click.argument("url", required=False)
-@click.option("--token", help="File with the auditor's token: also weeks and agencies, from the openings.")
+@click.option(
+    "--token",
+    help="File with the auditor's token (else the kept one): also weeks and agencies, from the openings.",
+)
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page to print.")
 @command
 def report(ctx: click.Context, home: Home, url: str | None, token: str | None, html: Path | None) -> None:
@@ -25,8 +29,8 @@ def report(ctx: click.Context, home: Home, url: str | None, token: str | None, h
     progress(ctx, "Fetching and replaying the log ...")
     verdict = audit.history()
     openings: Mapping[int, Opening] = {}
-    if token is not None:
-        secret = read_input(token, max_bytes=1024).decode("ascii", "replace").strip()
+    secret = token_from(home, token)
+    if secret is not None:
         openings = audit.reader.openings(verdict.size, secret)
         findings = check_openings(audit.leaves, openings, audit.agency_at)
         verdict = verdict.with_findings(findings, "completeness", "policy")

@@ -19,7 +19,8 @@ from auditor.integrity import check_leaves
 from auditor.openings import AgencyAt, GrantSource, OpeningsAudit
 from auditor.prove import Case, prove, prove_ahead, prove_two
 from auditor.proving_tree import ProvingTree
-from auditor.tally_store import Look, note_step
+from auditor.tally import Look
+from auditor.tally_store import note_step
 from protocol.checkpoint import VerifiedCheckpoint, verify_checkpoint
 from protocol.consent_api import Opening
 from protocol.errors import RegieError, Rejected, Unavailable

@@ -115,6 +115,12 @@ class FollowStore:
             clear_tally(connection)
         return Book(), Tally()
 
+    def book_of(self, keys: Sequence[bytes]) -> Book:
+        """The rows of these keys only (`book.grant_row`, `book.numbers_row`): to look at, not to go on from."""
+        with snapshot(self.engine) as connection:
+            rows = connection.execute(select(_book).where(_book.c.key.in_(keys)))
+            return Book((bytes(row.key), bytes(row.value)) for row in rows)
+
     def save_book(
         self, book: Book, tally: Tally, alarms: Sequence[tuple[int, Finding, bytes | None]] = ()
     ) -> None:
@@ -196,6 +202,14 @@ class Archive(Sequence[bytes]):
     def __iter__(self) -> Iterator[bytes]:
         for n in range(-(-self._size // TILE_WIDTH)):
             yield from self._bundle(n)[: tile_width(0, n, self._size)]
+
+    def after(self, start: int) -> Iterator[tuple[int, bytes]]:
+        """(index, leaf) from `start` on."""
+        for n in range(start // TILE_WIDTH, -(-self._size // TILE_WIDTH)):
+            first = n * TILE_WIDTH
+            for place, leaf in enumerate(self._bundle(n)[: tile_width(0, n, self._size)], first):
+                if place >= start:
+                    yield place, leaf
 
     def _read(self, n: int) -> list[bytes]:
         with snapshot(self._engine) as connection:

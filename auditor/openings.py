@@ -5,7 +5,7 @@ none; then only counts remain. Time is what the parties signed: a READ's own `ia
 a minute; only what is wrong at every moment within that minute is a finding.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from auditor.book import Book
@@ -80,6 +80,11 @@ class OpeningsAudit:
         if self._observer is not None:
             self._observer.finished(self._book.opened_to)
         yield from self._hidden()  # 7.
+
+    def check_some(self, entries: Iterable[tuple[int, Leaf, Opening | None]]) -> Iterator[Finding]:
+        """All entries of some agreements by themselves: (index, leaf, its opening), in the order of the log."""
+        for index, leaf, opening in entries:
+            yield from self._leaf(index, leaf, opening)
 
     def _leaf(self, index: int, leaf: Leaf | None, opening: Opening | None) -> Iterator[Finding]:
         if isinstance(leaf, Revocation):
@@ -260,6 +265,11 @@ def _opened(leaf: Grant | Event, opening: Opening) -> str:
     if commitment(key, leaf.type, text.encode("utf-8")) != leaf.commit:
         raise Rejected("bad_opening", "the opening is not what was committed to")
     return text
+
+
+def terms_in(leaf: Grant, opening: Opening) -> Terms:
+    """T of a grant leaf, once the opening is found to be its own. Raises `Rejected`: `bad_opening`, of parsing."""
+    return _terms(leaf, _opened(leaf, opening))
 
 
 def _terms(leaf: Grant, text: str) -> Terms:

@@ -17,6 +17,8 @@ from protocol.terms import Terms
 
 DAY = 86_400
 HOUR = 3_600
+LOOK_SECONDS = 900
+"""Looks that lie further apart are a gap: what went on between them was seen only afterwards."""
 UNKNOWN = ""
 """Agency of a stop whose grant was never opened here."""
 _REASONS = frozenset(get_args(Reason))
@@ -61,6 +63,23 @@ class Asked:
 
     agency: str
     time: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """Looks at the log that ended alike, from `since` until `until` (POSIX seconds), the last of them in full.
+
+    `size`: entries that passed; `checked`: of those, the ones whose openings were looked at; `remarks`: what could
+    not be looked at besides.
+    """
+
+    since: int
+    until: int
+    state: str
+    code: str
+    size: int
+    checked: int
+    remarks: tuple[str, ...] = ()
 
 
 class Observer(Protocol):

@@ -24,12 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from auditor.tally import Asked, Cell, Running, Tally
+from auditor.tally import LOOK_SECONDS, Asked, Cell, Look, Running, Tally
 from service.database import immediate, snapshot
 from service.schema import schema_of
 
-LOOK_SECONDS = 900
-"""Looks that lie further apart are a gap: what went on between them was seen only afterwards."""
 _metadata = MetaData()
 _number = BigInteger().with_variant(Integer(), "sqlite")
 _cells = Table(
@@ -63,6 +61,7 @@ _state = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("counted_to", _number, nullable=False),
     Column("clock", _number, nullable=False),
+    Column("saves", _number, nullable=False),
 )
 _steps = Table(
     "tally_steps",
@@ -83,20 +82,12 @@ _ALL = (_cells, _running, _asked, _state)
 
 
 @dataclass(frozen=True)
-class Look:
-    """Looks at the log that ended alike, from `since` until `until` (POSIX seconds), the last of them in full.
+class Counted:
+    """Entries that were counted, the latest time that was signed in them, and a number that each change moves."""
 
-    `size`: entries that passed; `checked`: of those, the ones whose openings were looked at; `remarks`: what could
-    not be looked at besides.
-    """
-
-    since: int
-    until: int
-    state: str
-    code: str
     size: int
-    checked: int
-    remarks: tuple[str, ...] = ()
+    clock: int
+    saves: int
 
 
 def load_tally(connection: Connection) -> Tally:
@@ -130,12 +121,9 @@ def save_tally(connection: Connection, tally: Tally) -> None:
         ("agency", "time"),
         [{"slot": slot, **vars(tally.asked[slot])} for slot in tally.changed_slots & tally.asked.keys()],
     )
-    _put(
-        connection,
-        _state,
-        ("counted_to", "clock"),
-        [{"id": 1, "counted_to": tally.counted_to, "clock": tally.clock}],
-    )
+    put = upsert(_state).values(id=1, counted_to=tally.counted_to, clock=tally.clock, saves=1)
+    changed = {"counted_to": tally.counted_to, "clock": tally.clock, "saves": _state.c.saves + 1}
+    connection.execute(put.on_conflict_do_update(index_elements=["id"], set_=changed))
     tally.changed_cells.clear()
     tally.changed_slots.clear()
 
@@ -172,11 +160,11 @@ class TallyView:
             rows = connection.execute(select(_cells).where(_cells.c.family.in_(families)))
             return {Cell(*row[:4]): row.n for row in rows}
 
-    def counted(self) -> tuple[int, int]:
-        """(entries that were counted, the latest time that a party signed in them)."""
+    def counted(self) -> Counted:
+        """How far it has come."""
         with snapshot(self._engine) as connection:
-            row = connection.execute(select(_state.c.counted_to, _state.c.clock)).one_or_none()
-            return (0, 0) if row is None else (row.counted_to, row.clock)
+            row = connection.execute(select(_state)).one_or_none()
+            return Counted(0, 0, 0) if row is None else Counted(row.counted_to, row.clock, row.saves)
 
     def running(self, now: int) -> dict[str, int]:
         """Grants that run at `now`, by agency."""

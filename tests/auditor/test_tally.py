@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from auditor.book import Book
 from auditor.follow_store import FollowStore
 from auditor.openings import OpeningsAudit
-from auditor.tally import DAY, Cell, Tally, span_of, week_of
-from auditor.tally_store import LOOK_SECONDS, Look, TallyView, load_tally, note_step, save_tally
+from auditor.tally import DAY, LOOK_SECONDS, Cell, Look, Tally, span_of, week_of
+from auditor.tally_store import Counted, TallyView, load_tally, note_step, save_tally
 from protocol.reading import ResidentMessage, parse_read, sign_message
 from service.database import immediate, snapshot
 from service.home import Home
@@ -279,7 +279,7 @@ def test_view_shows_what_was_saved(tmp_path: Path) -> None:
         save_tally(connection, tally)
     view = TallyView(store.engine)
     assert view.cells("week") == {cell: n for cell, n in tally.cells.items() if cell.family == "week"}
-    assert view.counted() == (tally.counted_to, tally.clock)
+    assert view.counted() == Counted(tally.counted_to, tally.clock, 1)
     assert view.running(NOW) == {AGENCY_ID: 1}
     assert view.running(NOW + 400 * DAY) == {}
     assert view.over(NOW + 400 * DAY) == {AGENCY_ID: 1}

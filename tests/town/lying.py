@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 
 import auditor.web
 import consentlog.witness
-from auditor.cli_follow import LogSource
+from auditor.watch import LogSource
 from auditor.config import Config, make_cosigner, read_config, trust_of
 from auditor.follow import Alarm, Follower, Step
 from auditor.follow_store import FollowStore

@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("counted_to", _NUMBER, nullable=False),
         sa.Column("clock", _NUMBER, nullable=False),
+        sa.Column("saves", _NUMBER, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
