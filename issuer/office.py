@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from issuer import store, store_deferred, store_revocation
 from issuer.authorize import issuer_state_of
 from issuer.brp import Bsn, parse_person
+from issuer.finding import found_by
 from issuer.issue import Signer, status_uri, validity
 from issuer.offer import Offer, is_offer_id, is_open, make_offer, offer_message
 from issuer.register import check_person
@@ -26,11 +27,11 @@ _LIST_SECONDS = 60
 """A signed status list is served again for so long, unless something was revoked meanwhile."""
 
 
-def _record(line: bytes, day: datetime.date) -> tuple[Bsn, str]:
-    """A person that every credential can be made of, as it will be kept. Raises `Rejected`."""
+def _record(line: bytes, day: datetime.date) -> tuple[Bsn, str, tuple[str | None, str | None]]:
+    """A person that every credential can be made of, as it will be kept and found. Raises `Rejected`."""
     person = parse_person(line)
     check_person(person, day)
-    return Bsn(person.burgerservicenummer), line.decode("utf-8").strip()
+    return Bsn(person.burgerservicenummer), line.decode("utf-8").strip(), found_by(person)
 
 
 class Office:
@@ -78,8 +79,8 @@ class Office:
                 except Rejected as error:
                     refused.append((number, error))
             with immediate(self.engine) as connection:
-                for bsn, record in records:
-                    store.put_person(connection, bsn, record, now)
+                for bsn, record, found in records:
+                    store.put_person(connection, bsn, record, found, now)
             imported += len(records)
         return imported, refused
 

@@ -49,10 +49,14 @@ def create_tables(engine: Engine) -> None:
 # ---- register
 
 
-def put_person(connection: Connection, bsn: Bsn, record: str, now: int) -> None:
-    """Add a person, or replace what the register said before."""
+def put_person(
+    connection: Connection, bsn: Bsn, record: str, found_by: tuple[str | None, str | None], now: int
+) -> None:
+    """Add a person, or replace what the register said before. `found_by`: see `finding`."""
+    surname, birth = found_by
     connection.execute(delete(persons).where(persons.c.bsn == bsn))
-    connection.execute(insert(persons).values(bsn=bsn, record=record, imported=now))
+    values = {"bsn": bsn, "record": record, "imported": now, "surname": surname, "birth": birth}
+    connection.execute(insert(persons).values(values))
 
 
 def person_record(connection: Connection, bsn: Bsn) -> str | None:

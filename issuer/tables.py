@@ -28,6 +28,9 @@ persons = Table(
     Column("bsn", String(9), primary_key=True),
     Column("record", Text, nullable=False),  # the person as the register's API gave it, JSON
     Column("imported", BigInteger, nullable=False),
+    Column("surname", Text),  # as `finding` writes it, so that a clerk finds somebody without a BSN
+    Column("birth", String(10)),  # as far as the register knows it: 1985-12-01, 2020-05, 1963 or onbekend
+    Index("persons_by_name", "surname", "birth"),
 )
 
 offers = Table(
@@ -177,6 +180,19 @@ notifications = Table(
     Column("offer_id", String(32), nullable=False),
     Column("configuration", String(32), nullable=False),
     Column("event", String(32)),
+)
+
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("officer", Text, nullable=False),  # as the organisation's provider names the account
+    Column("act", String(16), nullable=False),
+    Column("bsn", String(9), nullable=False),
+    Column("document", String(32)),  # what the resident showed, by its kind; its number is not kept
+    Column("reference", String(32)),  # the offer or issuance that it was about
+    Index("acts_by_bsn", "bsn"),
 )
 
 SCHEMA = schema_of(
