@@ -90,10 +90,12 @@ def _serve(name: str) -> Response:
         raise NotFound
     data, digest = found
     response = Response(data, content_type=_TYPES[Path(name).suffix])
-    if request.args.get("v") == digest:
-        response.headers["Cache-Control"] = f"public, max-age={MAX_AGE}, immutable"
-    else:  # what styles and scripts of ours name without a digest
-        response.headers["Cache-Control"] = f"public, max-age={SHORT_AGE}" if name in FROM_NPM else "no-cache"
+    is_pinned = request.args.get("v") == digest
+    if is_pinned or name in FROM_NPM:  # styles and scripts of ours name those of npm without a digest
+        response.cache_control.public = True
+        response.cache_control.max_age = MAX_AGE if is_pinned else SHORT_AGE
+    else:
+        response.cache_control.no_cache = True
     response.set_etag(digest)
     response.make_conditional(request)
     return response

@@ -52,6 +52,11 @@ def line(values: Sequence[float]) -> str:
     return " ".join(f"{round(i * step, 2)},{round(28 - 26 * value / top, 2)}" for i, value in enumerate(values))
 
 
+def filling(key: str, index: int) -> str:
+    """What fills series `index` of the chart `key`: full, slanted, dotted, crossed."""
+    return f"url(#{key}-{index})" if index else "currentColor"
+
+
 def place_in_time(moment: float, start: float, end: float) -> float:
     """Where `moment` lies between `start` and `end`: 0 to 100."""
     if end <= start:
@@ -70,7 +75,8 @@ def install(app: Flask) -> None:
     """The functions above for the templates, as `chart.share` and so on, and `new_id`."""
     app.jinja_env.globals.update(
         chart={
-            function.__name__: function for function in (share, largest, segments, columns, line, place_in_time)
+            function.__name__: function
+            for function in (share, largest, segments, columns, line, filling, place_in_time)
         },
         new_id=new_id,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 from werkzeug.exceptions import NotFound
+from werkzeug.utils import redirect
 from werkzeug.wrappers import Request
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -42,6 +43,4 @@ class Front:
 def _to_slash(environ: dict[str, Any], start_response: Callable[..., Any], prefix: str) -> Iterable[bytes]:
     if Request(environ).method not in ("GET", "HEAD"):
         return NotFound()(environ, start_response)
-    root = environ.get("SCRIPT_NAME", "")
-    start_response("308 Permanent Redirect", [("Location", f"{root}{prefix}/"), ("Content-Length", "0")])
-    return [b""]
+    return redirect(f"{environ.get('SCRIPT_NAME', '')}{prefix}/", 308)(environ, start_response)

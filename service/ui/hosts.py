@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from werkzeug.wrappers import Response
+
 from service.journal import log_event
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -25,11 +27,7 @@ class HostGuard:
         if environ.get("HTTP_HOST", "") in self._hosts:
             return self._app(environ, start_response)
         log_event(self._room, "other_host", status=421)
-        headers = [
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Content-Length", str(len(_ANSWER))),
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-        ]
-        start_response("421 Misdirected Request", headers)
-        return [_ANSWER]
+        answer = Response(_ANSWER, 421, content_type="text/plain; charset=utf-8")
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer(environ, start_response)
