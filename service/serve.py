@@ -59,12 +59,14 @@ def serve(
     threads: int = THREADS,
     workers: int = 1,
     tls: Tls | None = None,
+    ready: Callable[[], object] | None = None,
 ) -> None:
     """Serve `module:function` (a `create(home: Path)` that returns a WSGI app) until SIGTERM or SIGINT.
 
     1. hold the home's lock `serve.lock`, so that one home has one server; 2. see that the port is free (0 takes a
     free one); 3. start the workers, each of which makes the app; 4. print `listening on http://HOST:PORT` on
-    stdout once all have it and `/healthz` is answered (`https://` with `tls`); 5. wait for the end.
+    stdout once all have it and `/healthz` is answered (`https://` with `tls`), then call `ready`; 5. wait for the
+    end.
     Raises `Unavailable`: `in_use`, `port_in_use`, `worker_stopped`, and whatever `RegieError` `create` raised.
     """
     with Home(home).lock("serve.lock"):
@@ -87,7 +89,7 @@ def serve(
             ssl_protocol_min=SSLProtocols.tls12,
         )
         loader = partial(_load, target, str(home), threads, os.getpid(), told)
-        start = _Start(heard, server, _origin(host, port, tls), workers)
+        start = _Start(heard, server, _origin(host, port, tls), workers, ready)
         start.start()
         try:
             server.serve(target_loader=loader, wrap_loader=False)
@@ -112,13 +114,16 @@ def _free_port(host: str, port: int) -> int:
 class _Start(threading.Thread):
     """In the main process: hears which worker has made its app and which could not, and why."""
 
-    def __init__(self, heard: Connection, server: Any, origin: str, workers: int) -> None:
+    def __init__(
+        self, heard: Connection, server: Any, origin: str, workers: int, ready: Callable[[], object] | None
+    ) -> None:
         super().__init__(name="start", daemon=True)
         self._failure: RegieError = Unavailable("worker_stopped", "a worker process stopped unexpectedly")
         self._heard = heard
         self._server = server
         self._origin = origin
         self._workers = workers
+        self._ready = ready
 
     def run(self) -> None:
         """Until there is nothing more to hear."""
@@ -132,7 +137,7 @@ class _Start(threading.Thread):
             if missing == 0:
                 # A worker that is lost from now on is replaced; one that fails before is a server that fails.
                 self._server.respawn_failed_workers = self._workers > 1
-                threading.Thread(target=_announce, args=(self._origin,), daemon=True).start()
+                threading.Thread(target=_announce, args=(self._origin, self._ready), daemon=True).start()
 
     def failure_after(self, told: Connection) -> RegieError:
         """Once the server has ended: why a worker could not be made, if one could not."""
@@ -194,8 +199,8 @@ def _origin(host: str, port: int, tls: Tls | None) -> str:
     return f"{'https' if tls else 'http'}://{authority}"
 
 
-def _announce(origin: str) -> None:
-    """Print the address once the worker answers; any status is an answer."""
+def _announce(origin: str, ready: Callable[[], object] | None) -> None:
+    """Print the address once the worker answers, and go on with `ready`; any status is an answer."""
     # Whose certificate it is does not matter: it is our own port, and nothing is sent there.
     pool = urllib3.PoolManager(retries=False, timeout=2, cert_reqs="CERT_NONE", assert_hostname=False)
     with warnings.catch_warnings():
@@ -207,6 +212,8 @@ def _announce(origin: str) -> None:
             except urllib3.exceptions.HTTPError:
                 time.sleep(0.05)
     print(f"listening on {origin}", flush=True)
+    if ready is not None:
+        ready()
 
 
 def on_stop(callback: Callable[[], object]) -> None:

@@ -6,7 +6,7 @@ import resource
 import click
 
 from service.command import home_option
-from wallet import cli_after, cli_give, cli_receive
+from wallet import cli_after, cli_give, cli_receive, cli_serve
 
 
 @click.group()
@@ -35,5 +35,7 @@ for _command in (
     cli_after.erase,
     cli_after.backup,
     cli_after.restore,
+    cli_serve.serve,
+    cli_serve.open_again,
 ):
     group.add_command(_command)

@@ -54,17 +54,33 @@ def back_up(wallet: OpenWallet, path: Path, passphrase: bytes, profile: Profile)
         raise Rejected("exists", "there is a file of that name already; choose another one", status=409)
     if not path.absolute().parent.is_dir():
         raise Rejected("no_folder", "there is no such folder; choose another place for the backup", status=404)
+    plain, data = _seal(wallet, passphrase, profile)
+    Home(path.absolute().parent).write_secret(path.name, data)
+    _check_good(path.read_bytes(), plain, passphrase)
+    return len(data)
+
+
+def make_backup(wallet: OpenWallet, passphrase: bytes, profile: Profile) -> bytes:
+    """The bytes of the file, opened once to be sure. Raises `Rejected`: `backup_failed`."""
+    plain, data = _seal(wallet, passphrase, profile)
+    _check_good(data, plain, passphrase)
+    return data
+
+
+def _seal(wallet: OpenWallet, passphrase: bytes, profile: Profile) -> tuple[bytes, bytes]:
+    """Contents and file."""
     contents = Contents(wallet.now(), wallet.home.config(WalletConfig), wallet.vault.export())
     plain = msgspec.json.encode(contents)
-    data = seal_backup(plain, passphrase, profile, wallet.random)
-    Home(path.absolute().parent).write_secret(path.name, data)
+    return plain, seal_backup(plain, passphrase, profile, wallet.random)
+
+
+def _check_good(data: bytes, plain: bytes, passphrase: bytes) -> None:
     try:
-        is_good = _open(path.read_bytes(), passphrase) == plain
+        is_good = _open(data, passphrase) == plain
     except Rejected:
         is_good = False
     if not is_good:
         raise Rejected("backup_failed", "the file could not be read back; do not rely on it, try another disk")
-    return len(data)
 
 
 def seal_backup(plain: bytes, passphrase: bytes, profile: Profile, random: Random) -> bytes:
@@ -118,7 +134,7 @@ def restore(home: Home, data: bytes, backup_passphrase: bytes, passphrase: bytes
             raise Rejected(
                 "not_empty", "this wallet holds cards or grants; restore into an empty home", status=409
             )
-        vault.replace_all(contents.tables)
+        vault.replace_all(contents.tables | {"passkeys": {}})  # those opened the other file, and cannot this one
         with vault.transaction():
             for name, kept in vault.all("secrets", Secrets).items():
                 vault.put("secrets", name, replace(kept, restored=True))

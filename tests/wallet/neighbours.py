@@ -117,6 +117,12 @@ class MovableClock:
     def now(self) -> int:
         return self.time
 
+    def monotonic(self) -> float:
+        return float(self.time)
+
+    def advance(self, seconds: int) -> None:
+        self.time += seconds
+
 
 def json_answer(value: Any, status: int = 200) -> Answer:
     return Answer(status, {"content-type": "application/json"}, canonical_bytes(value))

@@ -3,7 +3,6 @@
 import msgspec
 
 from wallet.opened import OpenWallet
-from wallet.records import Seen
 
 _TABLE, _PREFERENCES, _TOLD = "settings", "preferences", "told"
 IDLE_MINUTES = (5, 15, 30, 60)
@@ -17,13 +16,10 @@ class Preferences(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """How much of each agreement (by number) the resident has seen in the notices, and when. `cards`: record
-    names of cards whose end they know of.
-    """
+    """What the resident said they had seen: when (POSIX seconds), and how many events of each agreement."""
 
     at: int = 0
-    seen: dict[str, Seen] = {}
-    done: list[str] = []
+    events: dict[str, int] = {}
 
 
 def preferences(wallet: OpenWallet) -> Preferences:

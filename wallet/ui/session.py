@@ -31,6 +31,7 @@ HOLD_SECONDS = 3600
 WARN_SECONDS = 120
 """How long before locking the page asks whether anybody is there (WCAG 2.2.1: at least 20 seconds)."""
 MAX_KEPT = 64
+MAX_CEREMONIES = 16
 _LOOK_SECONDS = 15.0
 T = TypeVar("T")
 
@@ -58,8 +59,12 @@ class _Kept:
 class Keeper:
     """One for each app. `home` may be without a wallet so far."""
 
-    def __init__(self, home: Home, *, fetcher: Fetcher | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self, home: Home, *, fetcher: Fetcher | None = None, clock: Clock | None = None, profile: str = "standard"
+    ) -> None:
+        """`profile`: the price of a guess in wallets and backups that are made here."""
         self.home = home
+        self.profile = profile
         self.clock = clock or SystemClock()
         self.memory: dict[str, Any] = {}
         """What pages remember of an open wallet; gone once it is locked."""
@@ -69,6 +74,7 @@ class Keeper:
         self._used = 0.0
         self._limit = 0.0
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._ceremonies: OrderedDict[str, object] = OrderedDict()
         self._watching: threading.Event | None = None
 
     @property
@@ -87,7 +93,7 @@ class Keeper:
 
     def unlock(self, passphrase: bytes, *, accept_older: bool = False) -> None:
         """One guess at a time: each costs a quarter of a gigabyte. Raises those of `open_vault`."""
-        with self._taken():
+        with self.taken():
             if self._wallet is None:
                 around = self.around()
                 path = self.home.file(VAULT)
@@ -97,7 +103,7 @@ class Keeper:
 
     def hold(self, around: Surroundings, vault: Vault) -> OpenWallet:
         """From now on `vault` is what pages use."""
-        with self._taken():
+        with self.taken():
             self.lock()
             self._wallet = wallet_of(around, vault)
             self._limit = self.preferences().idle_minutes * 60
@@ -108,7 +114,7 @@ class Keeper:
 
     def lock(self) -> None:
         """Close the vault and forget its key."""
-        with self._taken():
+        with self.taken():
             wallet, self._wallet = self._wallet, None
             self.memory.clear()
             for kept_id in [name for name, kept in self._kept.items() if not kept.lasting]:
@@ -122,14 +128,15 @@ class Keeper:
     @contextmanager
     def in_use(self) -> Iterator[OpenWallet]:
         """The open wallet, for one thread at a time. Raises `Locked`; `Unavailable`: `wallet_busy`."""
-        with self._taken():
+        with self.taken():
             self.lock_if_idle()
             if self._wallet is None:
                 raise Locked
             yield self._wallet
 
     @contextmanager
-    def _taken(self) -> Iterator[None]:
+    def taken(self) -> Iterator[None]:
+        """The turn of this thread. Raises `Unavailable`: `wallet_busy`."""
         if not self._turn.acquire(timeout=WAIT_SECONDS):
             raise Unavailable("wallet_busy", "the wallet is still busy with something else; try again in a moment")
         try:
@@ -197,6 +204,18 @@ class Keeper:
     def listed(self) -> dict[str, Listed]:
         """What is open, newest first."""
         return {name: kept.listed for name, kept in reversed(list(self._kept.items())) if kept.listed is not None}
+
+    def begin_ceremony(self, asked: object) -> str:
+        """What the answer of a passkey will be held against; its random id."""
+        name = secrets.token_urlsafe(16)
+        self._ceremonies[name] = asked
+        while len(self._ceremonies) > MAX_CEREMONIES:
+            self._ceremonies.popitem(last=False)
+        return name
+
+    def end_ceremony(self, name: str) -> object:
+        """What was begun, once; None when nothing was, or it is too long ago."""
+        return self._ceremonies.pop(name, None)
 
     def _find(self, kept_id: str) -> _Kept:
         found = self._kept.get(kept_id)

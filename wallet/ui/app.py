@@ -1,0 +1,81 @@
+"""The wallet's web app: `create(home)`, run by `regie wallet serve` on the resident's own machine."""
+
+import secrets
+from pathlib import Path
+
+from flask import Flask, Response, redirect, request, url_for
+
+from service.clock import Clock
+from service.fetch import Fetcher
+from service.home import Home
+from service.serve import on_stop
+from service.ui.app import NavItem, make_ui
+from service.ui.door import LocalDoor
+from service.ui.guard import SAFE
+from service.ui.view import own_path
+from service.ui.words import lazy as _l
+from wallet.ui import backup, begin, lan, lost, pwa, settings, start, unlock
+from wallet.ui.door_problems import PROBLEMS
+from wallet.ui.session import KEEPER, Keeper, Locked, keeper
+
+NAV = (
+    NavItem("start.page", _l("Start"), "home", "s"),
+    NavItem("settings.page", _l("Settings"), "settings", "i"),
+)
+PAGES = (begin.pages, unlock.pages, start.pages, settings.pages, backup.pages, lost.pages, pwa.pages)
+_SECRET, _SECRET_BYTES = "ui-secret", 32
+_QUIET = frozenset({"unlock.awake", "assets", "healthz", "static"})
+"""What a browser asks by itself: nobody need be there."""
+
+
+def create(
+    home: Path, *, fetcher: Fetcher | None = None, clock: Clock | None = None, profile: str = "standard"
+) -> Flask:
+    """The app for `home`, which may have no wallet yet. Raises `Rejected`: `no_home`; `Unavailable`: `io`."""
+    place = Home(home).create()
+    app = make_ui(
+        "wallet",
+        __name__,
+        name=_l("My wallet"),
+        nav=NAV,
+        problems=PROBLEMS,
+        secret=_secret(place),
+        layout="phone",
+    )
+    kept = app.extensions[KEEPER] = Keeper(place, fetcher=fetcher, clock=clock, profile=profile)
+    app.register_error_handler(Locked, _to_unlock)
+    app.before_request(_somebody_is_there)
+    app.context_processor(lambda: {"wallet_is_open": kept.is_open})
+    for pages in PAGES:
+        app.register_blueprint(pages)
+    found = lan.read(place)
+    LocalDoor(place.path, "wallet").guard(
+        app,
+        closed=_l("Ask the program for a new address: regie wallet open."),
+        hosts=[found.host] if found else [],
+        public=pwa.PUBLIC,
+    )
+    on_stop(kept.lock)
+    return app
+
+
+def _secret(home: Home) -> bytes:
+    """Signs the session cookie, so that forms which are open outlive the program."""
+    home.create_secret(_SECRET, secrets.token_bytes(_SECRET_BYTES))
+    return home.read_secret(_SECRET)
+
+
+def _somebody_is_there() -> None:
+    if request.endpoint not in _QUIET and "X-Regie-Live" not in request.headers:
+        kept = keeper()
+        kept.lock_if_idle()
+        kept.touch()
+
+
+def _to_unlock(_: Locked) -> Response:
+    """To where the wallet is unlocked or made, and afterwards back to the page that was asked for."""
+    if not keeper().exists:
+        return redirect(url_for("begin.page"), 303)  # type: ignore[return-value]
+    wanted = request.full_path.rstrip("?") if request.method in SAFE else None
+    target = url_for("unlock.page", next=own_path(wanted) if wanted and wanted != "/" else None)
+    return redirect(target, 303)  # type: ignore[return-value]

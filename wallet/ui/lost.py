@@ -1,0 +1,149 @@
+"""A lost phone, a forgotten passphrase: everything can be stopped with the paper. And the paper itself.
+
+Stopping by code needs no passphrase and no vault, here as on the command line.
+"""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+
+from protocol.errors import RegieError, Rejected
+from protocol.revocation_code import PAPER_QR_PREFIX, format_code, format_paper_qr, parse_code, parse_paper_qr
+from service.ui.errors import find
+from service.ui.words import ngettext
+from wallet.errand_paper import PaperStop, stop_by_code
+from wallet.errand_revoke import stop_grant
+from wallet.opened import OpenWallet
+from wallet.state import is_running
+from wallet.ui.session import in_use, keeper
+
+pages = Blueprint("lost", __name__)
+MAX_CODES = 50
+"""In one go: each is asked of every log."""
+SHEET_ROWS = 30
+"""Agreements on one sheet: five pages of A4."""
+
+
+@dataclass(frozen=True)
+class CodeOutcome:
+    """What came of one code; `number`: its place among those typed, from 1. `problem`: title and advice."""
+
+    number: int
+    stop: PaperStop | None
+    problem: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """One agreement on the recovery sheet. `code`: 40 digits in groups; `qr`: its text."""
+
+    number: str
+    agency_name: str
+    until: int
+    code: str
+    qr: str
+
+
+@pages.get("/lost")
+def page() -> str:
+    """What to do first, and the form for codes."""
+    return render_template("wallet/lost.html", errors=[], text="", can_stop=keeper().exists)
+
+
+@pages.post("/lost")
+def stop() -> tuple[str, int] | str:
+    """Stop what the codes on the paper can stop."""
+    text = request.form.get("codes", "")
+    codes = split_codes(text)
+    if not codes or len(codes) > MAX_CODES:
+        words = find("bad_code")
+        errors = [("codes", f"{words.title}. {words.advice}")]
+        return render_template("wallet/lost.html", errors=errors, text="", can_stop=True), 422
+    outcomes = [_stop(number, code) for number, code in enumerate(codes, 1)]
+    return render_template("wallet/lost_done.html", outcomes=outcomes)
+
+
+def split_codes(text: str) -> list[str]:
+    """One for each line; codes whose 40 digits stand on several lines are put together.
+
+    A line that is neither digits nor the text of a QR code is a code by itself, and will be refused as one.
+    """
+    codes: list[str] = []
+    digits = ""
+    for line in text.splitlines():
+        plain = "".join(line.split())
+        if plain.replace("-", "").isdigit():
+            digits += plain.replace("-", "")
+            while len(digits) >= 40:
+                codes.append(digits[:40])
+                digits = digits[40:]
+        elif plain:
+            codes.append(plain)
+    return [*codes, digits] if digits else codes
+
+
+def _stop(number: int, text: str) -> CodeOutcome:
+    try:
+        log_url, secret = parse_paper_qr(text) if text.startswith(PAPER_QR_PREFIX) else (None, parse_code(text))
+        return CodeOutcome(number, stop_by_code(keeper().around(), secret, log_url=log_url))
+    except RegieError as error:
+        words = find(error.code, is_ours=not isinstance(error, Rejected))
+        return CodeOutcome(number, None, (str(words.title), str(words.advice)))
+
+
+@pages.get("/lost/everything")
+def ask_everything() -> str:
+    """Before everything is stopped: how much that is."""
+    with in_use() as wallet:
+        running = _running(wallet)
+    return render_template("wallet/lost_everything.html", count=len(running))
+
+
+@pages.post("/lost/everything")
+def stop_everything() -> Response:
+    """Stop every agreement of this wallet. What cannot be delivered now waits, and counts here at once."""
+    with in_use() as wallet:
+        running = _running(wallet)
+        for number in running:
+            stop_grant(wallet, number)
+    flash(ngettext("You stopped %(num)d agreement.", "You stopped %(num)d agreements.", len(running)))
+    return redirect(url_for("start.page"), 303)  # type: ignore[return-value]
+
+
+def _running(wallet: OpenWallet) -> list[str]:
+    now = wallet.now()
+    return [number for number, record in wallet.grants().items() if is_running(record, now)]
+
+
+@pages.get("/recovery-sheet")
+def sheet() -> str:
+    """To print: the codes of all agreements that run, and how to use them."""
+    with in_use() as wallet:
+        rows = sheet_rows(wallet)
+        made_at = wallet.now()
+    pages_of = max(1, -(-len(rows) // SHEET_ROWS))
+    number = min(max(1, request.args.get("page", 1, int)), pages_of)
+    some = rows[(number - 1) * SHEET_ROWS : number * SHEET_ROWS]
+    return render_template(
+        "wallet/sheet.html",
+        rows=some,
+        made_at=made_at,
+        page=number,
+        pages=pages_of,
+        total=len(rows),
+        sheet_address=lambda wanted: url_for("lost.sheet", page=wanted),
+    )
+
+
+def sheet_rows(wallet: OpenWallet) -> list[SheetRow]:
+    """Every agreement that runs, the one that ends last first."""
+    grants = wallet.grants()
+    running = sorted(_running(wallet), key=lambda number: -grants[number].body.terms.not_after)
+    return [_row(wallet, number) for number in running]
+
+
+def _row(wallet: OpenWallet, number: str) -> SheetRow:
+    record = wallet.grant(number)
+    code, terms = wallet.code(record), record.body.terms
+    qr = format_paper_qr(wallet.known_log(terms.log).log.url, code)
+    return SheetRow(number, record.agency.name, terms.not_after, format_code(code), qr)

@@ -1,0 +1,128 @@
+"""Settings: when the wallet locks, what opens it, backups, the paper, the phone, and taking it off this device."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from msgspec.structs import replace
+
+from protocol.errors import RegieError, Rejected
+from service.ui.errors import find
+from service.ui.words import _
+from wallet.passkey import PasskeyRecord
+from wallet.passphrase import PROFILES, passphrase_of
+from wallet.ui import lan
+from wallet.ui.begin import new_passphrase
+from wallet.ui.passkey_door import add_passkey, answer_of, new_options
+from wallet.ui.prefs import IDLE_MINUTES, keep_preferences, preferences
+from wallet.ui.session import in_use, keeper
+
+pages = Blueprint("settings", __name__)
+
+
+@dataclass(frozen=True)
+class PasskeyRow:
+    """One passkey in the list. `made_at`: POSIX seconds."""
+
+    credential: str
+    name: str
+    made_at: int
+
+
+@pages.get("/settings")
+def page() -> str:
+    """Everything that can be set, each on a page of its own."""
+    with in_use() as wallet:
+        chosen = preferences(wallet)
+        count = len(wallet.vault.all("passkeys", PasskeyRecord))
+    return render_template(
+        "wallet/settings.html", chosen=chosen, minutes=IDLE_MINUTES, passkeys=count, phone=lan.read(keeper().home)
+    )
+
+
+@pages.post("/settings/idle")
+def idle() -> Response:
+    """After how long the wallet locks itself."""
+    minutes = request.form.get("idle_minutes", "")
+    if minutes not in map(str, IDLE_MINUTES):
+        raise Rejected("bad_request", "no such time")
+    with in_use() as wallet:
+        keep_preferences(wallet, replace(preferences(wallet), idle_minutes=int(minutes)))
+    keeper().touch()
+    flash(_("Saved."))
+    return redirect(url_for("settings.page"), 303)  # type: ignore[return-value]
+
+
+@pages.get("/settings/passphrase")
+def passphrase() -> str:
+    """The form for another passphrase."""
+    with in_use():
+        return _show_passphrase([])
+
+
+@pages.post("/settings/passphrase")
+def change_passphrase() -> Response | tuple[str, int]:
+    """From now on the new one opens this wallet; backups keep the old one."""
+    errors: list[tuple[str, str]] = []
+    new = new_passphrase(errors)
+    with in_use() as wallet:
+        if not errors:
+            old = passphrase_of(request.form.get("old", ""))
+            try:
+                wallet.vault.change_passphrase(old, new, PROFILES[keeper().profile], wallet.random)
+            except Rejected as error:
+                errors.append(("old", _sentence(error)))
+        if errors:
+            return _show_passphrase(errors), 422
+    flash(_("From now on your new passphrase opens this wallet."))
+    return redirect(url_for("settings.page"), 303)  # type: ignore[return-value]
+
+
+@pages.get("/settings/passkeys")
+def passkeys() -> str:
+    """The list, and the form for another one."""
+    return _show_passkeys([])
+
+
+@pages.post("/settings/passkeys")
+def add() -> Response | tuple[str, int]:
+    """Another way in, on the passphrase."""
+    given = passphrase_of(request.form.get("passphrase", ""))
+    name = request.form.get("name", "").strip() or _("Passkey")
+    ceremony = request.form.get("ceremony", "")
+    try:
+        with in_use() as wallet:
+            add_passkey(keeper(), wallet, given, name, answer_of(request.form), ceremony)
+    except Rejected as error:
+        field = "passphrase" if error.code == "wrong_passphrase" else "name"
+        return _show_passkeys([(field, _sentence(error))]), error.status
+    flash(_("Your passkey opens this wallet now too."))
+    return redirect(url_for("settings.passkeys"), 303)  # type: ignore[return-value]
+
+
+@pages.post("/settings/passkeys/remove")
+def remove() -> Response:
+    """It opens nothing any more."""
+    with in_use() as wallet:
+        wallet.vault.drop_passkey(request.form.get("credential", ""))
+    flash(_("The passkey opens nothing any more."))
+    return redirect(url_for("settings.passkeys"), 303)  # type: ignore[return-value]
+
+
+def _show_passphrase(errors: list[tuple[str, str]]) -> str:
+    return render_template("wallet/passphrase.html", errors=errors, by_field=dict(errors))
+
+
+def _show_passkeys(errors: list[tuple[str, str]]) -> str:
+    with in_use() as wallet:
+        found = wallet.vault.all("passkeys", PasskeyRecord)
+        options = new_options(keeper(), wallet)
+    rows = [PasskeyRow(name, record.name, record.made_at) for name, record in found.items()]
+    rows.sort(key=lambda row: row.made_at)
+    return render_template(
+        "wallet/passkeys.html", rows=rows, options=options, errors=errors, by_field=dict(errors)
+    )
+
+
+def _sentence(error: RegieError) -> str:
+    words = find(error.code)
+    return f"{words.title}. {words.advice}"

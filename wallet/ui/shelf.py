@@ -1,0 +1,59 @@
+"""The book of the open wallet: made of its vault, and kept in memory until something in the vault changes."""
+
+from typing import cast
+
+from wallet.kept_history import HistoryPart
+from wallet.opened import OpenWallet
+from wallet.records import Activity, Evidence, OutgoingMessage
+from wallet.ui import book
+from wallet.ui.book import Agreement, Book
+from wallet.ui.rights_view import Erasure, erasures_of
+from wallet.ui.session import keeper
+
+_BOOK = "book"
+
+
+def read_book(wallet: OpenWallet) -> Book:
+    """Out of the vault, without looking at what is in memory."""
+    vault = wallet.vault
+    return book.make_book(
+        wallet.grants(),
+        vault.all("histories", HistoryPart),
+        vault.all("activities", Activity),
+        vault.all("messages", OutgoingMessage).values(),
+        vault.all("evidence", Evidence).values(),
+        wallet.now(),
+    )
+
+
+def book_of(wallet: OpenWallet) -> Book:
+    """The same, remembered: with hundreds of agreements and thousands of reads too pages open at once."""
+    memory = keeper().memory
+    known = cast(tuple[int, Book] | None, memory.get(_BOOK))
+    if known is not None and known[0] == wallet.vault.counter:
+        until = known[1].valid_until
+        if until is None or wallet.now() < until:
+            return known[1]
+    made = read_book(wallet)
+    memory[_BOOK] = (wallet.vault.counter, made)
+    return made
+
+
+def reads_since(wallet: OpenWallet, since: int) -> int:
+    """How many reads this wallet knows of since a moment, POSIX seconds."""
+    return book.reads_since(book_of(wallet).lines, since)
+
+
+def erasures(wallet: OpenWallet, agreement: Agreement) -> list[Erasure]:
+    """Every erasure asked under an agreement, latest first."""
+    return erasures_of(agreement, wallet.vault.all("messages", OutgoingMessage).values(), wallet.now())
+
+
+def all_erasures(wallet: OpenWallet, book: Book) -> list[tuple[Agreement, Erasure]]:
+    """Every erasure ever asked, with its agreement."""
+    messages = list(wallet.vault.all("messages", OutgoingMessage).values())
+    asked = {message.grant for message in messages} | {
+        line.number for line in book.lines if line.kind == "erasure_asked"
+    }
+    found = [agreement for number, agreement in book.agreements.items() if number in asked]
+    return [(one, erasure) for one in found for erasure in erasures_of(one, messages, wallet.now())]
