@@ -130,12 +130,13 @@ def _verify(jwk: Mapping[str, Any], algorithm: str, message: bytes, signature: b
             parse_jwk(jwk).verify(signature, message)
         else:
             scheme = padding.PKCS1v15() if algorithm == "RS256" else padding.PSS(padding.MGF1(hashes.SHA256()), 32)
-            _rsa_key(jwk).verify(signature, message, scheme, hashes.SHA256())
+            parse_rsa_jwk(jwk).verify(signature, message, scheme, hashes.SHA256())
     except (Rejected, InvalidSignature) as error:
         raise Rejected("bad_id_token", "the ID token's signature does not verify") from error
 
 
-def _rsa_key(jwk: Mapping[str, Any]) -> rsa.RSAPublicKey:
+def parse_rsa_jwk(jwk: Mapping[str, Any]) -> rsa.RSAPublicKey:
+    """A key of the provider, of a size that is neither weak nor costly. Raises `Rejected`: `bad_id_token`."""
     if not isinstance(jwk.get("n"), str) or not isinstance(jwk.get("e"), str):
         raise Rejected("bad_id_token", "not an RSA key")
     numbers = [

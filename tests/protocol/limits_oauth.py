@@ -12,13 +12,16 @@ from protocol import (
     jwe,
     key_attestation,
     oauth,
+    openid_connect,
     signed_metadata,
 )
+from protocol.canonical import b64u_encode
 from protocol.keys import Es256Private
 from tests.protocol import builders as b
 from tests.protocol import peer_input_oauth as o
 from tests.protocol.limit_probes import spaced, token_of
 from tests.protocol.peer_input import forge, payload_of
+from tests.protocol.spoiling import dump
 
 NOW = b.NOW
 FORM = oauth.authorization_form(o.AUTHORIZATION)
@@ -140,6 +143,16 @@ def _transaction(size: int) -> object:
 
 
 _DPOP, _CLIENT, _KEYS = "invalid_dpop_proof", "invalid_client_attestation", "invalid_proof"
+def rsa_of(bits: int) -> object:
+    """A key of so many bits, whatever its factors."""
+    modulus = b64u_encode((2 ** (bits - 1) + 1).to_bytes((bits + 7) // 8, "big"))
+    return openid_connect.parse_rsa_jwk({**o.RSA, "n": modulus})
+
+
+def _login_of(size: int) -> object:
+    return o.verify_login(token_of(size, o.LOGIN, o.INSTANCE, "JWT", in_payload=True, kid="1"))
+
+
 LIMITS: dict[str, tuple[Callable[[int], object], str]] = {
     "oauth.MAX_PARAMETER": (lambda n: _asked(state="s" * n), "invalid_request"),
     "oauth.MAX_DETAILS_BYTES": (_details_of, "invalid_authorization_details"),
@@ -169,5 +182,9 @@ LIMITS: dict[str, tuple[Callable[[int], object], str]] = {
     "credential_request.MAX_RESPONSE_BYTES": (_answered, "bad_credential_response"),
     "credential_request.MAX_NAME": (_transaction, "invalid_transaction_id"),
     "credential_request.MAX_INTERVAL": (_waiting, "bad_credential_response"),
+    "openid_connect.MAX_KEYS": (
+        lambda n: openid_connect.parse_keys(dump({"keys": [{}] * n})), "bad_keys"),
+    "openid_connect.MAX_RSA_BITS": (rsa_of, "bad_id_token"),
+    "openid_connect.MAX_TOKEN_BYTES": (_login_of, "bad_id_token"),
 }  # fmt: skip
 """What is sent, and the code of the refusal beyond the limit; at the limit it is accepted."""

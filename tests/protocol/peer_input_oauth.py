@@ -11,14 +11,16 @@ from protocol import (
     jwe,
     key_attestation,
     oauth,
+    openid_connect,
     signed_metadata,
 )
 from protocol.attributes import CREDENTIAL_TYPES
+from protocol.canonical import b64u_encode
 from protocol.direct_post import EncryptionKey
 from protocol.issuer_metadata import issuer_metadata
 from protocol.trust_list import TrustList, WalletProvider
 from tests.protocol import builders as b
-from tests.protocol.peer_input import Row, forge, forge_header, header_of, payload_of
+from tests.protocol.peer_input import Row, b64u_json, forge, forge_header, header_of, payload_of
 from tests.protocol.spoiling import dump
 
 NOW = b.NOW
@@ -171,4 +173,43 @@ _CREDENTIALS = [
     Row("credential_request.parse_credential_response", {"transaction_id": "t", "interval": 5},
         lambda v: credential_request.parse_credential_response(dump(v), copies=1, transaction="t"), "deferred"),
 ]  # fmt: skip
-ROWS = [*_OAUTH, *_ATTESTATIONS, *_CREDENTIALS]
+LOGIN_KEYS = {"keys": [{**INSTANCE.public.jwk(), "kid": "1", "use": "sig", "alg": "ES256"}]}
+LOGIN = {
+    "iss": "https://login.example",
+    "sub": "s",
+    "aud": ["us"],
+    "azp": "us",
+    "iat": NOW,
+    "exp": NOW + 60,
+    "nonce": "n",
+    "acr": "high",
+}
+RSA = {"kty": "RSA", "n": b64u_encode((2**2047 + 1).to_bytes(256, "big")), "e": "AQAB"}
+
+
+def verify_login(token: str, keys: Any = None) -> object:
+    """An ID token for the client `us`."""
+    return openid_connect.verify_id_token(
+        token, LOGIN_KEYS["keys"] if keys is None else keys,
+        provider="https://login.example", client_id="us", algorithm="ES256", nonce="n", now=NOW)  # fmt: skip
+
+
+_LOGIN = [
+    Row("openid_connect.parse_keys", dump(LOGIN_KEYS), openid_connect.parse_keys),
+    Row("openid_connect.parse_rsa_jwk", RSA, openid_connect.parse_rsa_jwk, keep_root=True),
+    Row("openid_connect.verify_id_token", LOGIN, lambda v: verify_login(forge(v, INSTANCE, "JWT", {"kid": "1"}))),
+    Row(
+        "openid_connect.verify_id_token",
+        {"alg": "ES256", "typ": "JWT", "kid": "1"},
+        lambda v: verify_login(forge_header(v, b64u_json(LOGIN), INSTANCE)),
+        "header",
+    ),
+    Row(
+        "openid_connect.verify_id_token",
+        LOGIN_KEYS["keys"][0],
+        lambda v: verify_login(forge(LOGIN, INSTANCE, "JWT", {"kid": "1"}), [v]),
+        "key",
+        keep_root=True,
+    ),
+]
+ROWS = [*_OAUTH, *_ATTESTATIONS, *_CREDENTIALS, *_LOGIN]

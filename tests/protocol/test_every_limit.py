@@ -192,6 +192,7 @@ LIMITS = {
     ),
     "status_list.MAX_TOKEN_BYTES": Limit(lambda n: p.status_token("a" * n), "too_large", "bad_jws"),
     "status_list.MAX_TTL": Limit(p.ttl, "clamped"),
+    "openid_connect.MIN_RSA_BITS": Limit(limits_oauth.rsa_of, "bad_id_token", is_least=True),
     "status_list.MIN_TTL": Limit(p.ttl, "clamped", is_least=True),
     "terms.MAX_CLAIMS": Limit(p.many_terms, "bad_form"),
     "terms.MAX_ELEMENT_BYTES": Limit(p.element_of, "invalid_transaction_data"),
