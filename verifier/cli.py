@@ -309,7 +309,7 @@ def serve(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
     """Answer wallets until stopped."""
     url = home.config(VerifierConfig).url
     run_server(
-        "verifier.web:create",
+        "verifier.front:create",
         home.path,
         host,
         port if port is not None else urlsplit(url).port or DEFAULT_PORT,

@@ -1,4 +1,4 @@
-"""What stands in lists, page by page: no keys and no sealed data, so that a long list costs no more than a short one.
+"""What stands in lists, page by page: no keys and no sealed data, so that long lists cost no more than short ones.
 
 `Requests` and `Grants` give one thing whole, with its secrets; a list needs none of that.
 """
@@ -156,6 +156,10 @@ class Lists:
         )
         return [_grant_line(row) for row in rows]
 
+    def has_copy(self, request_id: str) -> bool:
+        """Whether what was shared once waits to be handed over."""
+        return bool(self._file.rows("SELECT 1 FROM copies WHERE request = ?", request_id))
+
     def find(self, text: str) -> str | None:
         """The id of a request that starts with `text` (8 characters or more), if exactly one does."""
         if len(text) < MIN_REFERENCE or not text.isalnum():
@@ -170,8 +174,50 @@ class Lists:
         rows = self._file.rows("SELECT request FROM grants WHERE lock = ?", lock)
         return str(rows[0]["request"]) if rows else None
 
+    def is_grant(self, request_id: str) -> bool:
+        """Whether a grant came of this request."""
+        return bool(self._file.rows("SELECT 1 FROM grants WHERE request = ?", request_id))
+
+    def count_reads(self, request_id: str) -> int:
+        """How often was read under a grant, over all its versions."""
+        rows = self._file.rows(
+            "SELECT count(*) FROM reads WHERE n IS NOT NULL AND tag_key IN"
+            " (SELECT tag_key FROM grants WHERE request = ?)",
+            request_id,
+        )
+        return int(rows[0][0])
+
+    def reads_by_week(self, start: int, length: int, count: int) -> list[tuple[int, int, int]]:
+        """For each of `count` spans of `length` seconds from `start`: its start, READs done, READs refused."""
+        rows = self._file.rows(
+            "SELECT (created - :start) / :length AS span, sum(state = 'done') AS done,"
+            " sum(state IN ('refused', 'void')) AS refused FROM reads WHERE created >= :start GROUP BY span",
+            start=start,
+            length=length,
+        )
+        found = {int(row["span"]): (int(row["done"]), int(row["refused"])) for row in rows}
+        return [(start + span * length, *found.get(span, (0, 0))) for span in range(count)]
+
+    def refusals(self, start: int) -> list[tuple[str, int]]:
+        """Why READs since `start` were refused, and how often; the most frequent first."""
+        rows = self._file.rows(
+            "SELECT code, count(*) AS times FROM reads WHERE created >= ? AND state IN ('refused', 'void')"
+            " GROUP BY code ORDER BY times DESC, code",
+            start,
+        )
+        return [(str(row["code"]), int(row["times"])) for row in rows]
+
+    def reads_without_look(self, start: int) -> int:
+        """READs since `start` that no officer made at the desk: those of programs and of the command line."""
+        row = self._file.rows(
+            "SELECT (SELECT count(*) FROM reads WHERE created >= :start AND state = 'done')"
+            " - (SELECT count(*) FROM looks WHERE at >= :start AND entry IS NOT NULL)",
+            start=start,
+        )[0]
+        return max(0, int(row[0]))
+
     def _count(self, table: str, where: str, now: int) -> int:
-        rows = self._file.rows(f"SELECT count(*) FROM {table} WHERE {where}", **_named(now))  # noqa: S608 - our own words
+        rows = self._file.rows(f"SELECT count(*) FROM {table} WHERE {where}", **_named(now))  # noqa: S608
         return int(rows[0][0])
 
 

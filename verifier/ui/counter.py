@@ -1,0 +1,77 @@
+"""At the counter: a form on paper, and help for a resident who decides, under four eyes."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from protocol.errors import Rejected
+from service.ui.staff import member, needs
+from service.ui.words import _
+from verifier.assisted import confirm_help, note_help
+from verifier.ui.requests import view_of
+from verifier.ui.room import desk
+
+pages = Blueprint("counter", __name__, url_prefix="/requests")
+HELP_STEPS = ("who", "what", "no", "self", "paper")
+"""What an officer has done before he writes down that he helped; all of it."""
+SECOND_STEPS = ("understood", "free")
+"""What the second officer has asked the resident."""
+
+
+@pages.get("/<request_id>/form")
+@needs("clerk", "manager")
+def form(request_id: str) -> str:
+    """For the resident: all there is to read, the QR code, and how to stop. Only while it can be answered."""
+    found = view_of(request_id)
+    if found["link"] is None or found["service"] is None:
+        raise Rejected("request_ended", "this request has ended", status=410)
+    return render_template("verifier/form.html", agency=desk().config.name, oin=desk().config.oin, **found)
+
+
+@pages.get("/<request_id>/help")
+@needs("clerk", "manager")
+def help_page(request_id: str) -> str:
+    """What to do with the resident, in its order."""
+    return _help(request_id, set(), [])
+
+
+def _help(request_id: str, ticked: set[str], errors: list[tuple[str, Any]]) -> str:
+    return render_template("verifier/help.html", ticked=ticked, errors=errors, **view_of(request_id))
+
+
+@pages.post("/<request_id>/help")
+@needs("clerk", "manager")
+def helped(request_id: str) -> AnyResponse | tuple[str, int]:
+    """From now on nothing counts before a second officer confirms."""
+    ticked = set(request.form.getlist("done"))
+    if ticked != set(HELP_STEPS):
+        return _help(request_id, ticked, [("done-who", _("Do all of it first, and tick each."))]), 400
+    note_help(desk(), request_id, member().id)
+    flash(_("Written down. Now a second officer talks with the resident."))
+    return redirect(url_for("requests.show", request_id=request_id), 303)
+
+
+@pages.get("/<request_id>/confirm")
+@needs("clerk", "manager")
+def confirm_page(request_id: str) -> str:
+    """For the second officer."""
+    return _confirm(request_id, set(), [])
+
+
+def _confirm(request_id: str, ticked: set[str], errors: list[tuple[str, Any]]) -> str:
+    found = view_of(request_id)
+    is_own = found["helped"] is not None and found["helped"].officer == member().id
+    return render_template("verifier/confirm.html", ticked=ticked, errors=errors, is_own=is_own, **found)
+
+
+@pages.post("/<request_id>/confirm")
+@needs("clerk", "manager")
+def confirmed(request_id: str) -> AnyResponse | tuple[str, int]:
+    """Four eyes: never those of who helped."""
+    ticked = set(request.form.getlist("done"))
+    if ticked != set(SECOND_STEPS):
+        return _confirm(request_id, ticked, [("done-understood", _("Ask the resident both, and tick each."))]), 400
+    confirm_help(desk(), request_id, member().id)
+    flash(_("Confirmed. From now on it may be read."))
+    return redirect(url_for("requests.show", request_id=request_id), 303)
