@@ -5,7 +5,6 @@ by another. What a page may not do (an error in a script, a breach of its conten
 stranger, an answer of 5xx) is kept in `Visitor.complaints`, which the tests hold to be empty.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -102,8 +101,3 @@ def visiting(
         yield visitor
     finally:
         context.close()
-
-
-def described(value: object) -> str:
-    """A finding as one line of an assertion."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

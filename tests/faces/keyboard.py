@@ -6,6 +6,13 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 MOST_STOPS = 400
+_TO_THE_TOP = """() => {
+  window.scrollTo(0, 0);
+  document.body.tabIndex = -1;
+  document.body.focus();
+  document.body.removeAttribute("tabindex");
+}"""
+"""Wherever the page put the focus: Tab begins at the first control."""
 _STOP = Path(__file__).with_name("stop.js").read_text()
 _TABBABLE = Path(__file__).with_name("tabbable.js").read_text()
 
@@ -23,9 +30,7 @@ class Stop:
 
 def tab_through(page: Page) -> list[Stop]:
     """Every stop from the top of the page to its end."""
-    page.evaluate("() => { document.activeElement?.blur(); window.scrollTo(0, 0); }")
-    page.mouse.click(1, 1)  # begins at the top, wherever the page put the focus
-    page.evaluate("() => document.activeElement?.blur()")
+    page.evaluate(_TO_THE_TOP)
     stops: list[Stop] = []
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")

@@ -62,8 +62,8 @@
     if (isHidden(one) || one.closest("[inert]")) continue;
     const labels = [...(one.labels ?? [])];
     const box = one.getBoundingClientRect();
-    const isSkip = (one.getAttribute("href") ?? "").startsWith("#");
-    if (isSkip && (box.bottom <= 0 || box.right <= 0)) continue; // shown when it has the focus
+    const isShownByFocus = (one.getAttribute("href") ?? "").startsWith("#") && one.closest("main") === null;
+    if (isShownByFocus) continue; // the link to the content: the keyboard looks at it
     // 6. A control is large enough to be hit; a link within a line of text is as high as the line.
     const boxes = [box, ...labels.map((part) => part.getBoundingClientRect())];
     const high = Math.max(...boxes.map((part) => part.height));

@@ -4,9 +4,10 @@ The page is loaded once; size, text size, theme and forced colours change around
 turns his phone or changes a setting. What is measured is said beside each look.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from playwright.sync_api import Page
 
@@ -18,7 +19,10 @@ TARGET = 44
 
 @dataclass(frozen=True)
 class Look:
-    """How the page is looked at. `text`: per cent; `spaced`: with the text spacing of WCAG 1.4.12."""
+    """How the page is looked at. `text`: per cent; `spaced`: with the text spacing of WCAG 1.4.12.
+
+    `axe`: with which of its rules axe looks; forced colours are the browser's own, so there is nothing to compare.
+    """
 
     name: str
     width: int
@@ -27,20 +31,28 @@ class Look:
     scheme: Literal["light", "dark"] = "light"
     forced: Literal["active", "none"] = "none"
     spaced: bool = False
+    axe: Literal["all", "contrast", "none"] = "none"
 
 
 LOOKS = (
-    Look("phone", 320, 640),
-    Look("desk", 1280, 800),
+    Look("phone", 320, 640, axe="all"),
+    Look("desk", 1280, 800, axe="contrast"),
     Look("large", 1280, 800, text=200),
-    Look("large-phone", 390, 844, text=200, spaced=True),
-    Look("dark", 1280, 800, scheme="dark"),
-    Look("dark-phone", 320, 640, scheme="dark"),
+    Look("large-phone", 390, 844, text=200),
+    Look("spaced", 320, 640, spaced=True),
+    Look("dark", 390, 844, scheme="dark", axe="contrast"),
     Look("forced", 1280, 800, scheme="dark", forced="active"),
 )
 _SPACING = "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important } "
 _LOOK = Path(__file__).with_name("look.js").read_text()
 _MEASURE = Path(__file__).with_name("measure.js").read_text()
+
+
+_AXE: dict[str, Callable[[Page], list[str]]] = {
+    "all": violations,
+    "contrast": contrast_violations,
+    "none": lambda _: [],
+}
 
 
 def put(page: Page, look: Look) -> None:
@@ -59,23 +71,13 @@ def layout_faults(page: Page) -> list[str]:
 
 
 def sweep(page: Page, name: str, pictures: Path, looks: tuple[Look, ...] = LOOKS) -> list[str]:
-    """Every fault of the page in every look, each with the look's name; a picture of each is kept in `pictures`.
-
-    axe looks with all its rules at the first look of each colour, and with that of contrast where only colours
-    differ; forced colours are the browser's own, so there is nothing to compare.
-    """
+    """Every fault of the page in every look, each with the look's name; pictures of looks with faults are kept."""
     found: list[str] = []
-    seen: set[Any] = set()
     for look in looks:
         put(page, look)
-        found += [f"{look.name}: {fault}" for fault in layout_faults(page)]
-        if look.forced == "none":
-            key = (look.scheme, look.width)
-            if "light" not in seen:
-                found += [f"{look.name}: {fault}" for fault in violations(page)]
-            elif key not in seen:
-                found += [f"{look.name}: {fault}" for fault in contrast_violations(page)]
-            seen |= {key, look.scheme}
-        page.screenshot(path=pictures / f"{name}.{look.name}.png", full_page=True)
-    put(page, looks[1] if len(looks) > 1 else looks[0])
+        faults = layout_faults(page) + _AXE[look.axe](page)
+        if faults:
+            page.screenshot(path=pictures / f"{name}.{look.name}.jpeg", type="jpeg", full_page=True)
+        found += [f"{look.name}: {fault}" for fault in faults]
+    put(page, looks[0])
     return found

@@ -85,7 +85,7 @@ def test_words_too_faint_in_the_dark_are_found(page: Page) -> None:
         page, "<p>Grijs</p>", "p { color: #555 } @media (prefers-color-scheme: dark) { body { background: #333 } }"
     )
     assert contrast_violations(page) == []
-    put(page, LOOKS[4])
+    put(page, LOOKS[5])
     assert contrast_violations(page) != []
 
 

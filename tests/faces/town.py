@@ -129,9 +129,13 @@ class FacesTown(Town):
     def _told(self, server: Server) -> str:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            found = _LAUNCH.search(server.log.read_text())
+            found = [
+                told
+                for told in _LAUNCH.findall(server.log.read_text())
+                if f":{urlsplit(server.url).port}/" in told
+            ]
             if found and not is_port_dead(server.url):
-                return found.group()
+                return str(found[-1])
             if server.process is None or server.process.poll() is not None:
                 break
             time.sleep(0.05)

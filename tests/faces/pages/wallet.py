@@ -1,5 +1,8 @@
 """The pages of the wallet."""
 
-from tests.faces.screens import Screen
+from tests.faces.screens import Screen, at
 
-SCREENS: tuple[Screen, ...] = ()
+SCREENS: tuple[Screen, ...] = (
+    Screen("start", at("/")),
+    Screen("notices", at("/notices")),
+)
