@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test lint parts words bench campaign lock clean
+.PHONY: demo test lint assets parts words bench campaign lock clean
 
-demo: $(VENV)/.runtime
+demo: $(VENV)/.runtime assets
 	$(BIN)/python -m examples.town $(ARGS)
 
 # Whole files side by side, the longest first: see tests/conftest.py.
@@ -18,6 +18,11 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Styles, font and QR reader of the faces, from npm; without them the pages keep their plain look.
+assets: $(VENV)/.runtime
+	@command -v npm >/dev/null || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/assets.txt || true
+	@$(BIN)/python -m service.ui.npm
 
 # What pip cannot install, where we may: PostgreSQL, etcd and Go from Debian; Patroni in an environment of its own.
 parts: $(VENV)/.test
@@ -53,6 +58,7 @@ lock: $(VENV)/.test
 	$(BIN)/python -m pip install -q pip-tools
 	$(LOCK) -o requirements/runtime.txt setup.cfg requirements/build.in
 	$(LOCK) --extra test --extra bench -c requirements/runtime.txt -o requirements/test.txt setup.cfg requirements/build.in
+	$(LOCK) -c requirements/test.txt -o requirements/assets.txt requirements/assets.in
 	$(LOCK) -o requirements/ha.txt requirements/ha.in
 	$(BIN)/python -m pip install -q --dry-run --ignore-installed --no-deps --ignore-requires-python --report - -r requirements/peers.in | $(BIN)/python -m tests.interop.pins > requirements/peers.txt
 

@@ -36,9 +36,9 @@ FROM_NPM = {
 COMPONENTS = "components.css"
 THEME = "@nl-design-system-unstable/voorbeeld-design-tokens/dist/theme.css"
 UTRECHT = (
-    "alert", "button", "button-link", "checkbox", "data-list", "document", "form-field", "form-field-description",
-    "form-field-error-message", "form-fieldset", "form-label", "heading-1", "heading-2", "heading-3", "link",
-    "paragraph", "radio-button", "root", "select", "skip-link", "table", "textarea", "textbox", "unordered-list",
+    "button", "button-link", "checkbox", "document", "form-field", "form-field-description",
+    "form-field-error-message", "form-label", "heading-1", "link", "paragraph", "radio-button", "root", "select",
+    "skip-link", "table", "textarea", "textbox",
 )  # fmt: skip
 """The components of the Utrecht library that our macros use."""
 
