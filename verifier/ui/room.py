@@ -10,6 +10,7 @@ from flask import Flask, current_app, request
 from protocol.errors import Rejected
 from verifier.desk import Desk
 from verifier.ui.watch import Watch
+from verifier.ui.words import text_of
 
 _EXTENSION = "regie.desk"
 MAX_SPENT = 10_000
@@ -50,6 +51,7 @@ class Room:
 def install(app: Flask, desk: Desk) -> None:
     """Put the room into `app`."""
     app.extensions[_EXTENSION] = Room(desk, Watch(desk))
+    app.jinja_env.globals["service_name"] = service_name
 
 
 def room() -> Room:
@@ -61,6 +63,15 @@ def room() -> Room:
 def desk() -> Desk:
     """Of the request under way."""
     return room().desk
+
+
+def service_name(service: str, version: int) -> str:
+    """As the trust list names it in the language of the page; its id when it is not listed any more."""
+    trust = desk().trust(desk().now())
+    try:
+        return text_of(trust.service(desk().config.oin, service, version).name)
+    except Rejected:
+        return service
 
 
 def page_number() -> int:
