@@ -47,13 +47,13 @@ def organisation_of(request: VerifiedRequest, *, is_known: bool, agreements: tup
         registered_name=visible(registration.name) if registration else None,
         is_known=is_known,
         agreements=agreements,
-        privacy_policy=_web_address(privacy_policy),
+        privacy_policy=web_address(privacy_policy),
         contact=visible(contact) if contact else None,
         is_sealed=request.encryption is not None,
     )
 
 
-def _web_address(text: str | None) -> str | None:
+def web_address(text: str | None) -> str | None:
     """An address that may be a link on our page: of the web, and nothing hidden in it."""
     is_web = text is not None and text.startswith(("https://", "http://"))
     return text if is_web and text is not None and text.isascii() and text.isprintable() else None

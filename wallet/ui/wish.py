@@ -44,7 +44,11 @@ class Wish:
     @property
     def is_empty(self) -> bool:
         """Whether the resident has chosen nothing so far."""
-        return self == Wish()
+        return self == NOTHING
+
+
+NOTHING = Wish()
+"""As every page begins."""
 
 
 def read_wish(names: Sequence[str], values: Callable[[str], Sequence[str]]) -> Wish:

@@ -1,0 +1,98 @@
+"""Somebody's request, and the resident's answer: three kinds of page, two buttons of one size."""
+
+from dataclasses import replace
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+
+from protocol.errors import Rejected
+from service.ui.words import _, language
+from wallet.errand_request import read_request
+from wallet.opened import OpenWallet
+from wallet.ui.giving import Asking, Done, decline, give, look
+from wallet.ui.session import in_use, keeper, stay_open
+from wallet.ui.wish import FIELDS, NOTHING, only_needed, read_wish
+
+pages = Blueprint("request", __name__)
+TEMPLATES = {
+    "consent": "wallet/request_consent.html",
+    "task": "wallet/request_task.html",
+    "copy": "wallet/request_copy.html",
+}
+EXPIRED = frozenset({"expired", "request_expired"})
+
+
+@pages.get("/request/<kept_id>")
+def page(kept_id: str) -> str:
+    """Who asks what, and everything that the resident needs to decide."""
+    asking = keeper().kept(kept_id, Asking)
+    stay_open()
+    with in_use() as wallet:
+        view = look(wallet, asking, language())
+        must_search = wallet.must_search
+    error = asking.error or (view.answer.error if asking.shows or not asking.wish.is_empty else None)
+    return render_template(
+        TEMPLATES[view.kind],
+        kept_id=kept_id,
+        asked=view,
+        asking=asking,
+        error=error,
+        field_of=FIELDS,
+        must_search=must_search,
+    )
+
+
+@pages.post("/request/<kept_id>")
+def answer(kept_id: str) -> Response:
+    """One of the buttons: `give`, `only_needed`, `refuse`, or `show` to see first what the asker would see."""
+    asking = keeper().kept(kept_id, Asking)
+    pressed = request.form.get("answer", "")
+    wish = read_wish(list(request.form), request.form.getlist)
+    if pressed == "refuse":
+        return _done(kept_id, _refused(asking))
+    if pressed in ("give", "only_needed"):
+        wish = only_needed(wish) if pressed == "only_needed" else wish
+        return _give(kept_id, replace(asking, wish=wish, error=None, shows=False))
+    keeper().replace(kept_id, replace(asking, wish=wish, error=None, shows=True))
+    return redirect(url_for("request.page", kept_id=kept_id, _anchor="preview"), 303)  # type: ignore[return-value]
+
+
+def _refused(asking: Asking) -> Done:
+    with in_use() as wallet:
+        return decline(wallet, asking, look(wallet, asking, language()).kind)
+
+
+def _give(kept_id: str, asking: Asking) -> Response:
+    """To the result; or back to the page with what the resident has to put right or to look at again."""
+    with in_use() as wallet:
+        try:
+            done = give(wallet, asking, look(wallet, asking, language()).kind)
+        except Rejected as error:
+            if error.code in EXPIRED:
+                asking = _renewed(wallet, asking)
+            elif error.code in FIELDS:
+                asking = replace(asking, error=error.code)
+            else:
+                raise
+        else:
+            return _done(kept_id, done)
+    keeper().replace(kept_id, asking)
+    return redirect(url_for("request.page", kept_id=kept_id), 303)  # type: ignore[return-value]
+
+
+def _renewed(wallet: OpenWallet, asking: Asking) -> Asking:
+    """Who reads slowly loses nothing: the same link once more, to be looked at again. Raises `Rejected`: `expired`
+    when the asker has nothing there any more.
+    """
+    fresh = read_request(wallet, asking.link)
+    is_same = (fresh.asker, fresh.query, fresh.service) == (
+        asking.request.asker,
+        asking.request.query,
+        asking.request.service,
+    )
+    flash(_("You took your time, and that is fine. We fetched the request again. Please check it once more."))
+    return Asking(asking.link, fresh, asking.wish if is_same else NOTHING)
+
+
+def _done(kept_id: str, done: Done) -> Response:
+    keeper().drop(kept_id)
+    return redirect(url_for("result.page", kept_id=keeper().keep(done, lasting=False)), 303)  # type: ignore[return-value]
