@@ -20,7 +20,7 @@ _POLICY = {
     "base-uri": "'none'",
 }
 _UNUSED = (
-    "accelerometer", "bluetooth", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer",
+    "accelerometer", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer",
     "microphone", "midi", "payment", "serial", "usb",
 )  # fmt: skip
 

@@ -1,0 +1,65 @@
+"""The app of the gallery: `create()`; its words are English only, as it has no catalogue."""
+
+from flask import Flask, Response, flash, redirect, render_template, request
+from markupsafe import escape
+from werkzeug.wrappers import Response as Answer
+
+from protocol.errors import Rejected, Unavailable
+from service.ui.app import NavItem, make_ui
+from service.ui.problems import Problem
+
+BEGIN = 1_779_400_000
+DAY = 86_400
+NAME = "<Onbekend> & </Onbemind>"
+
+
+def create(layout: str = "phone") -> Flask:
+    """A face of five places; `layout` as of `make_ui`."""
+    nav = [
+        NavItem("parts", "Start", "home", key="s"),
+        NavItem("pictures", "Kaarten", "card", key="k"),
+        NavItem("fields", "Afspraken", "agreement", key="a"),
+        NavItem("text", "Activiteiten", "activity"),
+        NavItem("secret", "Beheer", "settings", roles=frozenset({"manager"})),
+    ]
+    problems = {"known": Problem("deze afspraak is gestopt", "Vraag de inwoner om een nieuwe afspraak.")}
+    app = make_ui("gallery", __name__, name="Mijn gegevens", nav=nav, problems=problems, layout=layout)
+    app.add_url_rule("/", "parts", lambda: render_template("gallery/parts.html", now=BEGIN, day=DAY, name=NAME))
+    app.add_url_rule("/pictures", "pictures", lambda: render_template("gallery/pictures.html", now=BEGIN, day=DAY))
+    app.add_url_rule("/fields", "fields", _fields, methods=["GET", "POST"])
+    app.add_url_rule(
+        "/text", "text", lambda: render_template("gallery/text.html", now=BEGIN, day=DAY, name=NAME, address=_page)
+    )
+    app.add_url_rule("/secret", "secret", lambda: "secret")
+    app.add_url_rule("/broken/<how>", "broken", _broken)
+    app.add_url_rule("/show", "show", _show)
+    return app
+
+
+def _fields() -> str | Answer:
+    if request.method == "GET":
+        return render_template("gallery/fields.html", errors=(), value="")
+    if not request.form.get("name"):
+        errors = [("name", "Vul een naam in"), ("code", "Vul de code in")]
+        return render_template("gallery/fields.html", errors=errors, value="")
+    flash("Bewaard")
+    return redirect("/fields", 303)
+
+
+def _show() -> Response:
+    """For attacks by text: what the query holds, in text and in attributes, and where it would do harm in a script."""
+    return Response(render_template("gallery/show.html", texts=request.args.getlist("t")))
+
+
+def _broken(how: str) -> str:
+    if how == "known":
+        raise Rejected("known", f"a detail with {escape('secrets')}", status=409)
+    if how == "unable":
+        raise Unavailable("unreachable", "the other side", retry_after=7)
+    if how == "new":
+        raise Rejected("never_heard", "something of 999990019")
+    raise RuntimeError("999990019 is a number that nobody may see")
+
+
+def _page(number: int) -> str:
+    return f"/text?page={number}"
