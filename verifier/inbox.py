@@ -17,6 +17,8 @@ from verifier.desk import Desk
 from verifier.grants import StoredGrant
 
 AnswerKind: TypeAlias = Literal["erased", "kept"]
+LAWS = ("Archiefwet 1995 artikel 3", "AWR artikel 52 lid 4", "BW boek 2 artikel 10 lid 3")
+"""Under which a Dutch authority most often keeps: to choose from at the desk; the command takes any."""
 _LAW = re.compile(r"[A-Za-z0-9 .,:/_-]{1,128}")
 
 

@@ -146,10 +146,11 @@ class Lists:
         return page, [_grant_line(row) for row in rows]
 
     def unread(self, now: int, limit: int) -> list[GrantLine]:
-        """Grants that stand and were never read, the oldest first."""
+        """Grants that stand and may be read but never were, the oldest first."""
         rows = self._file.rows(
             f"SELECT {_GRANT} WHERE {_GRANT_WHERE['active']} AND NOT EXISTS"  # noqa: S608 - our own words
-            " (SELECT 1 FROM reads WHERE reads.tag_key = grants.tag_key AND n IS NOT NULL)"
+            " (SELECT 1 FROM reads WHERE reads.tag_key = grants.tag_key AND n IS NOT NULL) AND NOT EXISTS"
+            " (SELECT 1 FROM helped WHERE helped.request = grants.request AND second IS NULL)"
             " ORDER BY received, request LIMIT :lines",
             **_named(now),
             lines=limit,
@@ -187,8 +188,8 @@ class Lists:
         )
         return int(rows[0][0])
 
-    def reads_by_week(self, start: int, length: int, count: int) -> list[tuple[int, int, int]]:
-        """For each of `count` spans of `length` seconds from `start`: its start, READs done, READs refused."""
+    def reads_by_week(self, start: int, length: int, count: int) -> list[tuple[int, int]]:
+        """For each of `count` spans of `length` seconds from `start`: READs done, READs refused."""
         rows = self._file.rows(
             "SELECT (created - :start) / :length AS span, sum(state = 'done') AS done,"
             " sum(state IN ('refused', 'void')) AS refused FROM reads WHERE created >= :start GROUP BY span",
@@ -196,7 +197,7 @@ class Lists:
             length=length,
         )
         found = {int(row["span"]): (int(row["done"]), int(row["refused"])) for row in rows}
-        return [(start + span * length, *found.get(span, (0, 0))) for span in range(count)]
+        return [found.get(span, (0, 0)) for span in range(count)]
 
     def refusals(self, start: int) -> list[tuple[str, int]]:
         """Why READs since `start` were refused, and how often; the most frequent first."""

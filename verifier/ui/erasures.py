@@ -12,14 +12,12 @@ from protocol.reading import one_month_after, parse_message
 from service.ui.format import AMSTERDAM
 from service.ui.staff import needs
 from service.ui.words import _
-from verifier.inbox import answer_erasure
+from verifier.inbox import LAWS, answer_erasure
 from verifier.seen import Erasure
 from verifier.ui.room import desk
 from verifier.ui.standing import ErasureState, state_of_erasure
 
 pages = Blueprint("erasures", __name__, url_prefix="/erasing")
-LAWS = ("Archiefwet 1995 artikel 3", "AWR artikel 52 lid 4", "BW boek 2 artikel 10 lid 3", "Awb artikel 7:4")
-"""Under which an authority most often keeps; any other by `regie verifier answer`. Laws are not translated."""
 
 
 @dataclass(frozen=True)

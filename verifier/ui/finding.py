@@ -13,6 +13,7 @@ from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from protocol.openid4vp import parse_authorization_url
 from protocol.revocation_code import PAPER_QR_PREFIX, lock_for, parse_paper_qr
+from service.ui.headers import allow_camera
 from service.ui.words import _
 from verifier.lists import Lists
 from verifier.ui.room import desk
@@ -26,7 +27,8 @@ MAX_VERSIONS = 16
 @pages.get("/")
 def index() -> str:
     """The field, and the camera."""
-    return render_template("verifier/search.html", missing=False, errors=[])
+    allow_camera()
+    return render_template("verifier/search.html", errors=[])
 
 
 @pages.post("/")
@@ -35,8 +37,9 @@ def find() -> AnyResponse | tuple[str, int]:
     text = request.form.get("text", "").strip()[:MAX_TEXT]
     found = find_request(desk().store.lists, text)
     if found is None:
+        allow_camera()
         error = _("Nothing has this reference. Fill in at least eight letters and digits of it.")
-        return render_template("verifier/search.html", missing=True, errors=[("text", error)]), 404
+        return render_template("verifier/search.html", errors=[("text", error)]), 404
     if desk().store.lists.is_grant(found):
         return redirect(url_for("agreements.show", grant_id=found), 303)
     return redirect(url_for("requests.show", request_id=found), 303)

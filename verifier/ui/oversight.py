@@ -14,11 +14,13 @@ WEEK = 7 * 86_400
 WEEKS = 8
 
 
-def first_week(now: int) -> int:
-    """The Monday, in Amsterdam, with which the weeks that are shown begin; this week is the last of them."""
+def last_mondays(now: int) -> list[int]:
+    """The starts, in Amsterdam, of the weeks that are shown; the last one is this week. Where the clock changes, a
+    week is counted as long as any other: an hour of one Sunday is told with its neighbour.
+    """
     today = datetime.fromtimestamp(now, AMSTERDAM).replace(hour=0, minute=0, second=0, microsecond=0)
-    monday = today - timedelta(days=today.weekday(), weeks=WEEKS - 1)
-    return int(monday.timestamp())
+    monday = today - timedelta(days=today.weekday())
+    return [int((monday - timedelta(weeks=back)).timestamp()) for back in reversed(range(WEEKS))]
 
 
 @pages.get("/")
@@ -26,14 +28,15 @@ def first_week(now: int) -> int:
 def index() -> str:
     """Pictures first, then the book, a page at a time."""
     store, now = desk().store, desk().now()
-    start = first_week(now)
+    mondays = last_mondays(now)
+    start = mondays[0]
     page, looks = store.book.looks(page_number())
     trust = desk().trust(now)
     return render_template(
         "verifier/oversight.html",
         page=page,
         looks=looks,
-        weeks=store.lists.reads_by_week(start, WEEK, WEEKS),
+        weeks=list(zip(mondays, store.lists.reads_by_week(start, WEEK, WEEKS), strict=True)),
         outcomes_found=store.lists.refusals(start),
         without_look=store.lists.reads_without_look(start),
         contradictions=store.seen.contradictions(),
