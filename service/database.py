@@ -5,7 +5,6 @@ decided on is still true when its answer is written. `single(engine)` is for one
 `snapshot(engine)` reads one consistent state; a server that has been replaced still answers it, with old rows.
 """
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import StaticPool
 
 from protocol.errors import Unavailable
-from service.sqlite_file import SQLITE_PRAGMAS
+from service.sqlite_file import SQLITE_PRAGMAS, make_private
 
 POOL_SIZE = 8
 """Connections kept open; more are opened for as long as more threads need one."""
@@ -67,7 +66,7 @@ def engine_for(
 def _sqlite_engine(url: str, connect: Callable[[], Any] | None) -> Engine:
     path = url.removeprefix("sqlite://").removeprefix("/")
     if path and connect is None:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        make_private(path)
     options: dict[str, Any] = {"creator": connect} if connect else {"connect_args": {"check_same_thread": False}}
     if path:
         options |= {"pool_size": POOL_SIZE, "max_overflow": POOL_OVERFLOW}

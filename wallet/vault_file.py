@@ -6,7 +6,6 @@
 A version that knows no passkeys leaves `keyholes` alone, so a file goes from one to the other and back.
 """
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import msgspec
 from sqlite_utils import Database
 
 from protocol.errors import Rejected, Unavailable
+from service.sqlite_file import make_private
 from wallet.passkey import Keyhole
 from wallet.passphrase import WrappedKey
 from wallet.rows import damaged
@@ -36,7 +36,7 @@ class Lock:
 
 def create(path: Path) -> Database:
     """A new file, 0600, without tables. Raises `Rejected`: `vault_exists`."""
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    make_private(path)
     database = connect(path)
     # A crash while making a vault leaves a file without tables; that one may be made again.
     if database.conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:

@@ -176,6 +176,32 @@ def test_sqlite_file_is_closed_to_others_and_set_to_last(tmp_path: Path, kind: s
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
 
 
+ELSEWHERE = """
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as connection:
+    connection.execute("INSERT INTO t VALUES (2)")
+connection.close()
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlalchemy", "sqlite-utils", "plain"])
+def test_file_opened_twice_here_stays_one_file_when_another_process_closes_it(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "test.db"
+    first = open_sqlite(path)
+    first.execute("CREATE TABLE t (a)")
+    first.execute("INSERT INTO t VALUES (1)")
+    first.commit()
+    opened = {"sqlalchemy": lambda: engine_for(sqlite_url(path)), "sqlite-utils": lambda: open_sqlite_utils(path)}
+    second = opened.get(kind, lambda: open_sqlite(path))()
+    subprocess.run([sys.executable, "-c", ELSEWHERE, str(path)], check=True)
+    assert [tuple(row) for row in first.execute("SELECT a FROM t ORDER BY a")] == [(1,), (2,)]
+    first.execute("INSERT INTO t VALUES (3)")
+    first.commit()
+    with closing(sqlite3.connect(path)) as later:
+        assert later.execute("SELECT count(*) FROM t").fetchone() == (3,)
+    assert second is not None
+
+
 SETTINGS = ("journal_mode", "synchronous", "secure_delete", "foreign_keys", "trusted_schema", "busy_timeout")
 
 
