@@ -33,7 +33,9 @@ API_VERSION = "1.0.0"
 BODY_SECONDS = 10.0
 """From the head of a request to the end of its body."""
 MAX_REQUEST_BYTES = 1024 * 1024
-"""No endpoint takes more; each has its own, lower limit."""
+"""No endpoint takes more, unless the app says so in `REQUEST_BYTES`; each has its own, lower limit."""
+REQUEST_BYTES = "regie.request_bytes"
+"""Key in a Flask app's `extensions` of another such limit: for a page to which somebody uploads a file."""
 MAX_WAITING_BYTES = 256 * 1024 * 1024
 """Of bodies received and not yet answered, over all clients."""
 _CODES = {400: "incomplete", 408: "too_slow", 413: "too_large", 503: "busy"}
@@ -48,11 +50,12 @@ class Edge:
         self._metrics: Metrics | None = getattr(app, "extensions", {}).get(METRICS)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._body_seconds = body_seconds
+        self._max_bytes: int = getattr(app, "extensions", {}).get(REQUEST_BYTES, MAX_REQUEST_BYTES)
         self._waiting_bytes = 0
 
     async def handle(self, scope: Scope, protocol: RSGIHTTPProtocol) -> None:
         """One request: 1. refuse what is too large to wait for; 2. take the body in; 3. answer from a thread."""
-        if _announced_bytes(scope) > MAX_REQUEST_BYTES:  # 1
+        if _announced_bytes(scope) > self._max_bytes:  # 1
             return self._refuse(protocol, 413)
         data = bytearray()
         try:
@@ -90,7 +93,7 @@ class Edge:
                 async for chunk in protocol:
                     data += chunk
                     self._waiting_bytes += len(chunk)
-                    if len(data) > MAX_REQUEST_BYTES:
+                    if len(data) > self._max_bytes:
                         return 413
                     if self._waiting_bytes > MAX_WAITING_BYTES:
                         return 503

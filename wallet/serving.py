@@ -9,6 +9,7 @@ from qrcode.main import QRCode
 
 from protocol.canonical import parse_object
 from protocol.errors import Rejected
+from protocol.keys import parse_jwk
 from service.clock import SystemClock
 from service.command import emit, read_input, wants_json
 from service.home import Home
@@ -58,9 +59,14 @@ def open_again(ctx: click.Context, home: Home, *, opens: bool) -> None:
 
 
 def keep_trust(home: Home, trust_list: str, registrar: str) -> None:
-    """Whom a wallet that is made in the browser trusts: path or URL of the list, file of the registrar's key."""
+    """Whom a wallet that is made in the browser trusts: path or URL of the list, file of the registrar's key.
+
+    Raises `Rejected`: `bad_key` and those of `parse_object`.
+    """
     place = trust_list if trust_list.startswith(("https://", "http://")) else str(Path(trust_list).absolute())
-    home.write_json(TRUST, WalletConfig("wallet", place, parse_object(read_input(registrar))))
+    key = parse_object(read_input(registrar))
+    parse_jwk(key)
+    home.write_json(TRUST, WalletConfig("wallet", place, key))
 
 
 def _on_this_machine(home: Home, port: int | None) -> Place:

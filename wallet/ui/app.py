@@ -6,6 +6,7 @@ from pathlib import Path
 from flask import Flask, Response, redirect, request, url_for
 
 from service.clock import Clock
+from service.edge import REQUEST_BYTES
 from service.fetch import Fetcher
 from service.home import Home
 from service.serve import on_stop
@@ -14,16 +15,46 @@ from service.ui.door import LocalDoor
 from service.ui.guard import SAFE
 from service.ui.view import own_path
 from service.ui.words import lazy as _l
-from wallet.ui import backup, begin, lan, lost, pwa, settings, start, unlock
+from wallet.ui import (
+    activities,
+    agreement_words,
+    agreements,
+    backup,
+    begin,
+    cards,
+    evidence,
+    fresh,
+    lan,
+    lost,
+    pwa,
+    receive,
+    result,
+    rights,
+    scan,
+    settings,
+    start,
+    stop,
+    unlock,
+)
+from wallet.ui import request as asked_of
+from wallet.ui.begin import MAX_UPLOAD_BYTES, UPLOAD
 from wallet.ui.door_problems import PROBLEMS
+from wallet.ui.giving_problems import PROBLEMS as GIVING_PROBLEMS
 from wallet.ui.session import KEEPER, Keeper, Locked, keeper
 
 NAV = (
     NavItem("start.page", _l("Start"), "home", "s"),
+    NavItem("cards.index", _l("Cards"), "card", "c"),
+    NavItem("agreements.index", _l("Agreements"), "agreement", "a"),
+    NavItem("activities.index", _l("Activities"), "activity", "h"),
     NavItem("settings.page", _l("Settings"), "settings", "i"),
 )
 PAGES = (begin.pages, unlock.pages, start.pages, settings.pages, backup.pages, lost.pages, pwa.pages)
+GIVING = (scan.pages, receive.pages, cards.pages, asked_of.pages, result.pages)
+LOOKING_BACK = (agreements.pages, stop.pages, activities.pages, rights.pages, fresh.pages, evidence.pages)
 _SECRET, _SECRET_BYTES = "ui-secret", 32
+_FORM_BYTES = 64 * 1024
+"""Of the other fields beside a backup."""
 _QUIET = frozenset({"unlock.awake", "assets", "healthz", "static"})
 """What a browser asks by itself: nobody need be there."""
 
@@ -38,15 +69,18 @@ def create(
         __name__,
         name=_l("My wallet"),
         nav=NAV,
-        problems=PROBLEMS,
+        problems={**PROBLEMS, **GIVING_PROBLEMS},
         secret=_secret(place),
         layout="phone",
     )
     kept = app.extensions[KEEPER] = Keeper(place, fetcher=fetcher, clock=clock, profile=profile)
+    app.extensions[REQUEST_BYTES] = MAX_UPLOAD_BYTES + _FORM_BYTES
     app.register_error_handler(Locked, _to_unlock)
+    app.before_request_funcs.setdefault(None, []).insert(0, _allow_upload)
     app.before_request(_somebody_is_there)
     app.context_processor(lambda: {"wallet_is_open": kept.is_open})
-    for pages in PAGES:
+    agreement_words.install(app)
+    for pages in (*PAGES, *GIVING, *LOOKING_BACK):
         app.register_blueprint(pages)
     found = lan.read(place)
     LocalDoor(place.path, "wallet").guard(
@@ -57,6 +91,12 @@ def create(
     )
     on_stop(kept.lock)
     return app
+
+
+def _allow_upload() -> None:
+    """A backup may be larger than anything else; before the form is read to find its token."""
+    if request.path == UPLOAD:
+        request.max_content_length = MAX_UPLOAD_BYTES + _FORM_BYTES
 
 
 def _secret(home: Home) -> bytes:

@@ -6,11 +6,11 @@ from flask import Blueprint, Response, render_template, request
 from msgspec.structs import replace
 
 from protocol.errors import Rejected
-from service.ui.errors import find
 from wallet.errand_backup import make_backup
 from wallet.passphrase import PROFILES, passphrase_of
 from wallet.ui.prefs import keep_preferences, preferences
 from wallet.ui.session import in_use, keeper
+from wallet.ui.sorry import sorry
 
 pages = Blueprint("backup", __name__)
 
@@ -31,8 +31,7 @@ def download() -> Response | tuple[str, int]:
         except Rejected as error:
             if error.code != "wrong_passphrase":
                 raise
-            words = find(error.code)
-            return _show([("passphrase", f"{words.title}. {words.advice}")]), 403
+            return _show([("passphrase", sorry(error))]), 403
         keep_preferences(wallet, replace(preferences(wallet), backed_up_at=wallet.now()))
         data = make_backup(wallet, passphrase, PROFILES[keeper().profile])
         day = datetime.fromtimestamp(wallet.now(), UTC).strftime("%Y-%m-%d")

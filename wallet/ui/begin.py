@@ -7,8 +7,8 @@ from werkzeug.datastructures import FileStorage
 
 from protocol.canonical import parse_object, parse_struct
 from protocol.errors import RegieError, Rejected
+from protocol.keys import parse_jwk
 from service.home import Home
-from service.ui.errors import find
 from service.ui.words import _
 from wallet import errand_backup
 from wallet.config import WalletConfig
@@ -16,12 +16,15 @@ from wallet.errand_backup import MAX_BACKUP_BYTES
 from wallet.opened import create_wallet
 from wallet.passphrase import check_passphrase, passphrase_of
 from wallet.ui.session import keeper
+from wallet.ui.sorry import sorry
+from wallet.ui.work import begin_sync
 
 pages = Blueprint("begin", __name__)
 TRUST = "begin.json"
 """Whom a wallet that is made here is to trust, as `regie wallet serve --trust-list --registrar` was told."""
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 """Of a backup through the browser; a larger one is put back by `regie wallet restore`."""
+UPLOAD = "/begin/restore"
 _MAX_KEY_BYTES = 8 * 1024
 Errors = list[tuple[str, str]]
 
@@ -55,13 +58,13 @@ def make() -> Response | tuple[str, int]:
     return _to_start()
 
 
-@pages.get("/begin/restore")
+@pages.get(UPLOAD)
 def restore() -> Response | str:
     """The form for a backup."""
     return _to_start() if keeper().exists else _show_restore([])
 
 
-@pages.post("/begin/restore")
+@pages.post(UPLOAD)
 def put_back() -> Response | tuple[str, int]:
     """Put it back and open it. What was given since shows once the wallet has caught up."""
     kept = keeper()
@@ -80,10 +83,11 @@ def put_back() -> Response | tuple[str, int]:
     except Rejected as error:
         if error.code not in ("bad_backup", "too_large", "wrong_passphrase", "weak_passphrase"):
             raise
-        words = find(error.code)
         field = "backup_passphrase" if error.code == "wrong_passphrase" else "file"
-        return _show_restore([(field, f"{words.title}. {words.advice}")]), 422
+        return _show_restore([(field, sorry(error))]), 422
     kept.unlock(passphrase)
+    if kept.catches_up:
+        begin_sync(kept)
     return redirect(url_for("begin.restored", made_at=contents.made_at), 303)  # type: ignore[return-value]
 
 
@@ -100,8 +104,7 @@ def new_passphrase(errors: Errors) -> bytes:
     try:
         check_passphrase(passphrase)
     except Rejected as error:
-        words = find(error.code)
-        errors.append(("passphrase", f"{words.title}. {words.advice}"))
+        errors.append(("passphrase", sorry(error)))
     if passphrase_of(request.form.get("again", "")) != passphrase:
         errors.append(("again", _("The two passphrases are not the same.")))
     return passphrase
@@ -117,7 +120,9 @@ def _trust(home: Home, errors: Errors) -> WalletConfig | None:
         errors.append(("trust_list", _("Fill in the address of the list. It begins with https://.")))
     data = _uploaded("registrar", _MAX_KEY_BYTES)
     try:
-        return WalletConfig("wallet", place, parse_object(data))
+        key = parse_object(data)
+        parse_jwk(key)
+        return WalletConfig("wallet", place, key)
     except RegieError:
         errors.append(("registrar", _("Choose the file with the key of the registrar.")))
         return None

@@ -3,6 +3,7 @@
 Stopping by code needs no passphrase and no vault, here as on the command line.
 """
 
+import re
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -16,10 +17,14 @@ from wallet.errand_revoke import stop_grant
 from wallet.opened import OpenWallet
 from wallet.state import is_running
 from wallet.ui.session import in_use, keeper
+from wallet.ui.sorry import sorry
 
 pages = Blueprint("lost", __name__)
 MAX_CODES = 50
 """In one go: each is asked of every log."""
+_DIGITS = 40
+_BETWEEN = re.compile(r"[\s.\u2010-\u2015-]")
+"""What people put between groups of digits, as `parse_code` forgives it."""
 SHEET_ROWS = 30
 """Agreements on one sheet: five pages of A4."""
 
@@ -56,8 +61,7 @@ def stop() -> tuple[str, int] | str:
     text = request.form.get("codes", "")
     codes = split_codes(text)
     if not codes or len(codes) > MAX_CODES:
-        words = find("bad_code")
-        errors = [("codes", f"{words.title}. {words.advice}")]
+        errors = [("codes", sorry(Rejected("bad_code")))]
         return render_template("wallet/lost.html", errors=errors, text="", can_stop=True), 422
     outcomes = [_stop(number, code) for number, code in enumerate(codes, 1)]
     return render_template("wallet/lost_done.html", outcomes=outcomes)
@@ -71,14 +75,14 @@ def split_codes(text: str) -> list[str]:
     codes: list[str] = []
     digits = ""
     for line in text.splitlines():
-        plain = "".join(line.split())
-        if plain.replace("-", "").isdigit():
-            digits += plain.replace("-", "")
-            while len(digits) >= 40:
-                codes.append(digits[:40])
-                digits = digits[40:]
+        plain = _BETWEEN.sub("", line)
+        if plain.isdecimal() and plain.isascii():
+            digits += plain
+            while len(digits) >= _DIGITS:
+                codes.append(digits[:_DIGITS])
+                digits = digits[_DIGITS:]
         elif plain:
-            codes.append(plain)
+            codes.append(line.strip())
     return [*codes, digits] if digits else codes
 
 

@@ -65,6 +65,8 @@ class Keeper:
         """`profile`: the price of a guess in wallets and backups that are made here."""
         self.home = home
         self.profile = profile
+        self.catches_up = True
+        """Whether it asks everybody what happened as soon as it is unlocked."""
         self.clock = clock or SystemClock()
         self.memory: dict[str, Any] = {}
         """What pages remember of an open wallet; gone once it is locked."""

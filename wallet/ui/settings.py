@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from msgspec.structs import replace
 
-from protocol.errors import RegieError, Rejected
-from service.ui.errors import find
+from protocol.errors import Rejected
 from service.ui.words import _
 from wallet.passkey import PasskeyRecord
 from wallet.passphrase import PROFILES, passphrase_of
@@ -15,6 +14,7 @@ from wallet.ui.begin import new_passphrase
 from wallet.ui.passkey_door import add_passkey, answer_of, new_options
 from wallet.ui.prefs import IDLE_MINUTES, keep_preferences, preferences
 from wallet.ui.session import in_use, keeper
+from wallet.ui.sorry import sorry
 
 pages = Blueprint("settings", __name__)
 
@@ -70,7 +70,7 @@ def change_passphrase() -> Response | tuple[str, int]:
             try:
                 wallet.vault.change_passphrase(old, new, PROFILES[keeper().profile], wallet.random)
             except Rejected as error:
-                errors.append(("old", _sentence(error)))
+                errors.append(("old", sorry(error)))
         if errors:
             return _show_passphrase(errors), 422
     flash(_("From now on your new passphrase opens this wallet."))
@@ -94,7 +94,7 @@ def add() -> Response | tuple[str, int]:
             add_passkey(keeper(), wallet, given, name, answer_of(request.form), ceremony)
     except Rejected as error:
         field = "passphrase" if error.code == "wrong_passphrase" else "name"
-        return _show_passkeys([(field, _sentence(error))]), error.status
+        return _show_passkeys([(field, sorry(error))]), error.status
     flash(_("Your passkey opens this wallet now too."))
     return redirect(url_for("settings.passkeys"), 303)  # type: ignore[return-value]
 
@@ -121,8 +121,3 @@ def _show_passkeys(errors: list[tuple[str, str]]) -> str:
     return render_template(
         "wallet/passkeys.html", rows=rows, options=options, errors=errors, by_field=dict(errors)
     )
-
-
-def _sentence(error: RegieError) -> str:
-    words = find(error.code)
-    return f"{words.title}. {words.advice}"

@@ -5,8 +5,10 @@ from typing import cast
 
 from flask import Blueprint, Response, flash, redirect, render_template, url_for
 
-from service.ui.words import _
+from service.ui.words import _, language
 from wallet.opened import OpenWallet
+from wallet.records import Copy
+from wallet.ui.names import card_label
 from wallet.ui.notices import Notice, find_notices, now_told
 from wallet.ui.prefs import keep_told, preferences, told
 from wallet.ui.session import in_use, keeper
@@ -37,7 +39,7 @@ def page() -> str:
     return render_template(
         "wallet/start.html",
         open_now=keeper().listed(),
-        numbers=seen.numbers,
+        counted=seen.numbers,
         notices=seen.notices[:FIRST],
         more=max(0, len(seen.notices) - FIRST),
     )
@@ -63,6 +65,12 @@ def seen() -> Response:
         keep_told(wallet, now_told(book_of(wallet), wallet.now()))
     flash(_("You are up to date."))
     return redirect(url_for("start.page"), 303)  # type: ignore[return-value]
+
+
+@pages.app_template_filter("card_name")
+def card_name(copy: Copy) -> str:
+    """What the resident calls the card of a copy."""
+    return card_label(copy.vct, copy.title, language())
 
 
 def _look(wallet: OpenWallet) -> _Seen:

@@ -11,6 +11,7 @@ from service.ui.view import own_path
 from wallet.passphrase import passphrase_of
 from wallet.ui.passkey_door import answer_of, login_options, unlock_by_passkey
 from wallet.ui.session import WARN_SECONDS, keeper
+from wallet.ui.work import begin_sync
 
 pages = Blueprint("unlock", __name__)
 IN_THE_FORM = frozenset({"wrong_passphrase", "vault_rolled_back"})
@@ -90,6 +91,10 @@ def stay() -> Response:
 
 
 def _opened() -> Response:
+    """The wallet catches up meanwhile: what happened since stands on the pages without anybody asking for it."""
+    kept = keeper()
+    if kept.catches_up:
+        begin_sync(kept)
     return _onward(request.form.get("next", "/"))
 
 

@@ -30,6 +30,7 @@ class Face:
         self.launch = LocalDoor(home, "wallet").launch(5080)
         self.app: Flask = create(home, fetcher=fetcher, clock=clock, profile="small")
         self.keeper: Keeper = self.app.extensions[KEEPER]
+        self.keeper.catches_up = False  # in a thread of its own: tests that want it ask for it
         self.client: FlaskClient = self.app.test_client()
         self.client.get(urlsplit(self.launch.url).path, base_url=self.launch.origin)
         host = urlsplit(self.launch.origin).hostname or ""
@@ -39,7 +40,9 @@ class Face:
         """A page, as a link leads to it."""
         return self.client.get(path, base_url=self.launch.origin, **options)
 
-    def post(self, path: str, data: dict[str, Any] | None = None, *, page: str = "/lost", **options: Any) -> TestResponse:
+    def post(
+        self, path: str, data: dict[str, Any] | None = None, *, page: str = "/lost", **options: Any
+    ) -> TestResponse:
         """A form of a page of ours: with its token, from our own origin."""
         fields = {"csrf_token": self.token(page), **(data or {})}
         headers = {"Sec-Fetch-Site": "same-origin", "Origin": self.launch.origin, **options.pop("headers", {})}

@@ -25,7 +25,9 @@ def test_wrong_passphrase_opens_nothing(face: Face) -> None:
     assert not face.keeper.is_open
 
 
-@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:1"])
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:1"]
+)
 def test_attack_next_page_leads_to_another_site(face: Face, elsewhere: str) -> None:
     face.post("/lock")
     answer = face.post("/unlock", {"passphrase": PASSPHRASE, "next": elsewhere}, page="/unlock")
