@@ -1,5 +1,6 @@
 """Catching up: deliver what waits, finish what was begun, find what a backup lacks, look at every grant."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -49,7 +50,9 @@ def synchronise(wallet: OpenWallet) -> SyncReport:
     return report
 
 
-def catch_up(wallet: OpenWallet, report: SyncReport) -> Iterator[None]:
+def catch_up(
+    wallet: OpenWallet, report: SyncReport, *, pause: Callable[[float], None] = time.sleep
+) -> Iterator[None]:
     """One step each time that a value is asked for, so that whoever shares the wallet gets it in between.
 
     In this order, so that a stop comes first and nothing is begun that was stopped:
@@ -62,7 +65,7 @@ def catch_up(wallet: OpenWallet, report: SyncReport) -> Iterator[None]:
     yield
     for grant_id in wallet.grants():  # 2.
         if waits_for_log(wallet.grant(grant_id)):
-            _try(report, grant_id, partial(_stop, wallet, grant_id, report))
+            _try(report, grant_id, partial(_stop, wallet, grant_id, report, pause))
             yield
     for grant_id in wallet.grants():  # 3.
         record = wallet.grant(grant_id)
@@ -108,8 +111,8 @@ def _outbox(wallet: OpenWallet, report: SyncReport) -> None:
     report.waiting += ["paper code"] * waiting
 
 
-def _stop(wallet: OpenWallet, grant_id: str, report: SyncReport) -> None:
-    record = deliver_stop(wallet, grant_id)
+def _stop(wallet: OpenWallet, grant_id: str, report: SyncReport, pause: Callable[[float], None]) -> None:
+    record = deliver_stop(wallet, grant_id, pause=pause)
     if record.state == "failed" or (record.stop is not None and record.stop.confirmed is not None):
         report.stopped.append(grant_id)
     else:

@@ -1,0 +1,123 @@
+"""The jobs themselves: each runs the errands that the command line runs, step by step."""
+
+import time
+
+from protocol.errors import RegieError, Rejected
+from wallet import errand_revoke
+from wallet.errand_history import look_back
+from wallet.errand_leaves import keep_search_evidence, search_leaves
+from wallet.errand_message import deliver_messages
+from wallet.errand_revoke import hand_over, is_confirmed, note_delivery, prepare_delivery
+from wallet.errand_sync import UNFINISHED, SyncReport, catch_up
+from wallet.records import OutgoingMessage
+from wallet.state import is_running, waits_for_log
+from wallet.ui.jobs import Job, begin
+from wallet.ui.session import Keeper
+
+SYNC, STOP, SEARCH, MESSAGES = "sync", "stop", "search", "messages"
+
+
+def begin_sync(keeper: Keeper) -> Job:
+    """Deliver what waits and hold every agreement against the log. Raises `Locked`."""
+    return begin(keeper, SYNC, _synchronise)
+
+
+def begin_delivery(keeper: Keeper) -> Job:
+    """Hand over every stop that the log has not confirmed. Raises `Locked`."""
+    return begin(keeper, STOP, _deliver_stops)
+
+
+def begin_messages(keeper: Keeper) -> Job:
+    """Send the messages that wait. Raises `Locked`."""
+    return begin(keeper, MESSAGES, _send_messages)
+
+
+def begin_search(keeper: Keeper, number: str) -> Job:
+    """Go through the whole log for entries about one agreement. Raises `Locked`."""
+    return begin(keeper, SEARCH, lambda job: _search(job, number), about=number)
+
+
+def _synchronise(job: Job) -> None:
+    report = SyncReport()
+    job.result = report
+    with job.wallet() as wallet:
+        now = wallet.now()
+        job.total = 3 + sum(
+            is_running(record, now) or waits_for_log(record) or record.state in UNFINISHED
+            for record in wallet.grants().values()
+        )
+        steps = catch_up(wallet, report, pause=_no_pause)
+    while True:
+        with job.wallet():
+            if next(steps, steps) is steps:
+                return
+        job.done += 1
+
+
+def _no_pause(seconds: float) -> None:
+    """Nobody waits with the wallet in hand: what is not confirmed by then is looked at the next time."""
+
+
+def _deliver_stops(job: Job) -> None:
+    """Each once, over the network without the wallet in hand; then until the log has what it promised."""
+    with job.wallet() as wallet:
+        numbers = [number for number, record in wallet.grants().items() if waits_for_log(record)]
+    job.total = len(numbers)
+    slots: dict[str, int] = {}
+    for number in numbers:
+        slot = _deliver(job, number)
+        if slot is not None:
+            slots[number] = slot
+        job.done += 1
+    for attempt in range(errand_revoke.CONFIRM_TRIES):
+        if attempt and slots:
+            time.sleep(errand_revoke.CONFIRM_PAUSE)
+        for number, slot in list(slots.items()):
+            with job.wallet() as wallet:
+                if is_confirmed(wallet, number, slot):
+                    del slots[number]
+
+
+def _deliver(job: Job, number: str) -> int | None:
+    """The slot that the log promised to end; None when it did not, or nothing is known of that log."""
+    try:
+        with job.wallet() as wallet:
+            errand = prepare_delivery(wallet, number)
+            peers = wallet.peers
+    except RegieError:
+        return None
+    if errand is None:
+        return None
+    delivery = hand_over(peers, errand.log, errand.cosigners, errand.r)
+    with job.wallet() as wallet:
+        note_delivery(wallet, number, delivery)
+    return delivery.promise.slot if delivery.promise else None
+
+
+def _send_messages(job: Job) -> None:
+    with job.wallet() as wallet:
+        sent = wallet.vault.all("messages", OutgoingMessage).values()
+        numbers = sorted({message.grant for message in sent if not message.at_log})
+        job.result = deliver_messages(wallet)
+    for number in numbers:  # so that the page shows them as entries of the log
+        with job.wallet() as wallet:
+            look_back(wallet, number)
+
+
+def _search(job: Job, number: str) -> None:
+    with job.wallet() as wallet:
+        found = look_back(wallet, number)
+        log_url = wallet.known_log(found.record.body.terms.log).log.url
+        around = wallet
+    first = found.record.index or 0
+    job.total = found.history.status.checkpoint.size - first
+    job.result = job.total
+    try:
+        for reached in search_leaves(around, found, log_url):
+            job.done = reached - first
+            if not job.keeper.is_open:
+                return
+    except Rejected as error:
+        with job.wallet() as wallet:
+            keep_search_evidence(wallet, found, error)
+        raise
