@@ -163,10 +163,10 @@ def revoke(ctx: click.Context, home: Home, issuance_id: str, reason: str) -> Non
 @tls_options
 @command
 def serve(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
-    """Answer wallets until stopped."""
+    """Answer wallets, and staff at the counter, until stopped."""
     config = home.config(IssuerConfig)
     run_server(
-        "issuer.web:create",
+        "issuer.front:create",
         home.path,
         host,
         port if port is not None else urlsplit(config.url).port or DEFAULT_PORT,

@@ -1,0 +1,143 @@
+"""What the pages of the counter show: words and values made of what the office knows. No decision is made here."""
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from babel.dates import format_date
+
+from issuer.counter import Document, Dossier
+from issuer.dates import UNKNOWN
+from issuer.finding import Found, birth_of, is_deceased, name_of
+from issuer.offer import ALL_CREDENTIALS, configuration
+from issuer.store import Issuance
+from issuer.store_counter import Act, ActKind
+from service.ui.words import _, language, lazy, locale
+
+DOCUMENT_NAMES: Mapping[Document, Any] = {
+    "passport": lazy("passport"),
+    "identity_card": lazy("identity card"),
+    "driving_licence": lazy("driving licence"),
+    "residence_permit": lazy("residence permit"),
+}
+_ACTS: Mapping[ActKind, tuple[str, str, Any]] = {
+    "found": ("read", "info", lazy("Page opened")),
+    "offered": ("card", "ok", lazy("Cards offered")),
+    "revoked": ("stopped", "stopped", lazy("Card taken back")),
+    "held": ("wait", "wait", lazy("Held")),
+    "released": ("ok", "ok", lazy("Held no longer")),
+    "approved": ("ok", "ok", lazy("Approved")),
+    "denied": ("stopped", "stopped", lazy("Refused")),
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """A kind of card that can be given."""
+
+    id: str
+    name: str
+    about: str
+
+
+@dataclass(frozen=True)
+class IssuedCard:
+    """What somebody was given: `state` is `ok`, `stopped` or `unsure` (a part was taken back)."""
+
+    offer_id: str
+    name: str
+    issued: int
+    state: str
+    words: str
+    can_be_revoked: bool
+
+
+@dataclass(frozen=True)
+class PersonView:
+    """The page of one resident."""
+
+    name: str
+    birth: str
+    address: str
+    bsn_end: str
+    is_deceased: bool
+    is_secret: bool
+    issued: tuple[IssuedCard, ...]
+    acts: tuple[dict[str, Any], ...]
+
+
+def date_words(text: str) -> str:
+    """12 april 1987, mei 2020, 1963 or unknown: as far as the register knows it."""
+    parts = text.split("-")
+    if text in ("", UNKNOWN):
+        return str(_("unknown"))
+    if len(parts) == 1:
+        return text
+    day = datetime.date(int(parts[0]), int(parts[1]), int(parts[2]) if len(parts) == 3 else 1)
+    return str(format_date(day, "d MMMM y" if len(parts) == 3 else "MMMM y", locale=locale()))
+
+
+def card_name(configuration_id: str) -> str:
+    """The name of a kind of card, in the language of the page."""
+    kind = configuration(configuration_id)
+    return kind.label_nl if language() == "nl" else kind.label_en
+
+
+def cards() -> list[Card]:
+    """Every kind that this issuer gives."""
+    about = {
+        "persoon": _("Name, date of birth, age, nationality, BSN."),
+        "adres": _("Street, number, postcode, town, since when."),
+        "gezin": _("Marriage or partnership, partner, children, parents."),
+    }
+    return [Card(name, card_name(name), about.get(name, "")) for name in ALL_CREDENTIALS]
+
+
+def person_view(dossier: Dossier) -> PersonView:
+    """What the page of a resident shows."""
+    person = dossier.person
+    lines = person.adressering
+    address = ", ".join(line for line in (lines.adresregel1, lines.adresregel2) if line) if lines else ""
+    return PersonView(
+        name=name_of(person) or _("without a name"),
+        birth=date_words(birth_of(person)),
+        address=" ".join(address.split()) or _("unknown"),
+        bsn_end=dossier.bsn[-3:],
+        is_deceased=is_deceased(person),
+        is_secret=person.geheimhoudingPersoonsgegevens,
+        issued=tuple(issued_card(one) for one in reversed(dossier.issued)),
+        acts=tuple(act_item(act) for act in dossier.acts),
+    )
+
+
+def issued_card(one: Issuance) -> IssuedCard:
+    """One row of what somebody was given."""
+    state, words = "ok", _("In use")
+    if one.revoked >= one.copies:
+        state, words = "stopped", _("Taken back")
+    elif one.revoked:
+        state, words = "unsure", _("Partly taken back")
+    return IssuedCard(
+        one.offer_id, card_name(one.configuration), one.issued, state, words, one.revoked < one.copies
+    )
+
+
+def act_item(act: Act) -> dict[str, Any]:
+    """For the macro `timeline`."""
+    icon, kind, title = _ACTS[act.act]
+    text = _("by %(officer)s", officer=act.officer)
+    shown = next((str(name) for kind, name in DOCUMENT_NAMES.items() if kind == act.document), None)
+    if shown is not None:
+        text = _("by %(officer)s, who saw: %(document)s", officer=act.officer, document=shown)
+    return {"icon": icon, "kind": kind, "title": title, "when": act.at, "text": text}
+
+
+def spaced(code: str) -> str:
+    """1234 5678: easier to read and to say."""
+    return f"{code[:4]} {code[4:]}"
+
+
+def found_rows(found: Iterable[Found]) -> list[Found]:
+    """Dates as words, for a list of people to choose from."""
+    return [Found(one.bsn, one.name or _("without a name"), date_words(one.birth), one.address) for one in found]
