@@ -140,10 +140,10 @@ def _event(
         if isinstance(leaf, Message):
             said = parse_message(opening.opening)
             return CaseEvent(index, kind, slot, proof, opening, said.iat, message=said, findings=findings)
-        reason, read = ("", parse_read(opening.opening).read)
         if isinstance(leaf, Refusal):
-            reason, read = refused_read(opening.opening)
-        return _read_event(bare, read, reason, terms.get(slot))
+            reason, refused = refused_read(opening.opening)
+            return _read_event(bare, refused, reason, terms.get(slot))
+        return _read_event(bare, parse_read(opening.opening).read, "", terms.get(slot))
     except Rejected:
         return bare
 

@@ -9,6 +9,7 @@ from auditor.cli_check import check, promise, verify
 from auditor.cli_follow import follow
 from auditor.cli_report import report
 from auditor.cli_rotate import rotate
+from auditor.cli_serve import serve_console
 from auditor.cli_token import token
 from auditor.config import Config, make_cosigner, read_config
 from protocol.canonical import parse_object, to_builtins
@@ -79,4 +80,5 @@ group.add_command(promise)
 group.add_command(follow)
 group.add_command(report)
 group.add_command(rotate)
+group.add_command(serve_console)
 group.add_command(token)

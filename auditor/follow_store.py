@@ -5,6 +5,7 @@ who had to ask the liar for them then would get others.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import overload
 
@@ -19,15 +20,17 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    func,
     select,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from auditor.book import Book
+from auditor.book import Book, grant_row
 from auditor.findings import Finding
 from auditor.tally import Tally
 from auditor.tally_store import SCHEMA as TALLY_SCHEMA
 from auditor.tally_store import clear_tally, load_tally, save_tally
+from protocol.leaf import MAX_SLOTS
 from protocol.tiles import TILE_WIDTH, encode_entries, parse_entries, tile_width
 from service.database import engine_for, immediate, snapshot, sqlite_url
 from service.home import Home
@@ -74,6 +77,16 @@ _alarms = Table(
 SCHEMA = schema_of(__file__, "follow", ("follow_alarms", "follow_book", "follow_bundles", "follow_notes"))
 
 
+@dataclass(frozen=True)
+class Entries:
+    """`grants` and `stops` in the log; `erased`: grants whose opening is gone; `unopened`: events without one."""
+
+    grants: int
+    stops: int
+    erased: int
+    unopened: int
+
+
 class FollowStore:
     """The follower's database. Raises `Unavailable`: `database`."""
 
@@ -114,6 +127,29 @@ class FollowStore:
             connection.execute(delete(_book))
             clear_tally(connection)
         return Book(), Tally()
+
+    def entries(self) -> Entries:
+        """Counted in the book."""
+        grants = select(func.count()).where(_book.c.key.between(b"g", b"h"))
+        stops = grants.where(func.substr(_book.c.value, 9) != b"\xff" * 8)
+        unopened = select(func.count()).where(_book.c.key.between(b"u", b"v"))
+        with snapshot(self.engine) as connection:
+            counts = [connection.execute(wanted).scalar_one() for wanted in (grants, stops, unopened)]
+            totals = connection.execute(select(_book.c.value).where(_book.c.key == b"t")).scalar()
+        erased = 0 if totals is None else int.from_bytes(bytes(totals)[8:], "big")
+        return Entries(counts[0], counts[1], erased, counts[2])
+
+    def agreements(self, start: int, limit: int) -> list[tuple[int, int, int | None]]:
+        """(slot, entry of the grant, entry of its end if there is one) from the `start`-th newest on."""
+        rows = select(_book).where(_book.c.key.between(b"g", b"h")).order_by(_book.c.key.desc())
+        with snapshot(self.engine) as connection:
+            found = connection.execute(rows.offset(start).limit(limit))
+            book = Book((bytes(row.key), bytes(row.value)) for row in found)
+        return [(slot, book.grants[slot], book.ended.get(slot)) for slot in sorted(book.grants, reverse=True)]
+
+    def has_agreement(self, slot: int) -> bool:
+        """Whether the book has a grant of this slot."""
+        return 0 <= slot < MAX_SLOTS and slot in self.book_of([grant_row(slot)]).grants
 
     def book_of(self, keys: Sequence[bytes]) -> Book:
         """The rows of these keys only (`book.grant_row`, `book.numbers_row`): to look at, not to go on from."""

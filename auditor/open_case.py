@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from auditor.book import EVENTS, grant_row, numbers_row
 from auditor.case import CaseFile, make_case, tags_of
-from auditor.findings import Finding
 from auditor.follow import Followed
 from auditor.follow_store import LAST, Archive, FollowStore
 from auditor.looks import CaseLook
@@ -23,6 +22,7 @@ from protocol.errors import Rejected
 from protocol.leaf import Grant, LeafType, Revocation, parse_leaf
 from protocol.policy import verify_kept_checkpoint
 from protocol.terms import Terms
+from service.fetch import Fetcher
 from service.home import Home
 
 MAX_EVENTS = 1000
@@ -37,6 +37,7 @@ class CaseOpener:
 
     home: Home
     store: FollowStore
+    fetcher: Fetcher | None = None
     _tree: ProvingTree | None = None
 
     def open(self, look: CaseLook, now: int, progress: Progress) -> CaseFile:
@@ -50,7 +51,7 @@ class CaseOpener:
         token = kept_token(self.home)
         if token is None:
             raise Rejected("no_token", "this home has no token for openings")
-        log = source_of(self.home, token=token).log(now)
+        log = source_of(self.home, token=token, fetcher=self.fetcher).log(now)
         checkpoint = self._checkpoint(log, now)  # 1.
         search = _Search(self.store, Archive(self.store.engine, checkpoint.size), log, token, progress)
         search.versions(self._grant_index(look.slot, checkpoint.size))  # 2.
@@ -87,14 +88,6 @@ class CaseOpener:
         return tree
 
 
-def slot_of_finding(opener: CaseOpener, finding: Finding, now: int) -> int | None:
-    """Which agreement the entry of a finding belongs to, as the log opens it; None when it opens nothing."""
-    token = kept_token(opener.home)
-    if finding.index is None or token is None:
-        return None
-    return slot_at(opener, finding.index, now)
-
-
 def slot_at(opener: CaseOpener, index: int, now: int) -> int | None:
     """The agreement of an entry: a grant and a stop name it, of an event only the opening does."""
     kept = opener.store.notes().get(LAST)
@@ -108,7 +101,10 @@ def slot_at(opener: CaseOpener, index: int, now: int) -> int | None:
     if token is None:
         return None
     opening = (
-        source_of(opener.home, token=token).log(now).reader.openings(index + 1, token, start=index).get(index)
+        source_of(opener.home, token=token, fetcher=opener.fetcher)
+        .log(now)
+        .reader.openings(index + 1, token, start=index)
+        .get(index)
     )
     return None if opening is None else opening.slot
 

@@ -37,7 +37,7 @@ class Cell(NamedTuple):
     | `hour` | hour | `reads` |
     | `unread` | week of a stop | `never`, `day`, `week`, `month`, `longer`: how long ago the last READ was |
     | `erasure` | week of the answer | `erased`, `kept`, `on_time`, `late` |
-    | `service` | service | the basis (grants under it), `grants`, `reads`, `given`, `read` (attributes) |
+    | `service` | service | the basis (grants under it), `grants`, `reads` |
     | `given`, `read` | service | `vct attribute` |
     """
 
@@ -141,7 +141,6 @@ class Tally:
         service = service_period(terms.service, terms.service_version)
         self._add("service", terms.recipient, service, "grants")
         self._add("service", terms.recipient, service, terms.basis)
-        self._add("service", terms.recipient, service, "given", len(terms.claims))
         for claim in terms.claims:
             self._add("given", terms.recipient, service, f"{claim.vct} {claim.path[0]}")
 
@@ -160,7 +159,6 @@ class Tally:
         self._add("hour", agency, str(read.iat // HOUR), "reads")
         service = service_period(terms.service, terms.service_version)
         self._add("service", agency, service, "reads")
-        self._add("service", agency, service, "read", len(read.claims))
         names = {claim.digest: f"{claim.vct} {claim.path[0]}" for claim in terms.claims}
         for digest in read.claims:
             if digest in names:

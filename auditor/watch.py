@@ -38,9 +38,10 @@ class LogSource:
         token: str | None,
         roots: AgencyRoots,
         progress: Progress | None = None,
+        fetcher: Fetcher | None = None,
     ) -> None:
         self._trust, self._origin, self._url, self._token, self._roots = trust, origin, url, token, roots
-        self._fetcher = Fetcher()
+        self._fetcher = fetcher or Fetcher()
         self._progress = progress
 
     def log(self, now: int) -> Followed:
@@ -88,11 +89,16 @@ class _ToldReader(LogReader):
 
 
 def source_of(
-    home: Home, *, url: str | None = None, token: str | None, progress: Progress | None = None
+    home: Home,
+    *,
+    url: str | None = None,
+    token: str | None,
+    progress: Progress | None = None,
+    fetcher: Fetcher | None = None,
 ) -> LogSource:
     """What the home says of its log; `token` None: integrity only."""
     config: Config = read_config(home)
-    return LogSource(trust_of(home, config), config.log, url, token, AgencyRoots(home), progress)
+    return LogSource(trust_of(home, config), config.log, url, token, AgencyRoots(home), progress, fetcher)
 
 
 def kept_token(home: Home) -> str | None:
@@ -118,8 +124,8 @@ def one_step(follower: Follower, source: LogSource, now: int) -> Step:
         return Step("waiting", follower.size, code=error.code, text=error.detail)
 
 
-def look_now(home: Home, now: int, progress: Progress | None = None) -> Step:
+def look_now(home: Home, now: int, progress: Progress | None = None, fetcher: Fetcher | None = None) -> Step:
     """One look, with the kept token. Raises `Unavailable`: `in_use` while somebody else follows in this home."""
-    source = source_of(home, token=kept_token(home), progress=progress)
+    source = source_of(home, token=kept_token(home), progress=progress, fetcher=fetcher)
     with home.lock(LOCK):
         return one_step(Follower(FollowStore(home), Store(home).seen_notes()), source, now)

@@ -13,7 +13,7 @@ from flask import current_app
 
 from auditor.config import Config, log_keys, read_config
 from auditor.findings import Finding
-from auditor.follow_store import LAST, FollowStore
+from auditor.follow_store import LAST, Entries, FollowStore
 from auditor.looks import Looks
 from auditor.open_case import CaseOpener
 from auditor.tally import Cell
@@ -26,6 +26,7 @@ from protocol.keys import parse_jwk
 from protocol.names import visible
 from protocol.trust_list import Service, TrustList
 from service.clock import Clock
+from service.fetch import Fetcher
 from service.home import Home
 from service.trust import KEPT, read_own_trust_list
 
@@ -42,6 +43,7 @@ class Desk:
     home: Home
     clock: Clock
     who: Callable[[], str]
+    fetcher: Fetcher | None = None
     config: Config = field(init=False)
     _kept: dict[tuple[Hashable, ...], Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -51,7 +53,7 @@ class Desk:
         self.store = FollowStore(self.home)
         self.view = TallyView(self.store.engine)
         self.looks = Looks(self.home)
-        self.opener = CaseOpener(self.home, self.store)
+        self.opener = CaseOpener(self.home, self.store, self.fetcher)
         self.jobs = Jobs(self.clock)
 
     def now(self) -> int:
@@ -96,6 +98,11 @@ class Desk:
             return read_tree(note, time, policy, keys, self.now())
 
         return self._once(("tree", note, time, trust.version), read)
+
+    def entries(self) -> Entries:
+        """How many agreements there are and how many entries nobody can open any more."""
+        stamp = ("entries", self.view.counted().saves, self.view.looks(1)[0].size if self.view.looks(1) else 0)
+        return self._once(stamp, self.store.entries)
 
     # -- the trust list ----------------------------------------------------------------------------------------
 

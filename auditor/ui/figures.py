@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from auditor.tally import DAY, UNKNOWN, Asked, Cell, week_of
+from auditor.tally import UNKNOWN, Asked, Cell, week_of
+from protocol.attributes import FLAG_NAMES
 from protocol.reading import one_month_after
 from protocol.trust_list import Service
 
@@ -122,7 +123,8 @@ class AttributeRow:
 
 @dataclass(frozen=True)
 class ServiceRow:
-    """A version of a service of an agency. Averages count attributes: of a grant and of a READ.
+    """A version of a service of an agency. Averages count attributes: of a grant and of a READ, without
+    the register flags, which always travel along (`protocol.terms.with_flags`).
 
     `registered`: attributes that it may ask at most; None when the trust list does not have it (any more).
     """
@@ -177,8 +179,9 @@ def _service(
     name, _, version = period.rpartition(" ")
     found = listed.get((agency, name, int(version)))
     registered = {f"{claim.vct} {claim.path[0]}" for claim in found.claims} if found else set(parts)
+    registered = {key for key in registered if not _is_flag(key)}
     attributes = []
-    for key in sorted(registered | parts.keys()):
+    for key in sorted(registered | {key for key in parts if not _is_flag(key)}):
         vct, _, attribute = key.rpartition(" ")
         seen = parts.get(key, Counter())
         attributes.append(AttributeRow(vct, attribute, seen["given"], seen["read"], key in registered))
@@ -190,10 +193,14 @@ def _service(
         counts["grants"],
         counts["reads"],
         len(registered) if found else None,
-        _average(counts["given"], counts["grants"]),
-        _average(counts["read"], counts["reads"]),
+        _average(sum(row.given for row in attributes), counts["grants"]),
+        _average(sum(row.read for row in attributes), counts["reads"]),
         tuple(attributes),
     )
+
+
+def _is_flag(key: str) -> bool:
+    return key.rpartition(" ")[2] in FLAG_NAMES
 
 
 def _average(whole: int, count: int) -> float:
@@ -246,8 +253,3 @@ def erasures(cells: Cells, asked: Sequence[tuple[int, Asked]], now: int) -> Eras
         due = one_month_after(request.time)
         waiting.append(OpenRequest(slot, request.agency, request.time, due, due < now))
     return Erasures(sums["on_time"], sums["late"], sums["erased"], sums["kept"], tuple(waiting))
-
-
-def days(seconds: int) -> int:
-    """Whole days."""
-    return seconds // DAY
