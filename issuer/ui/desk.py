@@ -9,6 +9,7 @@ from issuer.counter import Counter
 from issuer.revoke import MAX_REASON
 from issuer.ui.drawer import Drawer
 from protocol.errors import Rejected
+from service.ui.errors import find
 from service.ui.staff import member
 
 T = TypeVar("T")
@@ -54,3 +55,9 @@ def check_reason(reason: str) -> str:
     if not 0 < len(text) <= MAX_REASON or not text.isprintable():
         raise Rejected("bad_reason", f"a reason has 1 to {MAX_REASON} characters")
     return text
+
+
+def sentence(code: str) -> str:
+    """What is wrong, beside the field where it is."""
+    words = str(find(code).title)
+    return f"{words[:1].upper()}{words[1:]}."

@@ -7,11 +7,10 @@ from werkzeug.wrappers import Response
 
 from issuer.brp import parse_bsn
 from issuer.finding import Found
-from issuer.ui.desk import desk
+from issuer.ui.desk import desk, sentence
 from issuer.ui.person import Visit
 from issuer.ui.show import found_rows
 from protocol.errors import Rejected
-from service.ui.errors import find as find_words
 from service.ui.staff import member, needs
 from service.ui.words import _
 
@@ -62,8 +61,7 @@ def _again(typed: dict[str, str], code: str) -> tuple[str, int]:
     """The same page with what is wrong, and what was typed, which a browser does not keep."""
     field = {"bad_date": "birth", "bad_name": "surname", "nobody_found": "surname", "too_many": "surname"}
     name = "bsn" if typed["bsn"] else field.get(code, "bsn")
-    words = find_words(code)
-    return render_template("counter/find.html", errors=[(name, str(words.title).capitalize())], typed=typed), 422
+    return render_template("counter/find.html", errors=[(name, sentence(code))], typed=typed), 422
 
 
 @pages.get("/found/<id_>")

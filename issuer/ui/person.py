@@ -6,10 +6,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from issuer.brp import Bsn
-from issuer.ui.desk import check_reason, desk
+from issuer.ui.desk import check_reason, desk, sentence
 from issuer.ui.show import card_name, issued_card, person_view
 from protocol.errors import Rejected
-from service.ui.errors import find as find_words
 from service.ui.staff import member, needs
 from service.ui.words import _
 
@@ -58,7 +57,7 @@ def revoke_now(id_: str, offer_id: str) -> Response | tuple[str, int]:
     try:
         reason = check_reason(request.form.get("reason", ""))
     except Rejected as error:
-        return _revoke_page(id_, offer_id, [("reason", str(find_words(error.code).title).capitalize())]), 422
+        return _revoke_page(id_, offer_id, [("reason", sentence(error.code))]), 422
     desk().counter.revoke(member().id, visit_of(id_).bsn, offer_id, reason)
     flash(_("The card is taken back. Nobody accepts it any more."))
     return redirect(url_for("person.page", id_=id_), 303)
@@ -91,7 +90,7 @@ def hold_now(id_: str) -> Response | tuple[str, int]:
     try:
         reason = check_reason(request.form.get("reason", ""))
     except Rejected as error:
-        errors = [("reason", str(find_words(error.code).title).capitalize())]
+        errors = [("reason", sentence(error.code))]
         return render_template("counter/hold.html", id_=id_, errors=errors), 422
     desk().counter.hold(member().id, visit.bsn, reason)
     flash(_("Held. Nothing is given until somebody has looked at the record."))

@@ -3,10 +3,9 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from issuer.ui.desk import check_reason, desk
+from issuer.ui.desk import check_reason, desk, sentence
 from issuer.ui.show import card_name, person_view
 from protocol.errors import Rejected
-from service.ui.errors import find as find_words
 from service.ui.staff import member, needs
 from service.ui.words import _
 
@@ -63,7 +62,7 @@ def deny(offer_id: str) -> Response | tuple[str, int]:
     try:
         reason = check_reason(request.form.get("reason", ""))
     except Rejected as error:
-        return _page(offer_id, [("reason", str(find_words(error.code).title).capitalize())]), 422
+        return _page(offer_id, [("reason", sentence(error.code))]), 422
     desk().counter.deny(member().id, offer_id, reason)
     flash(_("Refused. The wallet is told so when it asks again."))
     return redirect(url_for("waiting.index"), 303)
