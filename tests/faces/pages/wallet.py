@@ -1,8 +1,66 @@
 """The pages of the wallet."""
 
-from tests.faces.screens import Screen, at
+from collections.abc import Callable
+
+from tests.faces.screens import Screen, Visit, at
 
 SCREENS: tuple[Screen, ...] = (
     Screen("start", at("/")),
     Screen("notices", at("/notices")),
+)
+
+
+# Looking back.
+
+
+def _of(which: str, path: str = "") -> Callable[[Visit], object]:
+    """A page of the agreement `which` of the story: `kept` or `stopped`."""
+    return lambda visit: visit.go(f"/agreements/{getattr(visit.story, which)}{path}")
+
+
+def _searched(visit: Visit) -> None:
+    visit.go(f"/agreements/{visit.story.kept}/search")
+    visit.page.locator("main form[action$=search] button").click()
+    visit.page.wait_for_selector("#search-state [data-done], main [role=status] .r-notice")
+
+
+def _found(visit: Visit) -> None:
+    page = visit.go("/activities")
+    page.locator("main details summary").first.click()
+    page.fill("main input[type=search]", "parkeer")
+    page.locator("main form[action$=activities] button").click()
+    page.wait_for_url("**/activities?view=*")
+
+
+def _line(kind: str) -> Callable[[Visit], object]:
+    """The first activity whose sign is `kind`."""
+
+    def reach(visit: Visit) -> None:
+        page = visit.go("/activities")
+        page.locator(f"main .r-timeline__item--{kind} .r-timeline__title a").first.click()
+
+    return reach
+
+
+SCREENS += (
+    Screen("agreements", at("/agreements")),
+    Screen("agreements-over", at("/agreements?show=over")),
+    Screen("agreement", _of("kept")),
+    Screen("agreement-stopped", _of("stopped")),
+    Screen("stop", _of("kept", "/stop")),
+    Screen("stopped", _of("stopped", "/stopped")),
+    Screen("stop-all", _of("kept", "/stop-all"), in_tour=False),
+    Screen("activities", at("/activities")),
+    Screen("activities-found", _found),
+    Screen("activity-read", _line("ok")),
+    Screen("activity-stop", _line("stopped"), in_tour=False),
+    Screen("reads", at("/activities/reads")),
+    Screen("rights", at("/rights")),
+    Screen("erase", _of("kept", "/erase")),
+    Screen("erasure-none", _of("kept", "/erasure"), in_tour=False),
+    Screen("letter", _of("kept", "/letter"), prints=True),
+    Screen("letter-register", at("/rights/register-letter"), prints=True),
+    Screen("problems", at("/problems")),
+    Screen("search", _of("kept", "/search"), in_tour=False),
+    Screen("search-done", _searched),
 )
