@@ -110,6 +110,11 @@ class RequestView:
         return self.answer.obstacle is None
 
     @property
+    def flags(self) -> tuple[str, ...]:
+        """Labels of warnings that go along."""
+        return tuple(dict.fromkeys(flag for group in self.groups if group.is_here for flag in group.flags))
+
+    @property
     def has_free(self) -> bool:
         """Whether the resident has something to choose."""
         free = any(datum.need == "free" for group in self.groups if group.is_here for datum in group.data)

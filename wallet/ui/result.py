@@ -1,5 +1,7 @@
 """What came of an answer, and the paper of an agreement: its receipt with the code that stops it."""
 
+from urllib.parse import urlsplit
+
 from flask import Blueprint, Response, render_template
 
 from protocol.canonical import canonical_bytes
@@ -24,9 +26,15 @@ def page(kept_id: str) -> str:
     if done.grant_id is not None:
         with in_use() as wallet:
             paper = _paper(wallet, done.grant_id)
+    onward = web_address(done.redirect)
     given = [label_of(name, language()) for name in done.names if not is_flag(name)]
     return render_template(
-        "wallet/result.html", done=done, paper=paper, given=given, redirect=web_address(done.redirect)
+        "wallet/result.html",
+        done=done,
+        paper=paper,
+        given=given,
+        redirect=onward,
+        redirect_host=onward and urlsplit(onward).netloc,
     )
 
 
