@@ -36,8 +36,8 @@ FROM_NPM = {
 COMPONENTS = "components.css"
 THEME = "@nl-design-system-unstable/voorbeeld-design-tokens/dist/theme.css"
 UTRECHT = (
-    "button", "button-link", "document", "form-label", "heading-1", "link", "paragraph", "root", "select", "skip-link",
-    "table", "textarea", "textbox",
+    "button", "button-link", "document", "form-label", "heading-1", "link", "paragraph", "root", "select",
+    "skip-link", "table", "textarea", "textbox",
 )  # fmt: skip
 """The components of the Utrecht library that our macros use."""
 

@@ -1,4 +1,4 @@
-"""A browser for in-process tests of faces: it keeps cookies, names its origin, and sends the token of the last page."""
+"""A browser for in-process tests of faces: keeps cookies, names its origin, sends the token of the last page."""
 
 import re
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Browser:
         follow: bool = True,
         headers: Mapping[str, str] | None = None,
     ) -> TestResponse:
-        """Send a form as a page of ours does: with its token and with the browser's word on where it comes from."""
+        """Send a form as a page of ours does: with its token, and the browser's word on where it comes from."""
         sent = {"csrf_token": self.token, **(fields or {})}
         own = {"Origin": self.origin, "Sec-Fetch-Site": "same-origin", **(headers or {})}
         return self._send("POST", path, follow, data=sent, headers=own)

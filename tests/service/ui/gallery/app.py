@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as Answer
 
 from protocol.errors import Rejected, Unavailable
 from service.ui.app import NavItem, make_ui
+from service.ui.headers import allow_camera
 from service.ui.problems import Problem
 
 BEGIN = 1_779_400_000
@@ -33,6 +34,7 @@ def create(layout: str = "phone") -> Flask:
     app.add_url_rule("/secret", "secret", lambda: "secret")
     app.add_url_rule("/broken/<how>", "broken", _broken)
     app.add_url_rule("/show", "show", _show)
+    app.add_url_rule("/scan", "scan", _scan)
     return app
 
 
@@ -47,8 +49,13 @@ def _fields() -> str | Answer:
 
 
 def _show() -> Response:
-    """For attacks by text: what the query holds, in text and in attributes, and where it would do harm in a script."""
+    """For attacks by text: what the query holds, as text and in attributes, through every part that shows text."""
     return Response(render_template("gallery/show.html", texts=request.args.getlist("t")))
+
+
+def _scan() -> str:
+    allow_camera()
+    return render_template("gallery/fields.html", errors=(), value="")
 
 
 def _broken(how: str) -> str:
