@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from protocol.errors import Rejected
 from protocol.reading import one_month_after, parse_message
-from service.ui.format import AMSTERDAM
+from service.ui.format import AMSTERDAM, day
 from service.ui.staff import needs
 from service.ui.words import _
 from verifier.inbox import LAWS, answer_erasure
@@ -18,6 +18,7 @@ from verifier.ui.room import desk
 from verifier.ui.standing import ErasureState, state_of_erasure
 
 pages = Blueprint("erasures", __name__, url_prefix="/erasing")
+MAX_YEARS = 20
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def _page(jti: str, filled: dict[str, str], errors: list[tuple[str, Any]]) -> st
         line=line_of(found, now),
         now=now,
         law_options=[(law, law) for law in LAWS],
+        year_options=[(str(year), day(_new_year(year))) for year in _years(now)],
         filled=filled,
         errors=errors,
     )
@@ -88,11 +90,11 @@ def answer(jti: str) -> AnyResponse | tuple[str, int]:
         else:
             answer_erasure(desk(), jti, "erased")
     elif filled["answer"] == "kept":
-        until = _day(filled["until"])
+        until = _until(filled["until"], desk().now())
         if filled["law"] not in LAWS:
             errors.append(("law", _("Choose the law.")))
-        if until is None or until <= desk().now():
-            errors.append(("until", _("Fill in a day in the future.")))
+        if until is None:
+            errors.append(("until", _("Choose until when.")))
         if not errors:
             answer_erasure(desk(), jti, "kept", law=filled["law"], until=until)
     else:
@@ -103,9 +105,17 @@ def answer(jti: str) -> AnyResponse | tuple[str, int]:
     return redirect(url_for("erasures.index"), 303)
 
 
-def _day(text: str) -> int | None:
-    """The start of a day in Amsterdam, POSIX seconds; as browsers send it (`2027-05-22`)."""
-    try:
-        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=AMSTERDAM).timestamp())
-    except ValueError:
-        return None
+def _years(now: int) -> range:
+    """The years at whose beginning keeping can end: laws count in whole years."""
+    first = datetime.fromtimestamp(now, AMSTERDAM).year + 1
+    return range(first, first + MAX_YEARS)
+
+
+def _new_year(year: int) -> int:
+    """The start of its first of January in Amsterdam, POSIX seconds."""
+    return int(datetime(year, 1, 1, tzinfo=AMSTERDAM).timestamp())
+
+
+def _until(text: str, now: int) -> int | None:
+    """The day that was chosen; None for what is not among them."""
+    return next((_new_year(year) for year in _years(now) if str(year) == text), None)

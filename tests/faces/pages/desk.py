@@ -1,5 +1,111 @@
 """The pages of the desk."""
 
-from tests.faces.screens import Screen
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import unquote
 
-SCREENS: tuple[Screen, ...] = ()
+from examples.founding import PARKING
+from tests.faces.screens import Screen, Visit, at
+from tests.faces.town import BSNS, CASE, FacesTown
+
+SERVICE = f"/desk/new/{PARKING['id']}@1"
+
+
+class Dora(NamedTuple):
+    """A resident of the desk's own pages. Ids as the agency knows them.
+
+    `read`: an agreement to read as often as needed; `asked`: one of which she asked to erase everything; `once`:
+    shared once and never fetched; `said_no`: a request that she declined.
+    """
+
+    read: str
+    asked: str
+    once: str
+    said_no: str
+
+
+_DORAS: dict[int, Dora] = {}
+
+
+def dora(town: FacesTown) -> Dora:
+    """She comes once to each town."""
+    if id(town) not in _DORAS:
+        town.open_wallet("dora", BSNS[1])
+        asks = [town.regie("agency", "verifier", "ask", PARKING["id"]).answer for _ in range(2)]
+        asks += [town.regie("agency", "verifier", "ask", PARKING["id"], "--once").answer for _ in range(2)]
+        _, asked = (town.regie("dora", "wallet", "grant", ask["request"], "--yes").answer for ask in asks[:2])
+        town.regie("dora", "wallet", "erase", asked["id"])
+        town.regie("dora", "wallet", "present", asks[2]["request"], "--yes")
+        town.regie("dora", "wallet", "decline", asks[3]["request"])
+        _DORAS[id(town)] = Dora(*(ask["id"] for ask in asks))
+    return _DORAS[id(town)]
+
+
+def _open_request(visit: Visit) -> str:
+    return unquote(visit.story.request).rpartition("/")[2].partition("&")[0]
+
+
+def request(path: str = "") -> Callable[[Visit], object]:
+    """The request that nobody has answered yet."""
+    return lambda visit: visit.go(f"/desk/requests/{_open_request(visit)}{path}")
+
+
+def of_dora(form: str) -> Callable[[Visit], object]:
+    """`{read}` and the like are ids of hers."""
+    return lambda visit: visit.go(form.format(**dora(visit.town)._asdict()))
+
+
+def send(form: str) -> Callable[[Visit], object]:
+    """An agreement's form with nothing in it."""
+
+    def reach(visit: Visit) -> None:
+        page = visit.go(form.format(**dora(visit.town)._asdict()))
+        page.evaluate("document.querySelectorAll('[required]').forEach((field) => (field.required = false))")
+        page.locator("#look button[type=submit]").click()
+        page.wait_for_selector("#summary")
+
+    return reach
+
+
+def reading(visit: Visit) -> None:
+    """Her postal code, for a case and a reason."""
+    page = visit.go(f"/desk/agreements/{dora(visit.town).read}")
+    page.fill("#case", CASE)
+    page.check("#reason")
+    page.check("#only")
+    page.locator("#look button[type=submit]").click()
+    page.wait_for_selector("#opened")
+
+
+def erasure(visit: Visit) -> None:
+    """What she asked to erase."""
+    dora(visit.town)
+    visit.go("/desk/erasing/").locator("main .r-card__link").first.click()
+
+
+SCREENS: tuple[Screen, ...] = (
+    Screen("work", of_dora("/desk/")),
+    Screen("work-privacy", of_dora("/desk/"), role="privacy", in_tour=False),
+    Screen("services", at("/desk/new/")),
+    Screen("ask", at(SERVICE)),
+    Screen("requests", of_dora("/desk/requests/"), in_tour=False),
+    Screen("request", request()),
+    Screen("form", request("/form"), prints=True, qr=True),
+    Screen("help", request("/help")),
+    Screen("confirm", request("/confirm"), in_tour=False),
+    Screen("request-agreed", of_dora("/desk/requests/{read}")),
+    Screen("request-once", of_dora("/desk/requests/{once}"), in_tour=False),
+    Screen("request-no", of_dora("/desk/requests/{said_no}"), in_tour=False),
+    Screen("agreements", of_dora("/desk/agreements/")),
+    Screen("agreement", of_dora("/desk/agreements/{read}")),
+    Screen("agreement-error", send("/desk/agreements/{read}"), in_tour=False),
+    Screen("reading", reading),
+    Screen("reading-over", of_dora("/desk/agreements/{read}/closed"), in_tour=False),
+    Screen("stopped", lambda visit: visit.go(f"/desk/agreements/{visit.story.ask_stopped}")),
+    Screen("search", at("/desk/search/")),
+    Screen("erasing", of_dora("/desk/erasing/"), role="privacy"),
+    Screen("erasure", erasure, role="privacy"),
+    Screen("oversight", of_dora("/desk/oversight/"), role="privacy"),
+    Screen("not-your-role", at("/desk/oversight/"), in_tour=False),
+    Screen("not-found", at("/desk/agreements/0"), in_tour=False),
+)
