@@ -146,6 +146,11 @@ class FacesTown(Town):
         """The wallet of a resident in a browser; the command line's home, if there is one."""
         return self.face(who, "wallet", "serve")
 
+    def new_wallet(self, who: str) -> LocalFace:
+        """A home without a wallet: its resident makes one in the browser, for the town's trust list."""
+        self.at(who).mkdir(exist_ok=True)
+        return self.face(who, "wallet", "serve", *self.trust)
+
     def console(self) -> LocalFace:
         """The auditor's."""
         return self.face("auditor", "auditor", "serve")
