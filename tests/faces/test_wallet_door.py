@@ -1,10 +1,9 @@
-"""The door of the wallet in a real browser: first use, a passkey, the lock, installing it, and who stays outside."""
+"""The door of the wallet in a real browser: first use, a passkey, the lock, installing it, who stays outside."""
 
 import json
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest

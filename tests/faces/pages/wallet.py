@@ -64,3 +64,34 @@ SCREENS += (
     Screen("search", _of("kept", "/search"), in_tour=False),
     Screen("search-done", _searched),
 )
+
+
+# The door.
+
+
+def _wrong_code(visit: Visit) -> None:
+    page = visit.go("/lost")
+    page.fill("#codes", "1" * 40)
+    page.locator("main form[action$=lost] button").click()
+    page.locator("main .r-notice--wrong").first.wait_for()
+
+
+def _wrong_passphrase(visit: Visit) -> None:
+    page = visit.go("/backup")
+    page.fill("#passphrase", "dit is hem niet")
+    page.locator("main form[action$=backup] button").click()
+    page.locator("#summary").wait_for()
+
+
+SCREENS += (
+    Screen("settings", at("/settings")),
+    Screen("passkeys", at("/settings/passkeys")),
+    Screen("passphrase", at("/settings/passphrase")),
+    Screen("backup", at("/backup")),
+    Screen("backup-wrong", _wrong_passphrase, in_tour=False),
+    Screen("lost", at("/lost")),
+    Screen("lost-everything", at("/lost/everything")),
+    Screen("lost-wrong-code", _wrong_code, in_tour=False),
+    Screen("recovery-sheet", at("/recovery-sheet"), prints=True, qr=True),
+    Screen("restored", at("/begin/restored/1795305600"), in_tour=False),
+)
