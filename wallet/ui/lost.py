@@ -4,6 +4,7 @@ Stopping by code needs no passphrase and no vault, here as on the command line.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -15,6 +16,7 @@ from service.ui.words import ngettext
 from wallet.errand_paper import PaperStop, stop_by_code
 from wallet.errand_revoke import stop_grant
 from wallet.opened import OpenWallet
+from wallet.records import GrantRecord
 from wallet.state import is_running
 from wallet.ui.session import in_use, keeper
 from wallet.ui.sorry import sorry
@@ -123,31 +125,30 @@ def _running(wallet: OpenWallet) -> list[str]:
 def sheet() -> str:
     """To print: the codes of all agreements that run, and how to use them."""
     with in_use() as wallet:
-        rows = sheet_rows(wallet)
-        made_at = wallet.now()
-    pages_of = max(1, -(-len(rows) // SHEET_ROWS))
-    number = min(max(1, request.args.get("page", 1, int)), pages_of)
-    some = rows[(number - 1) * SHEET_ROWS : number * SHEET_ROWS]
+        grants, made_at = wallet.grants(), wallet.now()
+        running = sorted(_running(wallet), key=lambda number: -grants[number].body.terms.not_after)
+        pages_of = max(1, -(-len(running) // SHEET_ROWS))
+        number = min(max(1, request.args.get("page", 1, int)), pages_of)
+        rows = _rows(wallet, running[(number - 1) * SHEET_ROWS : number * SHEET_ROWS])
     return render_template(
         "wallet/sheet.html",
-        rows=some,
+        rows=rows,
         made_at=made_at,
         page=number,
         pages=pages_of,
-        total=len(rows),
+        total=len(running),
         sheet_address=lambda wanted: url_for("lost.sheet", page=wanted),
     )
 
 
-def sheet_rows(wallet: OpenWallet) -> list[SheetRow]:
-    """Every agreement that runs, the one that ends last first."""
-    grants = wallet.grants()
-    running = sorted(_running(wallet), key=lambda number: -grants[number].body.terms.not_after)
-    return [_row(wallet, number) for number in running]
+def _rows(wallet: OpenWallet, numbers: list[str]) -> list[SheetRow]:
+    records = {number: wallet.grant(number) for number in numbers}
+    origins = {record.body.terms.log for record in records.values()}
+    addresses = {origin: wallet.known_log(origin).log.url for origin in origins}
+    return [_row(wallet, number, record, addresses) for number, record in records.items()]
 
 
-def _row(wallet: OpenWallet, number: str) -> SheetRow:
-    record = wallet.grant(number)
+def _row(wallet: OpenWallet, number: str, record: GrantRecord, addresses: Mapping[str, str]) -> SheetRow:
     code, terms = wallet.code(record), record.body.terms
-    qr = format_paper_qr(wallet.known_log(terms.log).log.url, code)
+    qr = format_paper_qr(addresses[terms.log], code)
     return SheetRow(number, record.agency.name, terms.not_after, format_code(code), qr)

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from protocol.issuer_jwt import NO_END
 from wallet.card import card_names
 from wallet.history import VerifiedEvent
 from wallet.records import Copy
 from wallet.ui.book import Agreement, Book
-from wallet.ui.prefs import Told
 
 NoticeKind: TypeAlias = Literal[
     "problem", "search", "refused", "unsure", "waiting", "read", "answered", "stopped", "ended", "ending",
@@ -29,6 +30,13 @@ DAY = 24 * 3600
 ENDING_DAYS = 14
 CARD_DAYS = 30
 BACKUP_DAYS = 90
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What the resident said they had seen: when (POSIX seconds), and how many events of each agreement."""
+
+    at: int = 0
+    events: dict[str, int] = {}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import msgspec
 
 from wallet.opened import OpenWallet
+from wallet.ui.notices import Told
 
 _TABLE, _PREFERENCES, _TOLD = "settings", "preferences", "told"
 IDLE_MINUTES = (5, 15, 30, 60)
@@ -13,13 +14,6 @@ class Preferences(msgspec.Struct, frozen=True):
 
     idle_minutes: int = 15
     backed_up_at: int | None = None
-
-
-class Told(msgspec.Struct, frozen=True):
-    """What the resident said they had seen: when (POSIX seconds), and how many events of each agreement."""
-
-    at: int = 0
-    events: dict[str, int] = {}
 
 
 def preferences(wallet: OpenWallet) -> Preferences:
