@@ -1,6 +1,6 @@
 """The app of the gallery: `create()`; its words are English only, as it has no catalogue."""
 
-from flask import Flask, Response, flash, redirect, render_template, request
+from flask import Flask, Response, current_app, flash, redirect, render_template, request
 from markupsafe import escape
 from werkzeug.wrappers import Response as Answer
 
@@ -8,6 +8,7 @@ from protocol.errors import Rejected, Unavailable
 from service.ui.app import NavItem, make_ui
 from service.ui.headers import allow_camera
 from service.ui.problems import Problem
+from tests.service.ui.payloads import payloads
 
 BEGIN = 1_779_400_000
 DAY = 86_400
@@ -35,6 +36,8 @@ def create(layout: str = "phone") -> Flask:
     app.add_url_rule("/broken/<how>", "broken", _broken)
     app.add_url_rule("/show", "show", _show)
     app.add_url_rule("/scan", "scan", _scan)
+    app.add_url_rule("/live", "live", lambda: render_template("gallery/live.html", lost=request.args.get("lost")))
+    app.add_url_rule("/news", "news", _news)
     return app
 
 
@@ -48,14 +51,24 @@ def _fields() -> str | Answer:
     return redirect("/fields", 303)
 
 
-def _show() -> Response:
-    """For attacks by text: what the query holds, as text and in attributes, through every part that shows text."""
-    return Response(render_template("gallery/show.html", texts=request.args.getlist("t")))
+def _show() -> str:
+    """For attacks by text: a part of the payloads, through every part that shows text, also in attributes."""
+    first = int(request.args.get("from", 0))
+    return render_template("gallery/show.html", texts=payloads()[first : first + int(request.args.get("n", 100))])
 
 
 def _scan() -> str:
     allow_camera()
     return render_template("gallery/fields.html", errors=(), value="")
+
+
+def _news() -> str | Response:
+    """What the part that changes is told next; `app.extensions["news"]` is a list of statuses and texts."""
+    told = current_app.extensions.setdefault("news", [])
+    news = told.pop(0) if told else 204
+    if isinstance(news, int):
+        return Response("", news)
+    return render_template("gallery/news.html", news=news)
 
 
 def _broken(how: str) -> str:
