@@ -1,0 +1,296 @@
+"""What pages of looking back show: filters, pages, months, weeks, clocks and files are functions of values."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from msgspec.structs import replace as changed
+
+from protocol.reading import one_month_after
+from tests.wallet.neighbours import Neighbours
+from wallet.errand_grant import grant
+from wallet.errand_history import kept_parts, look_back
+from wallet.errand_message import ask_erasure
+from wallet.errand_revoke import stop_grant
+from wallet.history import VerifiedEvent
+from wallet.kept_history import KeptHistory
+from wallet.opened import OpenWallet
+from wallet.records import Activity, Choice, OutgoingMessage
+from wallet.ui import agreement_view
+from wallet.ui.activity_view import (
+    MAX_PICTURES,
+    MAX_SEARCH,
+    Filter,
+    by_month,
+    chosen,
+    filter_of,
+    page_of,
+    reads_by_week,
+)
+from wallet.ui.book import Agreement, Line, lines_of, make_book, reads_since
+from wallet.ui.export import as_csv, as_json
+from wallet.ui.rights_view import can_ask_erasure, erasures_of
+from wallet.ui.shelf import read_book
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=AMSTERDAM).timestamp())
+
+
+def line(number: int, *, kind: str = "read", time: int = 0, agency: str = "1", name: str = "") -> Line:
+    return Line(
+        f"1-{number}", kind, time or number, agency, name or f"Agency {agency}", "1", ("adres.postcode",), True
+    )  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def agreement(wallet: OpenWallet, neighbours: Neighbours) -> Agreement:
+    """Active and read once."""
+    slot = grant(wallet, neighbours.agency.ask(max_reads=2), Choice()).record.slot
+    assert slot is not None
+    neighbours.log.read(slot, "postcode")
+    look_back(wallet, "1")
+    return read_book(wallet).agreements["1"]
+
+
+# --- filters and pages ---
+
+
+def test_filter_takes_no_more_than_it_knows() -> None:
+    assert filter_of("read", "x", "1", "  a   b ") == Filter("read", "x", "1", "a b")
+    assert filter_of("nonsense", "", "", "") == Filter()
+    assert len(filter_of("", "", "", "x" * (MAX_SEARCH + 1)).text) == MAX_SEARCH
+    assert len(filter_of("", "", "", "x" * MAX_SEARCH).text) == MAX_SEARCH
+
+
+def test_only_what_is_looked_for_is_shown() -> None:
+    lines = [line(3), line(2, kind="refused"), line(1, agency="2")]
+
+    def words(each: Line) -> str:
+        return f"{each.agency_name} {each.kind}"
+
+    assert chosen(lines, Filter(), words) == lines
+    assert chosen(lines, Filter(group="read"), words) == [lines[0], lines[2]]
+    assert chosen(lines, Filter(agency="2"), words) == [lines[2]]
+    assert chosen(lines, Filter(text="agency REFUSED"), words) == [lines[1]]
+    assert chosen(lines, Filter(number="9"), words) == []
+
+
+@pytest.mark.parametrize(("asked", "shown"), [(-5, 1), (1, 1), (3, 3), (99, 3)])
+def test_page_that_is_not_there_gives_the_nearest(asked: int, shown: int) -> None:
+    lines = [line(number) for number in range(1, 22)]
+    page = page_of(lines, asked, 10)
+    assert (page.number, page.pages, page.total) == (shown, 3, 21)
+    assert len(page.lines) == (1 if shown == 3 else 10)
+
+
+def test_pages_hold_every_line_once() -> None:
+    lines = [line(number) for number in range(1, 52)]
+    pages = [page_of(lines, number, 25) for number in range(1, 4)]
+    assert [each for page in pages for each in page.lines] == lines
+    assert page_of([], 1).pages == 1
+
+
+def test_months_are_those_of_amsterdam() -> None:
+    late, early = line(1, time=at("2026-11-01T00:10")), line(2, time=at("2026-10-31T23:50"))
+    assert [found for _, found in by_month([late, early])] == [[late], [early]]
+    assert by_month([]) == []
+
+
+# --- the picture of reads ---
+
+
+def test_reads_are_counted_by_week_and_organisation() -> None:
+    now = at("2026-11-25T12:00")  # a Wednesday
+    lines = [
+        line(5, time=at("2026-11-25T09:00")),
+        line(4, time=at("2026-11-23T00:00"), agency="2"),
+        line(3, time=at("2026-11-22T23:59")),
+        line(2, time=at("2026-11-20T10:00"), kind="refused"),
+        line(1, time=at("2026-09-01T10:00")),
+    ]
+    first, second = reads_by_week(lines, now)
+    assert (first.agency_name, [count for _, count in first.counts][-3:]) == ("Agency 1", [0, 1, 1])
+    assert (second.agency_name, second.total) == ("Agency 2", 1)
+    assert first.counts[-1][0].isoformat() == "2026-11-23"
+    assert len(first.counts) == 12
+    assert reads_by_week([], now) == []
+
+
+def test_many_organisations_share_one_picture() -> None:
+    now = at("2026-11-25T12:00")
+    reads = [line(number, time=now - number, agency=str(number)) for number in range(1, 10)]
+    pictures = reads_by_week(reads, now)
+    assert len(pictures) == MAX_PICTURES
+    assert (pictures[-1].others, pictures[-1].total) == (4, 4)
+    assert sum(picture.total for picture in pictures) == len(reads)
+    assert all(not picture.others for picture in reads_by_week(reads[:MAX_PICTURES], now))
+
+
+def test_reads_of_this_month_are_counted() -> None:
+    lines = [line(9, time=90), line(8, kind="refused", time=80), line(7, time=70), line(5, time=50)]
+    assert reads_since(lines, 70) == 2
+
+
+# --- the book ---
+
+
+def test_book_tells_everything_newest_first(
+    wallet: OpenWallet, neighbours: Neighbours, agreement: Agreement
+) -> None:
+    neighbours.clock.time += 60
+    ask_erasure(wallet, "1")
+    look_back(wallet, "1")
+    neighbours.clock.time += 60
+    stop_grant(wallet, "1")
+    book = read_book(wallet)
+    assert [each.kind for each in book.lines] == ["stopped", "erasure_asked", "read", "given"]
+    assert all(each.is_proven for each in book.lines)
+    assert len({each.id for each in book.lines}) == 4
+    assert book.agreements["1"].state == "stopped"
+
+
+def test_what_the_log_does_not_have_yet_is_not_proven(
+    wallet: OpenWallet, neighbours: Neighbours, agreement: Agreement
+) -> None:
+    neighbours.down = {"log.voorbeeld.example", "agency.voorbeeld.example"}
+    neighbours.clock.time += 60
+    ask_erasure(wallet, "1")
+    stop_grant(wallet, "1")
+    lines = [each for each in read_book(wallet).lines if not each.is_proven]
+    assert sorted(each.kind for each in lines) == ["erasure_asked", "stopped"]
+    assert read_book(wallet).agreements["1"].state == "stopping"
+
+
+def test_agreement_that_ends_says_so_by_itself(wallet: OpenWallet, agreement: Agreement) -> None:
+    parts = {part.name: part for part in kept_parts(wallet, "1")}
+    records = {"1": agreement.record}
+    before = make_book(records, parts, {}, (), (), agreement.end - 1)
+    assert before.valid_until == agreement.end
+    assert before.lines[0].kind == "read"
+    after = make_book(records, parts, {}, (), (), agreement.end)
+    assert (after.lines[0].kind, after.lines[0].time) == ("ended", agreement.end)
+    assert after.valid_until is None
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        ("active", "given"),
+        ("uncertain", "unsure"),
+        ("delivering", "unsure"),
+        ("intended", "begun"),
+        ("failed", "failed"),
+    ],
+)
+def test_beginning_says_how_sure_it_is(agreement: Agreement, state: str, kind: str) -> None:
+    record = changed(agreement.record, state=state)
+    assert make_book({"1": record}, {}, {}, (), (), agreement.start + 60).lines[-1].kind == kind
+
+
+def test_copies_and_refusals_stand_among_the_rest(agreement: Agreement) -> None:
+    done = {
+        name: Activity(agreement.start + place, kind, "x", "Shop", None, ["adres.postcode"], ["adres.postcode"])
+        for place, (name, kind) in enumerate((("a", "shared"), ("b", "maybe_shared"), ("c", "declined")))
+    }
+    book = make_book({}, {}, done, (), (), agreement.start + 60)  # type: ignore[arg-type]
+    assert [each.kind for each in book.lines] == ["declined", "maybe_copy", "copy"]
+
+
+def test_entry_whose_details_are_gone_stands_where_it_was(agreement: Agreement) -> None:
+    assert agreement.history is not None
+    events = (*agreement.events, VerifiedEvent("read", 99, 1, erased=True))
+    lines = lines_of(replace(agreement, history=replace(agreement.history, events=events)))
+    assert [each.id for each in lines][:2] == ["1-99", lines[1].id]
+    assert lines[0].time == lines[1].time
+
+
+def test_agreement_never_looked_at_makes_the_whole_no_fresher(agreement: Agreement) -> None:
+    records = {"1": agreement.record, "2": agreement.record}
+    assert make_book(records, {}, {}, (), (), agreement.start + 60).checked_at is None
+
+
+# --- agreements ---
+
+
+def test_list_has_what_ends_first_at_the_top(agreement: Agreement) -> None:
+    def ending(number: str, end: int, **changes: object) -> Agreement:
+        terms = changed(agreement.record.body.terms, not_after=end)
+        record = changed(agreement.record, body=changed(agreement.record.body, terms=terms))
+        return replace(agreement, number=number, record=record, **changes)  # type: ignore[arg-type]
+
+    all_of = [ending("1", 500), ending("2", 300), ending("3", 400, state="stopped")]
+    listing = agreement_view.listing_of(all_of, over=False, text="", page=1)
+    assert [each.number for each in listing.shown] == ["2", "1"]
+    assert (listing.active, listing.over) == (2, 1)
+    assert [each.number for each in agreement_view.listing_of(all_of, over=True, text="", page=1).shown] == ["3"]
+    assert agreement_view.listing_of(all_of, over=False, text="nobody", page=7).shown == ()
+    assert [each.number for each in agreement_view.running_with(agreement.agency, all_of)] == ["1", "2"]
+
+
+def test_agreement_says_what_is_left(agreement: Agreement) -> None:
+    shown = agreement_view.shown(agreement, [agreement], agreement.end - 3 * 86400 - 5)
+    assert (shown.is_running, shown.ends_soon, shown.reads_left, shown.siblings) == (True, True, 1, 0)
+    assert shown.days_left == 4 * 86400
+
+
+# --- rights ---
+
+
+def messages(wallet: OpenWallet) -> list[OutgoingMessage]:
+    return list(wallet.vault.all("messages", OutgoingMessage).values())
+
+
+def test_erasure_is_late_one_second_after_a_month(
+    wallet: OpenWallet, neighbours: Neighbours, agreement: Agreement
+) -> None:
+    assert can_ask_erasure(agreement, [])
+    ask_erasure(wallet, "1")
+    look_back(wallet, "1")
+    one, due = read_book(wallet).agreements["1"], one_month_after(neighbours.clock.time)
+    (asked,) = erasures_of(one, messages(wallet), due)
+    assert (asked.answer, asked.due, asked.at_log, asked.at_agency) == ("waiting", due, True, True)
+    assert not can_ask_erasure(one, [asked])
+    (asked,) = erasures_of(one, messages(wallet), due + 1)
+    assert asked.answer == "late"
+
+
+@pytest.mark.parametrize("answer", ["erasure_acknowledged", "erased", "kept"])
+def test_erasure_shows_what_the_agency_says(
+    wallet: OpenWallet, neighbours: Neighbours, agreement: Agreement, answer: str
+) -> None:
+    ask_erasure(wallet, "1")
+    about = {"law": "Archiefwet 3", "until": neighbours.clock.time + 99} if answer == "kept" else {}
+    neighbours.log.agency_message(agreement.record.slot or 0, kind=answer, **about)
+    look_back(wallet, "1")
+    one = read_book(wallet).agreements["1"]
+    (asked,) = erasures_of(one, messages(wallet), neighbours.clock.time)
+    assert asked.answer == answer.removeprefix("erasure_")
+    assert can_ask_erasure(one, [asked]) == (answer != "erasure_acknowledged")
+    assert asked.law == about.get("law")
+
+
+def test_nothing_can_be_erased_where_nothing_was_given(agreement: Agreement) -> None:
+    assert not can_ask_erasure(replace(agreement, record=changed(agreement.record, slot=None)), [])
+    assert not can_ask_erasure(replace(agreement, record=changed(agreement.record, state="failed")), [])
+
+
+# --- files ---
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+x", "-x", "@x", "\tx"])
+def test_formula_injection_by_a_name_is_text(name: str) -> None:
+    (row,) = csv.DictReader(io.StringIO(as_csv([line(1, name=name)], "en").decode("utf-8-sig")))
+    assert row["organisation"] == f"'{name}"
+    assert json.loads(as_json([line(1, name=name)], "en"))[0]["organisation"] == name
+
+
+def test_kept_history_without_events_is_no_harm(agreement: Agreement) -> None:
+    empty = replace(agreement, history=KeptHistory(1, 1, ()))
+    assert (empty.last_read, lines_of(empty)[-1].kind) == (None, "given")
