@@ -27,6 +27,7 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text()
 ROOMS = ("protocol", "service", "issuer", "wallet", "verifier", "consentlog", "auditor", "registrar")
 UNITS = sorted((ROOT / "deploy").glob("*.service"))
 SERVING = ("log serve", "log witness serve", "auditor cosign", "verifier serve", "issuer serve", "registrar serve")
+LOCAL = ("wallet serve", "wallet open")
 FOLLOWING = "auditor follow"
 HARDENED = {
     "NoNewPrivileges": "yes",
@@ -92,14 +93,17 @@ def command_of(words: str) -> click.Command:
     return command
 
 
-def test_every_option_of_serving_is_documented() -> None:
-    lines = [line.split("|") for line in section("`regie ... serve`").splitlines() if line.startswith("|")]
+@pytest.mark.parametrize(
+    ("heading", "commands"), [("`regie ... serve`", SERVING), ("Faces on one's own machine", LOCAL)]
+)
+def test_every_option_of_serving_is_documented(heading: str, commands: tuple[str, ...]) -> None:
+    lines = [line.split("|") for line in section(heading).splitlines() if line.startswith("|")]
     told: dict[str, list[str]] = {}
     command = ""
     for _, name, option, *_ in lines[2:]:
         command = name.strip(" `") or command
         told.setdefault(command, []).append(option.strip(" `"))
-    assert list(told) == list(SERVING)
+    assert list(told) == list(commands)
     for words, options in told.items():
         known = [
             opt for param in command_of(words).params for opt in param.opts if opt not in ("--home", "--json")
