@@ -11,7 +11,7 @@ What may be given is decided by the rules of giving, which `answerable` asks ahe
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,8 @@ Kind: TypeAlias = Literal["consent", "task", "copy"]
 Need: TypeAlias = Literal["needed", "free", "too_much"]
 """`too_much`: not registered, so that the wallet does not give it, whatever the asker calls it."""
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+_EARLIER = (7, 30, 90, 180)
+_HALF_DAY = 43_200
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,14 @@ class Why:
 class Term:
     """Of standing access: until when as things stand and at most (POSIX seconds); looks likewise, None for any.
 
-    `first_day` and `last_day` bound the field for another day, ISO 8601.
+    `earlier`: last days to choose from instead: ISO 8601, noon of that day and how long from now, in seconds.
     """
 
     until: int
     latest: int
     reads: int | None
     most_reads: int | None
-    first_day: str
-    last_day: str
+    earlier: tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -199,13 +200,18 @@ def _term(request: VerifiedRequest, answer: Answer, now: int) -> Term | None:
         latest=latest,
         reads=answer.reads or request.consent.max_reads,
         most_reads=request.consent.max_reads,
-        first_day=_day(now),
-        last_day=_day(latest),
+        earlier=tuple(_earlier_days(now, latest)),
     )
 
 
-def _day(time: int) -> str:
-    return datetime.fromtimestamp(time, _AMSTERDAM).date().isoformat()
+def _earlier_days(now: int, latest: int) -> Iterator[tuple[str, int, int]]:
+    """A week, a month, a quarter and half a year from now, as far as they end before `latest`."""
+    today = datetime.fromtimestamp(now, _AMSTERDAM).date()
+    for days in _EARLIER:
+        last = today + timedelta(days=days)
+        noon = int(datetime.combine(last, time(12), _AMSTERDAM).timestamp())
+        if noon + _HALF_DAY < latest:
+            yield last.isoformat(), noon, days * 2 * _HALF_DAY
 
 
 def _groups(

@@ -95,3 +95,71 @@ SCREENS += (
     Screen("recovery-sheet", at("/recovery-sheet"), prints=True, qr=True),
     Screen("restored", at("/begin/restored/1795305600"), in_tour=False),
 )
+
+
+# Receiving and giving.
+
+
+def _scan(link: str) -> Callable[[Visit], object]:
+    """The page that a link of the story leads to: `request` or `offer`."""
+
+    def reach(visit: Visit) -> None:
+        page = visit.go("/scan")
+        page.fill("#link", getattr(visit.story, link))
+        page.locator("main form[action$=scan] button[type=submit]").click()
+        page.wait_for_url(f"**/{link}/*")
+
+    return reach
+
+
+def _shown(visit: Visit) -> None:
+    """The request, with what its asker would see."""
+    _scan("request")(visit)
+    visit.page.locator("main input[name=give]").first.check()
+    visit.page.locator("main button[value=show]").click()
+    visit.page.wait_for_url("**#preview")
+
+
+def _wrong_number(visit: Visit) -> None:
+    """The request, with a number that is none."""
+    _scan("request")(visit)
+    page = visit.page
+    page.locator("main details:has(#reads) > summary").click()
+    page.fill("#reads", "veel")
+    page.locator("main button[value=give]").click()
+    page.wait_for_selector("#summary")
+
+
+def _card(path: str = "") -> Callable[[Visit], object]:
+    """The first card."""
+
+    def reach(visit: Visit) -> None:
+        page = visit.go("/cards")
+        page.locator("main .r-card__link").first.click()
+        page.wait_for_url("**/cards/*")
+        if path:
+            page.goto(page.url + path)
+
+    return reach
+
+
+def _no_link(visit: Visit) -> None:
+    page = visit.go("/scan")
+    page.fill("#link", "hallo")
+    page.locator("main form[action$=scan] button[type=submit]").click()
+    page.wait_for_selector("#summary")
+
+
+SCREENS += (
+    Screen("scan", at("/scan")),
+    Screen("scan-wrong", _no_link, in_tour=False),
+    Screen("offer", _scan("offer")),
+    Screen("get", at("/get")),
+    Screen("cards", at("/cards")),
+    Screen("card", _card()),
+    Screen("card-open", _card("/values")),
+    Screen("request", _scan("request")),
+    Screen("request-shown", _shown),
+    Screen("request-wrong", _wrong_number, in_tour=False),
+    Screen("receipt", lambda visit: visit.go(f"/receipt/{visit.story.kept}"), prints=True, qr=True),
+)
