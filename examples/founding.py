@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from examples.processes import Outcome, Server, free_ports, run
+
+T = TypeVar("T", bound="Town")
 
 PERSONS = Path(__file__).with_name("persons.jsonl")
 ORIGIN = "log.voorbeeldstad.example/2026"
@@ -205,14 +207,8 @@ def verdict_words(verdict: dict[str, Any]) -> str:
     return ", ".join(f"{kind} {verdict[kind]}" for kind in ("integrity", "completeness", "policy"))
 
 
-def found_town(
-    home: Path,
-    tell: Teller,
-    services: list[dict[str, Any]] | None = None,
-    operators: tuple[int, int] | None = None,
-) -> Town:
-    """A running town with an auditor of its own, or nothing left running. `operators`: see `Town`."""
-    town = Town(home, operators)
+def start_town(town: T, tell: Teller, services: list[dict[str, Any]] | None = None) -> T:
+    """The same town, running, with an auditor of its own; or nothing left running."""
     try:
         town.found(services)
         town.regie("auditor", "auditor", "init", *town.trust, "--log", ORIGIN)
@@ -223,14 +219,31 @@ def found_town(
     return town
 
 
+def found_town(
+    home: Path,
+    tell: Teller,
+    services: list[dict[str, Any]] | None = None,
+    operators: tuple[int, int] | None = None,
+) -> Town:
+    """A running town with an auditor of its own, or nothing left running. `operators`: see `Town`."""
+    return start_town(Town(home, operators), tell, services)
+
+
+@contextmanager
+def folder_for_a_story() -> Iterator[Path]:
+    """A folder that does not outlive the block, an error or a SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with tempfile.TemporaryDirectory(prefix="regie-town-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @contextmanager
 def town_for_a_story(
     tell: Teller, services: list[dict[str, Any]] | None = None, operators: tuple[int, int] | None = None
 ) -> Iterator[Town]:
-    """A running town in a folder of its own; neither outlives the block, an error or a SIGTERM."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    with tempfile.TemporaryDirectory(prefix="regie-town-", ignore_cleanup_errors=True) as folder:
-        town = found_town(Path(folder), tell, services, operators)
+    """A running town in a folder of its own; neither outlives the block."""
+    with folder_for_a_story() as folder:
+        town = found_town(folder, tell, services, operators)
         try:
             yield town
         finally:

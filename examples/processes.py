@@ -63,7 +63,7 @@ def run(home: Path, *arguments: str, stdin: str = "", expect: int | None = 0) ->
 
 @dataclass
 class Server:
-    """A `regie ... serve` in a process group of its own, with its output in a file."""
+    """A `regie ... serve`, or another `program`, in a process group of its own, with its output in a file."""
 
     name: str
     home: Path
@@ -72,6 +72,7 @@ class Server:
     log: Path
     process: subprocess.Popen[bytes] | None = field(default=None)
     extra: Mapping[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = (str(REGIE),)
 
     def start(self) -> None:
         """Start it and wait until it answers. Raises `CommandFailed` when it does not."""
@@ -82,7 +83,7 @@ class Server:
         """Start it."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [str(REGIE), *self.arguments],
+                [*self.program, *self.arguments],
                 env={**environment(self.home), **self.extra},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

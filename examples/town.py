@@ -2,7 +2,8 @@
 
 Founds a trust list, an issuer with test persons, a witness, an auditing cosigner, the consent log, an agency and a
 wallet, each a process or home of its own; tells the main story from issue to audit and lets the log lie.
-`--stay` keeps the town running after the main story and prints its addresses.
+`--stay` tells a longer story instead, opens the four faces on it (wallet, desk, counter, console) and prints their
+addresses with a guided tour.
 """
 
 import argparse
@@ -11,6 +12,8 @@ import json
 import signal
 from typing import Any
 
+from examples import living_town
+from examples.faces import FacesTown
 from examples.founding import Teller, Town, town_for_a_story
 from examples.hidden_read import three_lies
 from examples.parking import main_story
@@ -28,31 +31,42 @@ def addresses(town: Town) -> dict[str, Any]:
     }
 
 
+def faces(town: FacesTown) -> dict[str, str]:
+    """Where each face is. Those of a user's own machine open once."""
+    return {
+        "wallet": town.wallet(living_town.RESIDENT).launch,
+        "desk": town.desk,
+        "counter": town.counter,
+        "console": town.console().launch,
+    }
+
+
 def main() -> None:
     """The demo. Ends with exit status 0 when everything went as told."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stay", action="store_true", help="keep the town running and print its addresses")
+    parser.add_argument("--stay", action="store_true", help="keep the town running, with its faces and a tour")
     parser.add_argument("--json", action="store_true", help="with --stay: addresses as one line of JSON")
     options = parser.parse_args()
     tell = Teller(quiet=options.json)
-    with town_for_a_story(tell) as town:
-        main_story(town, tell)
-        if options.stay:
-            stay(town, as_json=options.json)
-            return
-        three_lies(town, tell)
+    if options.stay:
+        with living_town.running(tell) as (town, living):
+            stay(town, living, as_json=options.json)
+        return
+    with town_for_a_story(tell) as plain:
+        main_story(plain, tell)
+        three_lies(plain, tell)
         tell.say("Done. Every step above ran between real processes; nothing is left running.")
 
 
-def stay(town: Town, *, as_json: bool) -> None:
+def stay(town: FacesTown, living: living_town.Living, *, as_json: bool) -> None:
     """Print where everything is and wait for an interrupt."""
-    found = addresses(town)
     if as_json:
-        print(json.dumps(found), flush=True)
+        print(json.dumps({**addresses(town), "faces": faces(town), "request": living.request}), flush=True)
     else:
-        for name, role in found["roles"].items():
+        words = living_town.tour(town, living)
+        for name, role in addresses(town)["roles"].items():
             print(f"  {name:10} {role['url'] or '-':24} REGIE_HOME={role['home']}")
-        print("The town keeps running; press Ctrl-C to end it.", flush=True)
+        print(words, flush=True)
     with contextlib.suppress(KeyboardInterrupt, SystemExit):
         signal.pause()
 
