@@ -90,7 +90,7 @@ def _texts(value: Any) -> tuple[str, ...]:
         skipped = {"code", "type"} if "omschrijving" in named else set()
         return tuple(text for key, item in named.items() if key not in skipped for text in _texts(item))
     if isinstance(value, list):
-        return tuple(text for item in value for text in _texts(item))
+        return tuple(text for item in value if item is not None for text in _texts(item))
     return ({True: "ja", False: "nee"}[value] if isinstance(value, bool) else str(value),)
 
 
@@ -104,5 +104,5 @@ def _flags(found: list[tuple[Datum, Any]]) -> Flags:
         elif datum.name == "inOnderzoek" and isinstance(value, list):
             investigated += [Datum(datum.vct, str(name)) for name in value]
         elif datum.name == "opschorting" and isinstance(value, dict):
-            suspended = _texts(value)
+            suspended = _texts([value.get("reden"), value.get("datum")])
     return Flags(secret, tuple(dict.fromkeys(investigated)), suspended)

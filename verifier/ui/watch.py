@@ -11,14 +11,14 @@ from verifier.standing import check_standing
 
 Watched: TypeAlias = Literal["stands", "not_yet", "expired", "stopped", "unsure"]
 """`unsure`: the log cannot be asked, or does not prove what it says."""
-KEEP_SECONDS = 2.0
+KEEP_SECONDS = 2
 """How old an answer may be: several screens that show one grant ask the log once."""
 MAX_KNOWN = 1000
 
 
 @dataclass(frozen=True)
 class _Seen:
-    at: float
+    at: int
     state: Watched
 
 
@@ -34,7 +34,7 @@ class Watch:
         """By the log's newest checkpoint; what was stopped is known without asking."""
         if grant.state != "active":
             return "stopped"
-        now = self._desk.parts.clock.monotonic()
+        now = self._desk.now()
         with self._lock:
             seen = self._known.get(grant.lock)
         if seen is not None and 0 <= now - seen.at < KEEP_SECONDS:

@@ -1,7 +1,10 @@
 """An agency with its desk, and browsers of its staff."""
 
+import html
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -11,8 +14,8 @@ from service.staff import StaffConfig
 from service.staff_keys import STAFF_KEY
 from service.ui.staff import StaffDoor, open_staff_door
 from tests.protocol import builders
-from tests.service.ui.staff import enter
-from tests.verifier.agency import Agency, Wallet
+from tests.service.ui.staff import Page, enter
+from tests.verifier.agency import Agency, Granted, Wallet
 from verifier.ui.app import make_desk
 
 STAFF = StaffConfig(
@@ -57,3 +60,22 @@ def agency(tmp_path: Path) -> DeskAgency:
 def wallet(agency: DeskAgency) -> Wallet:
     """A resident with a full set of cards."""
     return Wallet(agency.clock, agency.log)
+
+
+def token_of(page: Page) -> str:
+    """Of the one form that reads."""
+    return page.text.partition('name="token" value="')[2].partition('"')[0]
+
+
+def granted(agency: DeskAgency, wallet: Wallet, **wish: Any) -> tuple[str, Granted]:
+    """An agreement that the agency holds."""
+    rid, link = agency.ask(**wish)
+    made = wallet.grant(wallet.open(agency, link))
+    assert agency.post(rid, made.form()).status_code == 200
+    return rid, made
+
+
+def words_of(page: Page) -> str:
+    """What somebody reads of a page's main part."""
+    main = page.text.partition("<main")[2].partition("</main>")[0] or page.text
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", main)))
