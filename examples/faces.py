@@ -18,6 +18,7 @@ from examples.processes import START_SECONDS, CommandFailed, Server, free_ports,
 ACCOUNTS = {"clerk": "b.bakker", "manager": "m.mulder", "privacy": "f.faber", "nobody": "s.smit"}
 """The account of each role at the town's identity provider (`identity_provider.STAFF`); no password is asked."""
 GROUPS = ("--role", "balie=clerk", "--role", "chef=manager")
+AGENCY = "Gemeentewinkel Voorbeeldstad"
 DESK, COUNTER = "/desk/", "/counter/"
 _LAUNCH = re.compile(r"https?://[\w.-]+:\d+/open/[\w-]+")
 
@@ -54,6 +55,12 @@ class FacesTown(Town):
     def counter(self) -> str:
         """Where the issuer's staff work."""
         return self.urls["issuer"] + COUNTER
+
+    def _roles(self) -> dict[str, tuple[str, ...]]:
+        """Its agency has several services, which is no parking company any more."""
+        roles = super()._roles()
+        words = tuple(AGENCY if word == "Parkeerbedrijf" else word for word in roles["agency"])
+        return {**roles, "agency": words}
 
     def _register(self, entries: dict[str, Path], services: list[dict[str, Any]]) -> None:
         """Once agency and issuer have their homes, and before they serve: who may sign in there."""

@@ -1,7 +1,7 @@
 """What is on the faces when somebody comes to look: one resident's autumn, and a guided tour through it.
 
-After the main story (a parking permit, read once and stopped) a housing association reads twice, and once for a
-case that it has no business with; a moving company got a copy, debt help waits for an answer, the data of the
+After the main story (a parking permit, read once and stopped) rental registration reads twice, and once for a case
+that the agreement is not for; a change of address got a copy, debt help waits for an answer, the data of the
 stopped permit are to be erased, and a neighbour whose record is held waits for a manager.
 """
 
@@ -59,7 +59,7 @@ def tell(town: FacesTown, teller: Teller) -> Living:
     people = [json.loads(line) for line in PERSONS.read_text().splitlines()[:2]]
     _wait_at_the_counter(town, people[1]["burgerservicenummer"])
     teller.say(
-        "A housing association, a moving company and debt help came by too; a neighbour waits at the counter."
+        "Rental registration, a change of address and debt help came by too; a neighbour waits at the counter."
     )
     person = people[0]
     birth = person["geboorte"]["datum"]["datum"]

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from issuer.brp import Bsn
 from issuer.ui.desk import check_reason, desk, sentence
-from issuer.ui.show import card_name, issued_card, person_view
+from issuer.ui.show import issued_cards, person_view
 from protocol.errors import Rejected
 from service.ui.staff import member, needs
 from service.ui.words import _
@@ -59,19 +59,16 @@ def revoke_now(id_: str, offer_id: str) -> Response | tuple[str, int]:
     except Rejected as error:
         return _revoke_page(id_, offer_id, [("reason", sentence(error.code))]), 422
     desk().counter.revoke(member().id, visit_of(id_).bsn, offer_id, reason)
-    flash(_("The card is taken back. Nobody accepts it any more."))
+    flash(_("Taken back. Nobody accepts these cards any more."))
     return redirect(url_for("person.page", id_=id_), 303)
 
 
 def _revoke_page(id_: str, offer_id: str, errors: list[tuple[str, str]]) -> str:
-    issued = [one for one in desk().counter.dossier(visit_of(id_).bsn).issued if one.offer_id == offer_id]
-    if not issued:
+    issued = issued_cards(desk().counter.dossier(visit_of(id_).bsn).issued)
+    shown = next((one for one in issued if one.offer_id == offer_id), None)
+    if shown is None:
         raise Rejected("unknown_id", "nothing was issued under this id", status=404)
-    names = [card_name(one.configuration) for one in issued]
-    shown = issued_card(issued[0])
-    return render_template(
-        "counter/revoke.html", id_=id_, offer_id=offer_id, names=names, shown=shown, errors=errors
-    )
+    return render_template("counter/revoke.html", id_=id_, shown=shown, errors=errors)
 
 
 @pages.get("/hold")

@@ -1,7 +1,7 @@
 """What the pages of the counter show: words and values made of what the office knows. No decision is made here."""
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,7 @@ class Card:
 
 @dataclass(frozen=True)
 class IssuedCard:
-    """What somebody was given: `state` is `ok`, `stopped` or `unsure` (a part was taken back)."""
+    """What somebody was given at once: `state` is `ok`, `stopped` or `unsure` (a part was taken back)."""
 
     offer_id: str
     name: str
@@ -106,21 +106,28 @@ def person_view(dossier: Dossier) -> PersonView:
         bsn_end=dossier.bsn[-3:],
         is_deceased=is_deceased(person),
         is_secret=person.geheimhoudingPersoonsgegevens,
-        issued=tuple(issued_card(one) for one in reversed(dossier.issued)),
+        issued=issued_cards(dossier.issued),
         acts=tuple(act_item(act) for act in dossier.acts),
     )
 
 
-def issued_card(one: Issuance) -> IssuedCard:
-    """One row of what somebody was given."""
+def issued_cards(issued: Sequence[Issuance]) -> tuple[IssuedCard, ...]:
+    """What was given together stands together, for it is taken back together; the newest first."""
+    found: dict[str, list[Issuance]] = {}
+    for one in issued:
+        found.setdefault(one.offer_id, []).append(one)
+    return tuple(_issued_card(together) for together in reversed(found.values()))
+
+
+def _issued_card(together: Sequence[Issuance]) -> IssuedCard:
+    copies, revoked = sum(one.copies for one in together), sum(one.revoked for one in together)
     state, words = "ok", _("In use")
-    if one.revoked >= one.copies:
+    if revoked >= copies:
         state, words = "stopped", _("Taken back")
-    elif one.revoked:
+    elif revoked:
         state, words = "unsure", _("Partly taken back")
-    return IssuedCard(
-        one.offer_id, card_name(one.configuration), one.issued, state, words, one.revoked < one.copies
-    )
+    names = ", ".join(card_name(one.configuration) for one in together)
+    return IssuedCard(together[0].offer_id, names, together[0].issued, state, words, revoked < copies)
 
 
 def act_item(act: Act) -> dict[str, Any]:
