@@ -18,7 +18,7 @@ from wallet.pick import Picked, pick_cards
 from wallet.present import decide_share
 from wallet.records import Copy, ShareChoice
 from wallet.ui.names import card_label, label, value_lines
-from wallet.ui.wish import FIELDS, Wish, choice_of, is_free, share_choice_of
+from wallet.ui.wish import Wish, choice_of, is_free, share_choice_of
 
 NOTHING = Picked({}, {}, ())
 
@@ -104,7 +104,7 @@ def _copy_answer(
     try:
         picked = pick(share_choice_of(wish))
     except Rejected as error:
-        if error.code in FIELDS:
+        if error.code == "bad_card_choice":
             return Answer(error=error.code, picked=pick(ShareChoice(reuse=wish.reuse)))
         reusable = error.code == "no_copies_left" and _code(lambda: pick(ShareChoice(reuse=True))) is None
         return Answer(obstacle=error.code, may_reuse=reusable)

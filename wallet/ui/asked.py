@@ -10,7 +10,7 @@ What may be given is decided by the rules of giving, which `answerable` asks ahe
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -108,7 +108,7 @@ class RequestView:
     @property
     def can_give(self) -> bool:
         """Whether a yes is possible at all."""
-        return self.answer.obstacle is None
+        return self.answer.obstacle is None or self.answer.may_reuse
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -156,7 +156,7 @@ def view_request(
         term=_term(request, answer, now),
         answer=answer,
         wish=wish,
-        needs_word=not asker.is_listed and asker.registration is None,
+        needs_word=_is_unknown(asker),
         asked_until=request.exp,
     )
 
@@ -217,7 +217,7 @@ def _earlier_days(now: int, latest: int) -> Iterator[tuple[str, int, int]]:
 def _groups(
     request: VerifiedRequest, copies: Mapping[str, Copy], answer: Answer, wish: Wish, now: int, language: str
 ) -> Iterator[Group]:
-    asked = asked_attributes(request)
+    asked = _as_told(request)
     slots = {slot.id: slot for slot in find_slots(request.query, answer.picked, language)}
     held = {copy.vct for copy in copies.values() if copy.exp > now}
     for item in request.query.credentials:
@@ -226,6 +226,18 @@ def _groups(
             yield _slot_group(slots[item.id], mine, language)
         elif not answer.picked.options:
             yield _group(mine, list(item.meta.vct_values), held, wish, language)
+
+
+def _as_told(request: VerifiedRequest) -> tuple[Asked, ...]:
+    """What is asked; of an unknown asker none of it is more than registered, for nobody registered anything."""
+    asked = asked_attributes(request)
+    if _is_unknown(request.asker):
+        return tuple(replace(one, registered=True) for one in asked)
+    return asked
+
+
+def _is_unknown(asker: Asker) -> bool:
+    return not asker.is_listed and asker.registration is None
 
 
 def _group(mine: list[Asked], vcts: list[str], held: set[str], wish: Wish, language: str) -> Group:

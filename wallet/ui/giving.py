@@ -7,7 +7,7 @@ half way has not failed: what was begun is found again and said, for the wallet 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from protocol.errors import RegieError
+from protocol.errors import RegieError, Rejected
 from protocol.names import visible
 from protocol.openid4vp import VerifiedRequest
 from wallet.errand_grant import Granted, allow
@@ -107,6 +107,10 @@ def _granted(granted: Granted, name: str, kind: str) -> Done:
 
 
 def _copy(wallet: OpenWallet, request: VerifiedRequest, wish: Wish) -> Done:
+    if not (request.asker.is_listed or request.asker.registration or wish.unregistered):
+        raise Rejected(
+            "need_word", "nobody knows this asker, and the resident has not said to give it all the same"
+        )
     name, before = visible(request.asker.name), set(wallet.vault.all("activities", Activity))
     try:
         shared = share(wallet, request, choice=share_choice_of(wish))

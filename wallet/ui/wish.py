@@ -22,6 +22,8 @@ FIELDS = {
     "too_many_reads": "reads",
     "nothing_left": "data",
     "bad_card_choice": "data",
+    "no_copies_left": "data",
+    "need_word": "unregistered",
 }
 """Error codes that a resident can put right on the page itself, and the field that they are about."""
 
