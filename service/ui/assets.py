@@ -33,7 +33,9 @@ FROM_NPM = {
     "qr-scanner-worker.min.js": "qr-scanner/qr-scanner-worker.min.js",
 }
 """Name under `/assets/` of each file of a package."""
-COMPONENTS = "components.css"
+STYLE, COMPONENTS = "regie.css", "components.css"
+PARTS = ("palette.css", "tokens.css", "ground.css", "parts.css", "pictures.css", "faces.css", "last.css")
+"""Of our style, in the order in which one overrules the other; browsers get them as one file."""
 THEME = "@nl-design-system-unstable/voorbeeld-design-tokens/dist/theme.css"
 UTRECHT = (
     "button", "button-link", "document", "form-label", "heading-1", "link", "paragraph", "root", "select",
@@ -52,6 +54,8 @@ def _find(name: str) -> tuple[bytes, str] | None:
     """The bytes of an asset and their digest; None for a name that is none, or not installed."""
     if name == COMPONENTS:
         data = _components()
+    elif name == STYLE:
+        data = "\n".join((GROUND / "static" / part).read_text() for part in PARTS).encode()
     else:
         path = MODULES / FROM_NPM[name] if name in FROM_NPM else GROUND / "static" / name
         is_ours = name in FROM_NPM or name in _own_names()
