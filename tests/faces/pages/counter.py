@@ -5,7 +5,7 @@ from playwright.sync_api import Page
 from tests.faces.screens import Screen, Visit, at
 from tests.faces.town import BSNS, FacesTown
 
-NOOR, KARIM = BSNS[0], BSNS[3]
+NOOR, KARIM, LONG_NAME, SECRET = BSNS[0], BSNS[5], BSNS[12], BSNS[6]
 _WAITS: dict[int, str] = {}
 
 
@@ -62,7 +62,9 @@ def waits(town: FacesTown) -> str:
     """A neighbour whose record is held has asked; the id under which he waits."""
     if id(town) not in _WAITS:
         town.regie("issuer", "issuer", "hold", "--bsn", "-", "--reason", "adres in onderzoek", stdin=KARIM)
-        town.open_wallet("karim", KARIM, ("adres",))
+        town.regie("karim", "wallet", "init", *town.trust)
+        offer = town.regie("issuer", "issuer", "offer", "--bsn", "-", "--credential", "adres", stdin=KARIM).answer
+        town.regie("karim", "wallet", "receive", offer["offer"], "--tx-code", offer["tx_code"], expect=None)
         (waiting,) = town.regie("issuer", "issuer", "waiting").answer["waiting"]
         _WAITS[id(town)] = waiting["id"]
     return _WAITS[id(town)]
@@ -72,6 +74,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen("find", at("/counter/")),
     Screen("nobody", nobody, in_tour=False),
     Screen("person", find),
+    Screen("long-name", lambda visit: find(visit, LONG_NAME), in_tour=False),
+    Screen("secrecy", lambda visit: find(visit, SECRET), in_tour=False),
     Screen("give", give),
     Screen("give-errors", nothing_filled_in, in_tour=False),
     Screen("code", code),
