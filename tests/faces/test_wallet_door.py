@@ -4,13 +4,17 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page
 
 from examples.processes import START_SECONDS, Server, free_ports
+from tests.faces.accessible import shape_faults
 from tests.faces.browser import PHONE, Visitor, visiting
+from tests.faces.keyboard import keyboard_faults
+from tests.faces.sweep import sweep
 from tests.faces.town import LocalFace
 from tests.protocol import builders
 
@@ -79,6 +83,27 @@ def page(resident: Visitor) -> Page:
     return page
 
 
+def faults_of(page: Page, name: str, pictures: Path) -> list[str]:
+    """What is wrong with a page however it is looked at."""
+    return shape_faults(page, "en") + keyboard_faults(page) + sweep(page, f"wallet-{name}", pictures)
+
+
+@pytest.mark.parametrize("name", ["begin/restore"])
+def test_first_use_is_whole_and_accessible(resident: Visitor, name: str, pictures: Path) -> None:
+    page = resident.go(f"/{name}")
+    assert faults_of(page, name.replace("/", "-"), pictures) == []
+
+
+def test_first_use_says_what_is_wrong_accessibly(resident: Visitor, pictures: Path) -> None:
+    page = resident.go("/begin/new")
+    page.get_by_label("New passphrase").fill("short")
+    page.get_by_label("The same passphrase again").fill("other")
+    page.get_by_role("button", name="Make my wallet").click()
+    assert page.evaluate("document.activeElement.id") == "summary"
+    assert faults_of(page, "begin-new-wrong", pictures) == []
+    resident.go("/")
+
+
 def authenticator(page: Page) -> tuple[CDPSession, str]:
     """An authenticator that verifies its user and can do PRF."""
     devtools = page.context.new_cdp_session(page)
@@ -87,7 +112,7 @@ def authenticator(page: Page) -> tuple[CDPSession, str]:
     return devtools, str(made["authenticatorId"])
 
 
-def test_passkey_opens_the_wallet(resident: Visitor, page: Page) -> None:
+def test_passkey_opens_the_wallet(resident: Visitor, page: Page, pictures: Path) -> None:
     devtools, device = authenticator(page)
     resident.go("/settings/passkeys")
     page.get_by_label("A name for it").fill("my phone")
@@ -101,6 +126,7 @@ def test_passkey_opens_the_wallet(resident: Visitor, page: Page) -> None:
     page.get_by_role("button", name="Lock").click()
     page.get_by_role("button", name="Open with your passkey").click()
     page.get_by_text("The passkey did not answer.").wait_for()
+    assert faults_of(page, "unlock-passkey", pictures) == []
     page.get_by_label("Your passphrase").fill(PASSPHRASE)
     page.get_by_role("button", name="Open", exact=True).click()
     page.get_by_role("heading", name="Your data, your choice").wait_for()

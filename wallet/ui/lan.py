@@ -52,10 +52,10 @@ def prepare(home: Home, address: str, port: int, name: str, now: int) -> tuple[L
     everybody).
     """
     try:
-        is_private = ip_address(address).is_private
+        found = ip_address(address)
     except ValueError as error:
         raise Rejected("bad_host", "say the IP address of this machine, as 192.168.1.20") from error
-    if not is_private:
+    if not found.is_private or found.is_unspecified:
         raise Rejected(
             "bad_host", "this address is one of the whole Internet; a wallet is served in the house only"
         )
