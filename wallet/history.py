@@ -67,8 +67,7 @@ class OwnGrant:
     holders: tuple[Es256Public, ...] = ()
 
 
-@dataclass(frozen=True)
-class VerifiedEvent:
+class VerifiedEvent(msgspec.Struct, frozen=True):
     """One entry of the log about a grant. `time` is the signer's (POSIX seconds); order is by `index`.
 
     `attributes` are names (`adres.postcode`); `officer` and `case` salted hashes, b64u. All empty when the opening

@@ -5,9 +5,10 @@ details of an entry since (it may, once a grant has ended), the wallet still has
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import fields, replace
 
 from wallet.history import VerifiedEvent
 

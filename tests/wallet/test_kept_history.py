@@ -1,9 +1,8 @@
 """What the wallet keeps of a history: it is what was verified, outlives erasure, and is written sparingly."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from protocol.attributes import CREDENTIAL_TYPES, short_name
 from protocol.canonical import parse_json

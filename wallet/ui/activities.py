@@ -1,11 +1,13 @@
 """Activities: what happened, by month; who read how often; one line with its proof; all of it as a file."""
 
+from collections.abc import Sequence
+
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 
 from protocol.errors import Rejected
 from service.ui.words import language
 from wallet.ui import activity_view, export
-from wallet.ui.activity_view import Filter, filter_of
+from wallet.ui.activity_view import DAY, Filter, filter_of
 from wallet.ui.book import Book, Line
 from wallet.ui.filters import keep_filter, kept_filter
 from wallet.ui.fresh import fresh_of
@@ -34,7 +36,7 @@ def index() -> str:
         name=name or None,
         page=page,
         months=activity_view.by_month(page.lines),
-        agencies=activity_view.agencies_of(book.lines),
+        agencies=list(book.agencies),
         groups=[(group, str(text)) for group, text in GROUPS.items()],
         has_any=bool(book.lines),
         address=address,
@@ -51,8 +53,10 @@ def _wanted(name: str) -> tuple[Filter, Book, int]:
     return (Filter(number=number) if number in book.agreements else wanted), book, now
 
 
-def _chosen(book: Book, wanted: Filter) -> list[Line]:
-    return list(book.lines) if wanted.is_everything else activity_view.chosen(book.lines, wanted, search_text)
+def _chosen(book: Book, wanted: Filter) -> Sequence[Line]:
+    if wanted.is_everything:
+        return book.lines
+    return book.remember((wanted, language()), lambda: activity_view.chosen(book.lines, wanted, search_text))
 
 
 @pages.post("")
@@ -68,7 +72,7 @@ def reads() -> str:
     """A picture of who read how often, week by week."""
     with in_use() as wallet:
         book, now = book_of(wallet), wallet.now()
-    weeks = activity_view.reads_by_week(book.lines, now)
+    weeks = book.remember(now // DAY, lambda: activity_view.reads_by_week(book.lines, now))
     return render_template("wallet/reads.html", weeks=weeks, fresh=fresh_of(book, now))
 
 
@@ -87,7 +91,7 @@ def line(line_id: str) -> str:
     """One line, and how the wallet knows that it is true."""
     with in_use() as wallet:
         book = book_of(wallet)
-    found = next((each for each in book.lines if each.id == line_id), None)
+    found = book.line_of.get(line_id)
     if found is None:
         raise Rejected("unknown_activity", "there is no such activity here", status=404)
     agreement = book.agreements.get(found.number or "")

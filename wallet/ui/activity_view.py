@@ -13,6 +13,7 @@ PAGE = 25
 MAX_SEARCH = 100
 """Characters that are searched for: more than any name of an attribute."""
 WEEKS = 12
+DAY = 86400
 MAX_PICTURES = 6
 """Organisations with a picture of their own; the others share one."""
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -82,8 +83,7 @@ def chosen(lines: Iterable[Line], wanted: Filter, words: Callable[[Line], str]) 
     found: dict[tuple[object, ...], bool] = {}
 
     def has_words(line: Line) -> bool:
-        event = line.event
-        key = (line.kind, line.agency_name, line.number, line.attributes, event and (event.reason, event.law))
+        key = (line.kind, line.number, id(line.attributes), id(line.record), line.event and line.event.reason)
         if key not in found:
             text = words(line).casefold()
             found[key] = all(word in text for word in terms)
@@ -126,15 +126,16 @@ def reads_by_week(lines: Iterable[Line], now: int, weeks: int = WEEKS) -> list[W
     """
     monday = _monday(now)
     mondays = [monday - timedelta(weeks=weeks - 1 - place) for place in range(weeks)]
-    place_of = {day: place for place, day in enumerate(mondays)}
-    first = int(datetime.combine(mondays[0], datetime.min.time(), _AMSTERDAM).timestamp())
+    starts = [int(datetime.combine(day, datetime.min.time(), _AMSTERDAM).timestamp()) for day in mondays]
     names: dict[str, str] = {}
     counts: dict[str, list[int]] = {}
+    place = weeks - 1
     for line in lines:
-        if line.time < first:
+        while place >= 0 and line.time < starts[place]:
+            place -= 1
+        if place < 0:
             break
-        place = place_of.get(_monday(line.time)) if line.kind == "read" else None
-        if place is not None:
+        if line.kind == "read":
             names.setdefault(line.agency, line.agency_name)
             counts.setdefault(line.agency, [0] * weeks)[place] += 1
     ranked = sorted(counts, key=lambda agency: -sum(counts[agency]))
@@ -150,9 +151,3 @@ def reads_by_week(lines: Iterable[Line], now: int, weeks: int = WEEKS) -> list[W
 def _monday(time: int) -> date:
     day = datetime.fromtimestamp(time, _AMSTERDAM).date()
     return day - timedelta(days=day.weekday())
-
-
-def agencies_of(lines: Iterable[Line]) -> list[tuple[str, str]]:
-    """(id, name) of everybody who occurs, by name."""
-    names = {line.agency: line.agency_name for line in lines}
-    return sorted(names.items(), key=lambda pair: pair[1].casefold())

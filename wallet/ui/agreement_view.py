@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wallet.ui.book import Agreement, Line, lines_of
+from wallet.ui.book import Agreement, Line
 
 PAGE = 12
 """Agreements of one page: as many as fit a phone in a few turns of the thumb."""
@@ -66,9 +66,8 @@ def _has(agreement: Agreement, text: str) -> bool:
     return all(word in whole for word in text.casefold().split())
 
 
-def shown(agreement: Agreement, others: Iterable[Agreement], now: int) -> Shown:
-    """One agreement beside all the others of this wallet."""
-    lines = lines_of(agreement)
+def shown(agreement: Agreement, now: int, *, lines: Sequence[Line] = (), siblings: int = 0) -> Shown:
+    """One agreement with its `lines`, newest first; `siblings`: running ones with the same organisation."""
     limit = agreement.record.body.terms.max_reads
     left = max(0, agreement.end - now)
     return Shown(
@@ -80,13 +79,18 @@ def shown(agreement: Agreement, others: Iterable[Agreement], now: int) -> Shown:
         reads_left=None if limit is None else max(0, limit - agreement.reads),
         latest=tuple(lines[:LATEST]),
         more=max(0, len(lines) - LATEST),
-        siblings=len(running_with(agreement.agency, others)) - (not agreement.is_over),
+        siblings=siblings,
     )
 
 
 def running_with(agency: str, agreements: Iterable[Agreement]) -> list[Agreement]:
     """Every agreement with one organisation that is not over; what is stopped by "stop all"."""
     return [each for each in agreements if each.agency == agency and not each.is_over]
+
+
+def siblings_of(agreement: Agreement, others: Iterable[Agreement]) -> int:
+    """How many others with the same organisation still run."""
+    return len(running_with(agreement.agency, others)) - (not agreement.is_over)
 
 
 def confirmed(agreements: Sequence[Agreement]) -> int:

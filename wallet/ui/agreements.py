@@ -33,7 +33,7 @@ def index() -> str:
     return render_template(
         "wallet/agreements.html",
         listing=listing,
-        shown=[agreement_view.shown(each, book.agreements.values(), now) for each in listing.shown],
+        shown=[agreement_view.shown(each, now) for each in listing.shown],
         over=is_over,
         wanted=wanted,
         now=now,
@@ -59,13 +59,18 @@ def agreement(grant_id: int) -> str:
         asked = erasures(wallet, one)
     return render_template(
         "wallet/agreement.html",
-        it=agreement_view.shown(one, book.agreements.values(), now),
+        it=_with_all(book, one, now),
         one=one,
         erasures=asked,
         may_erase=can_ask_erasure(one, asked),
         now=now,
         fresh=fresh_of(book, now, one),
     )
+
+
+def _with_all(book: Book, one: Agreement, now: int) -> agreement_view.Shown:
+    siblings = agreement_view.siblings_of(one, book.agreements.values())
+    return agreement_view.shown(one, now, lines=book.chapters[one.number].lines, siblings=siblings)
 
 
 def find(book: Book, grant_id: int) -> Agreement:

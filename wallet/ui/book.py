@@ -3,11 +3,14 @@
 Pure: made of records of the vault and the time. Nothing here is fetched; how fresh each part is stands with it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from operator import attrgetter
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar, cast
+
+import msgspec
 
 from protocol.attributes import short_name
 from protocol.reading import parse_message
@@ -22,8 +25,10 @@ LineKind: TypeAlias = Literal[
     "read", "refused", "stopped", "ended", "erasure_asked", "answered",
 ]  # fmt: skip
 """What a line is about; `unsure` and `maybe_copy`: it is not certain that the agency has it."""
-NO_TIME = 0
-"""Of a line whose time nobody knows any more."""
+F = TypeVar("F")
+G = TypeVar("G", OutgoingMessage, Evidence)
+MAX_FOUND = 16
+"""Answers that a book remembers: as many as somebody turns pages of."""
 _GIVEN: Mapping[str, LineKind] = {
     "intended": "begun",
     "logged": "begun",
@@ -34,12 +39,11 @@ _GIVEN: Mapping[str, LineKind] = {
 _DONE: Mapping[str, LineKind] = {"shared": "copy", "maybe_shared": "maybe_copy", "declined": "declined"}
 
 
-@dataclass(frozen=True)
-class Line:
-    """One thing that happened. `id` is unique and fit for a path; times are POSIX seconds.
+class Line(msgspec.Struct, frozen=True):
+    """One thing that happened. `id` is unique and fit for a path; `time` in POSIX seconds.
 
     `number`: of the agreement, if there is one. `is_proven`: verified in the log; `event`: that entry of it.
-    `due`: until when the agency has to answer, or may keep.
+    `record`: what it belongs to.
     """
 
     id: str
@@ -51,7 +55,7 @@ class Line:
     attributes: tuple[str, ...] = ()
     is_proven: bool = False
     event: VerifiedEvent | None = None
-    record: GrantRecord | Activity | None = field(default=None, repr=False, compare=False)
+    record: GrantRecord | Activity | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ class Agreement:
         """How many times the log has shown that it was read."""
         return self.record.seen.reads
 
-    @property
+    @cached_property
     def last_read(self) -> int | None:
         """When it was last read, as far as known; POSIX seconds."""
         times = [event.time for event in self.events if event.kind == "read" and event.time]
@@ -113,14 +117,48 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class Chapter:
+    """One agreement with its lines, newest first, and all that they were made of."""
+
+    made_of: tuple[object, ...]
+    agreement: Agreement
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
 class Book:
     """All agreements, newest first, and all lines, newest first; as they are until `valid_until`."""
 
-    agreements: Mapping[str, Agreement]
+    chapters: Mapping[str, Chapter]
     lines: tuple[Line, ...]
     valid_until: int | None
+    _found: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
+    def remember(self, what: Hashable, find: Callable[[], F]) -> F:
+        """What `find` found in this book the first time: a long book is searched once for each question."""
+        if what not in self._found:
+            if len(self._found) >= MAX_FOUND:
+                self._found.clear()
+            self._found[what] = find()
+        return cast(F, self._found[what])
+
+    @cached_property
+    def agreements(self) -> Mapping[str, Agreement]:
+        """By number."""
+        return {number: chapter.agreement for number, chapter in self.chapters.items()}
+
+    @cached_property
+    def line_of(self) -> Mapping[str, Line]:
+        """Every line by its id."""
+        return {line.id: line for line in self.lines}
+
+    @cached_property
+    def agencies(self) -> tuple[tuple[str, str], ...]:
+        """(id, name) of everybody who occurs, by name; the latest name."""
+        names = {line.agency: line.agency_name for line in reversed(self.lines)}
+        return tuple(sorted(names.items(), key=lambda pair: pair[1].casefold()))
+
+    @cached_property
     def checked_at(self) -> int | None:
         """The oldest check among the agreements that run; None when one of them was never held against the log."""
         times = [each.checked_at for each in self.agreements.values() if not each.is_over]
@@ -134,33 +172,49 @@ def make_book(
     messages: Iterable[OutgoingMessage],
     evidence: Iterable[Evidence],
     now: int,
+    before: Book | None = None,
 ) -> Book:
-    """The records of a vault as one book."""
-    histories = by_grant(parts)
-    problems: dict[str, list[Evidence]] = {}
-    for found in evidence:
-        problems.setdefault(found.grant, []).append(found)
-    agreements = {
-        number: Agreement(
-            number,
+    """The records of a vault as one book. `before`: chapters of it in which nothing has changed are taken over."""
+    histories, sent, problems = by_grant(parts), _by_grant(messages), _by_grant(evidence)
+    known = before.chapters if before else {}
+    chapters = {}
+    for number, record in reversed(list(grants.items())):
+        made_of = (
             record,
             state_of(record, now),
-            tuple(f"{short_name(place.vct)}.{place.name}" for place in places_of(record.body.terms)),
-            history_of(histories.get(number, ())),
-            tuple(problems.get(number, ())),
+            histories.get(number, []),
+            sent.get(number, []),
+            problems.get(number, []),
         )
-        for number, record in reversed(list(grants.items()))
-    }
-    sent: dict[str, list[OutgoingMessage]] = {}
-    for message in messages:
-        sent.setdefault(message.grant, []).append(message)
-    lines = chain(
-        chain.from_iterable(lines_of(each, sent.get(number, ())) for number, each in agreements.items()),
-        (_activity_line(name, activity) for name, activity in activities.items()),
-    )
+        chapter = known.get(number)
+        same = chapter is not None and chapter.made_of == made_of
+        chapters[number] = chapter if chapter is not None and same else _chapter(number, *made_of)
+    others = (_activity_line(name, activity) for name, activity in activities.items())
+    lines = chain(chain.from_iterable(chapter.lines for chapter in chapters.values()), others)
     ordered = sorted(lines, key=attrgetter("time"), reverse=True)
-    ends = [each.end for each in agreements.values() if not each.is_over and each.end > now]
-    return Book(agreements, tuple(ordered), min(ends, default=None))
+    ends = [each.agreement.end for each in chapters.values() if not each.agreement.is_over]
+    return Book(chapters, tuple(ordered), min((end for end in ends if end > now), default=None))
+
+
+def _by_grant(found: Iterable[G]) -> dict[str, list[G]]:
+    sorted_out: dict[str, list[G]] = {}
+    for each in found:
+        sorted_out.setdefault(each.grant, []).append(each)
+    return sorted_out
+
+
+def _chapter(
+    number: str,
+    record: GrantRecord,
+    state: State,
+    parts: list[HistoryPart],
+    messages: list[OutgoingMessage],
+    problems: list[Evidence],
+) -> Chapter:
+    places = tuple(f"{short_name(place.vct)}.{place.name}" for place in places_of(record.body.terms))
+    agreement = Agreement(number, record, state, places, history_of(parts), tuple(problems))
+    lines = tuple(lines_of(agreement, messages))
+    return Chapter((record, state, parts, messages, problems), agreement, lines)
 
 
 def lines_of(agreement: Agreement, messages: Iterable[OutgoingMessage] = ()) -> list[Line]:

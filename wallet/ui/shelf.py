@@ -8,13 +8,13 @@ from wallet.records import Activity, Evidence, OutgoingMessage
 from wallet.ui import book
 from wallet.ui.book import Agreement, Book
 from wallet.ui.rights_view import Erasure, erasures_of
-from wallet.ui.session import keeper
+from wallet.ui.session import Keeper, keeper
 
 _BOOK = "book"
 
 
-def read_book(wallet: OpenWallet) -> Book:
-    """Out of the vault, without looking at what is in memory."""
+def read_book(wallet: OpenWallet, before: Book | None = None) -> Book:
+    """Out of the vault; what has not changed since `before` is taken from there."""
     vault = wallet.vault
     return book.make_book(
         wallet.grants(),
@@ -23,18 +23,19 @@ def read_book(wallet: OpenWallet) -> Book:
         vault.all("messages", OutgoingMessage).values(),
         vault.all("evidence", Evidence).values(),
         wallet.now(),
+        before,
     )
 
 
-def book_of(wallet: OpenWallet) -> Book:
+def book_of(wallet: OpenWallet, holder: Keeper | None = None) -> Book:
     """The same, remembered: with hundreds of agreements and thousands of reads too pages open at once."""
-    memory = keeper().memory
+    memory = (holder or keeper()).memory
     known = cast(tuple[int, Book] | None, memory.get(_BOOK))
     if known is not None and known[0] == wallet.vault.counter:
         until = known[1].valid_until
         if until is None or wallet.now() < until:
             return known[1]
-    made = read_book(wallet)
+    made = read_book(wallet, known[1] if known else None)
     memory[_BOOK] = (wallet.vault.counter, made)
     return made
 
@@ -52,8 +53,6 @@ def erasures(wallet: OpenWallet, agreement: Agreement) -> list[Erasure]:
 def all_erasures(wallet: OpenWallet, book: Book) -> list[tuple[Agreement, Erasure]]:
     """Every erasure ever asked, with its agreement."""
     messages = list(wallet.vault.all("messages", OutgoingMessage).values())
-    asked = {message.grant for message in messages} | {
-        line.number for line in book.lines if line.kind == "erasure_asked"
-    }
-    found = [agreement for number, agreement in book.agreements.items() if number in asked]
-    return [(one, erasure) for one in found for erasure in erasures_of(one, messages, wallet.now())]
+    sent = {message.grant for message in messages}
+    asked = [one for number, one in book.agreements.items() if one.record.seen.messages or number in sent]
+    return [(one, erasure) for one in asked for erasure in erasures_of(one, messages, wallet.now())]

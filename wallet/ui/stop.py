@@ -20,12 +20,12 @@ def confirm(grant_id: int) -> Response | str:
     """What stops, what they may keep; one button."""
     stay_open()
     with in_use() as wallet:
-        book, now = book_of(wallet), wallet.now()
+        book = book_of(wallet)
         one = find(book, grant_id)
     if one.is_over:
         return _to_result(grant_id)
-    it = agreement_view.shown(one, book.agreements.values(), now)
-    return render_template("wallet/stop.html", one=one, it=it)
+    siblings = agreement_view.siblings_of(one, book.agreements.values())
+    return render_template("wallet/stop.html", one=one, siblings=siblings)
 
 
 @pages.post("/stop")

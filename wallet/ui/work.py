@@ -13,6 +13,7 @@ from wallet.records import OutgoingMessage
 from wallet.state import is_running, waits_for_log
 from wallet.ui.jobs import Job, begin
 from wallet.ui.session import Keeper
+from wallet.ui.shelf import book_of
 
 SYNC, STOP, SEARCH, MESSAGES = "sync", "stop", "search", "messages"
 
@@ -40,6 +41,8 @@ def begin_search(keeper: Keeper, number: str) -> Job:
 def _synchronise(job: Job) -> None:
     report = SyncReport()
     job.result = report
+    with job.wallet() as wallet:
+        book_of(wallet, job.keeper)  # so that the first page need not wait for it
     with job.wallet() as wallet:
         now = wallet.now()
         job.total = 3 + sum(

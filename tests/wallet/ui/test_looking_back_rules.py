@@ -232,10 +232,11 @@ def test_list_has_what_ends_first_at_the_top(agreement: Agreement) -> None:
     assert [each.number for each in agreement_view.listing_of(all_of, over=True, text="", page=1).shown] == ["3"]
     assert agreement_view.listing_of(all_of, over=False, text="nobody", page=7).shown == ()
     assert [each.number for each in agreement_view.running_with(agreement.agency, all_of)] == ["1", "2"]
+    assert [agreement_view.siblings_of(each, all_of) for each in all_of] == [1, 1, 2]
 
 
 def test_agreement_says_what_is_left(agreement: Agreement) -> None:
-    shown = agreement_view.shown(agreement, [agreement], agreement.end - 3 * 86400 - 5)
+    shown = agreement_view.shown(agreement, agreement.end - 3 * 86400 - 5)
     assert (shown.is_running, shown.ends_soon, shown.reads_left, shown.siblings) == (True, True, 1, 0)
     assert shown.days_left == 4 * 86400
 
