@@ -1,5 +1,6 @@
 """A console over a home that follows a real log, in one process: see `tests.consentlog.small_town`."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,14 +101,50 @@ def make_home(town: SmallTown, path: Path, *, token: bool = True) -> Home:
     return home
 
 
+def open_console(town: SmallTown, home: Home, kept: Given, stopped: Given) -> Console:
+    """Over a home that has looked, or has not yet."""
+    app = make_console(home, clock=town.clock, fetcher=town.wires)
+    return Console(town, home, app, app.test_client(), kept, stopped)
+
+
+@dataclass
+class Shared:
+    """A town that tests look at, and a home that looked at it once."""
+
+    town: SmallTown
+    home: Home
+    kept: Given
+    stopped: Given
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    folder = tmp_path_factory.mktemp("town")
+    town = SmallTown(folder)
+    with town.running():
+        kept, stopped = live(town)
+        home = make_home(town, folder / "auditor")
+        assert look_now(home, town.clock.now(), None, town.wires).state == "ok"
+        yield Shared(town, home, kept, stopped)
+
+
 @pytest.fixture
-def console(tmp_path: Path) -> Iterator[Console]:
-    """After one look at the log."""
+def console(shared: Shared, tmp_path: Path) -> Iterator[Console]:
+    """A home of its own in a shared town, whose wires and clock are put back afterwards."""
+    home = Home(tmp_path / "auditor")
+    shutil.copytree(shared.home.path, home.path)
+    now = shared.town.clock.time
+    yield open_console(shared.town, home, shared.kept, shared.stopped)
+    shared.town.clock.time = now
+    shared.town.wires.cut.clear()
+
+
+@pytest.fixture
+def own_town(tmp_path: Path) -> Iterator[Console]:
+    """For a test in which more happens in the town."""
     town = SmallTown(tmp_path)
     with town.running():
         kept, stopped = live(town)
-        home = make_home(town, tmp_path / "auditor")
-        app = make_console(home, clock=town.clock, fetcher=town.wires)
-        made = Console(town, home, app, app.test_client(), kept, stopped)
+        made = open_console(town, make_home(town, tmp_path / "auditor"), kept, stopped)
         assert made.look().state == "ok"
         yield made
