@@ -147,7 +147,7 @@ def token_hash(token: bytes) -> bytes:
 
 def offer_message(offer: Offer, issuer: str, key: bytes, issuer_state: str | None = None) -> CredentialOffer:
     """What the wallet is given (4.1.1); with `issuer_state` it may as well let the resident log in."""
-    tx_code = TxCode("numeric", TX_CODE_DIGITS, "De code die u apart van deze link kreeg")
+    tx_code = TxCode("numeric", TX_CODE_DIGITS, "De code die los van deze link is gegeven")
     grant = PreAuthorizedGrant(code_of(key, offer.id), tx_code)
     login = None if issuer_state is None else AuthorizationCodeGrant(issuer_state)
     return CredentialOffer(issuer, list(offer.configurations), OfferGrants(grant, login))
