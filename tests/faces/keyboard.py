@@ -38,6 +38,7 @@ def tab_through(page: Page) -> list[Stop]:
         if told is None or (stops and told["key"] == stops[0].key):
             break
         stops.append(Stop(**{name: told[name] for name in ("key", "name", "ring", "inside", "free")}))
+    page.evaluate("() => document.activeElement?.blur()")
     return stops
 
 

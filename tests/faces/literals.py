@@ -18,8 +18,9 @@ SPOKEN = ("alt", "title", "placeholder", "aria-label", "aria-description", "aria
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _SENTENCE = re.compile(r"[^\W\d_]{2,}[,;:]? [^\W\d_]|^[A-Z][a-z]{2,}")
 _TWO_WORDS = re.compile(r"[^\W\d_]{2,}[,;:]? [^\W\d_]{2,}")
-_CODE = re.compile(r"^\s*(SELECT|UPDATE|INSERT|DELETE|CREATE)\b|^[\w.+-]+/[\w.+-]+;|=\"|^[a-z-]+: |</")
-"""SQL, media types, attributes, rules of style, tags."""
+_CODE = re.compile(r"^\s*(SELECT|UPDATE|INSERT|DELETE|CREATE)\b|^[\w.+-]+/[\w.+-]+;|=\"|^[a-z-]+: |</|<any\(")
+"""SQL, media types, attributes, rules of style, tags, routes."""
+_COMMAND = re.compile(r"regie( [\w-]+)+")
 _HOLE = "￼"
 """Stands for what Jinja puts there."""
 _GETTEXT = ("_", "_l", "_n", "gettext", "lazy", "lazy_gettext", "ngettext", "pgettext", "url_for")
@@ -90,7 +91,7 @@ def in_html(source: str, jinja: Environment) -> Iterator[tuple[int, str]]:
     parser.feed(_plain_html(source, jinja))
     parser.close()
     for line, text in parser.found:
-        bare = text
+        bare = _COMMAND.sub("", text)
         for name in NAMES:
             bare = bare.replace(name, "")
         if _LETTERS.search(bare):
@@ -118,7 +119,7 @@ def _sentences(node: nodes.Node) -> Iterator[tuple[int, str]]:
 
 def is_sentence(text: str) -> bool:
     """Whether people would read this."""
-    return bool(_SENTENCE.search(text)) and text.strip() not in NAMES
+    return bool(_SENTENCE.search(text)) and text.strip() not in NAMES and not _COMMAND.fullmatch(text.strip())
 
 
 def in_python(source: str) -> Iterator[tuple[int, str]]:

@@ -65,7 +65,10 @@
     const isShownByFocus = (one.getAttribute("href") ?? "").startsWith("#") && one.closest("main") === null;
     if (isShownByFocus) continue; // the link to the content: the keyboard looks at it
     // 6. A control is large enough to be hit; a link within a line of text is as high as the line.
-    const boxes = [box, ...labels.map((part) => part.getBoundingClientRect())];
+    const after = getComputedStyle(one, "::after"); // some links are spread over the card they stand in
+    const isSpread = after.content !== "none" && after.position === "absolute" && one.offsetParent;
+    const parts = [...labels, ...(isSpread ? [one.offsetParent] : [])];
+    const boxes = [box, ...parts.map((part) => part.getBoundingClientRect())];
     const high = Math.max(...boxes.map((part) => part.height));
     const broad = Math.max(...boxes.map((part) => part.width));
     const isInline = one.tagName === "A" && style(one).display === "inline";

@@ -3,6 +3,7 @@
 They find controls by what they are for and not by words, so that the same people work in both languages.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -97,11 +98,10 @@ class Resident:
 
 @dataclass
 class Clerk:
-    """`desk`: the address of the desk."""
+    """At the desk of the agency."""
 
     page: Page
     hand: Mouse
-    desk: str
 
     def ask(self, service: str, case: str) -> None:
         """A request for a registered service, shown as a QR code."""
@@ -131,3 +131,50 @@ class Clerk:
     def values(self) -> str:
         """What is on the screen of the resident's data."""
         return " ".join(self.page.locator("dl .r-value").all_inner_texts())
+
+
+@dataclass
+class CounterClerk:
+    """At the counter of the issuer."""
+
+    page: Page
+    hand: Mouse
+
+    def offer(self, bsn: str, cards: Sequence[str], picture: Path) -> str:
+        """Find who stands there, compare, choose; the QR code as a picture, and the code that is said."""
+        self.hand.fill(self.page.locator("#bsn"), bsn)
+        self.hand.press(self.page.locator("form:has(#bsn) button"))
+        self.hand.press(self.page.locator("main a[href$='/give/']"))
+        self.hand.choose(self.page.locator("input[name=document]"))
+        self.hand.choose(self.page.locator("input[name=face]"))
+        for card in cards:
+            self.hand.choose(self.page.locator(f"input[name=card][value='{card}']"))
+        self.hand.press(self.page.locator("form:has([name=document]) button[type=submit]"))
+        wait_for(self.page, CODE)
+        photograph(self.page, picture)
+        return "".join(self.page.locator(".r-big-code").inner_text().split())
+
+
+@dataclass
+class Auditor:
+    """At the console."""
+
+    page: Page
+    hand: Mouse
+
+    def look_now(self) -> None:
+        """Follow the log up to now."""
+        self.hand.press(self.page.locator("form[action='/check/look'] button"))
+        wait_for(self.page, "[data-done] .r-notice--ok")
+
+    def open_newest(self) -> list[str]:
+        """The file of the newest agreement, for a reason; the kinds of what happened, in order."""
+        self.hand.press(self.page.locator("nav a[href='/agreements/']"))
+        self.hand.press(self.page.locator("main td a[href*='/agreements/open']"))
+        self.hand.choose(self.page.locator("input[name=reason]"))
+        self.hand.fill(self.page.locator("#note"), "A-7")
+        self.hand.press(self.page.locator("form:has(#note) button[type=submit]"))
+        wait_for(self.page, "#entries")
+        events = self.page.locator("main .r-timeline__item")
+        kinds = [events.nth(place).get_attribute("class") or "" for place in range(events.count())]
+        return [kind.rpartition("--")[2] for kind in kinds]

@@ -12,15 +12,14 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from qrcode.main import QRCode
 
 from examples.founding import PARKING, PERSONS
 from tests.faces.arrive import open_local, sign_in
 from tests.faces.browser import DESK as WIDE
 from tests.faces.browser import PHONE, Visitor, visiting
 from tests.faces.hands import Keyboard, Mouse, wait_for
-from tests.faces.people import Clerk, Resident, photograph
-from tests.faces.town import BSNS, CASE, DESK, FacesTown
+from tests.faces.people import Auditor, Clerk, CounterClerk, Resident, photograph
+from tests.faces.town import BSNS, CASE, COUNTER, DESK, FacesTown
 
 CARDS = ("persoon", "adres")
 
@@ -47,10 +46,11 @@ WAYS = (
 class Cast:
     """Everybody of one way, each in a browser of his own."""
 
-    town: FacesTown
     way: Way
     resident: Resident
     clerk: Clerk
+    counter: CounterClerk
+    auditor: Auditor
     visitors: list[Visitor]
 
 
@@ -62,17 +62,19 @@ def cast_of(way: Way, browser: Browser, town: FacesTown) -> Iterator[Cast]:
         def somebody(size: tuple[int, int]) -> Visitor:
             return stack.enter_context(visiting(browser, language=way.language, size=size, scripts=way.scripts))
 
-        at_home, at_the_desk = somebody(PHONE), somebody(WIDE)
+        at_home, desk, counter, console = somebody(PHONE), somebody(WIDE), somebody(WIDE), somebody(WIDE)
         hand = Keyboard if way.keyboard else Mouse
         open_local(at_home.page, town.new_wallet(way.name))
-        desk = town.urls["agency"] + DESK
-        sign_in(at_the_desk.page, desk, "clerk")
+        open_local(console.page, town.console())
+        sign_in(desk.page, town.urls["agency"] + DESK, "clerk")
+        sign_in(counter.page, town.urls["issuer"] + COUNTER, "clerk")
         yield Cast(
-            town,
             way,
             Resident(at_home.page, hand(at_home.page), scans=way.scripts),
-            Clerk(at_the_desk.page, hand(at_the_desk.page), desk),
-            [at_home, at_the_desk],
+            Clerk(desk.page, hand(desk.page)),
+            CounterClerk(counter.page, hand(counter.page)),
+            Auditor(console.page, hand(console.page)),
+            [at_home, desk, counter, console],
         )
 
 
@@ -118,19 +120,19 @@ def do_the_job(cast: Cast, tmp_path: Path) -> None:
     else:
         clerk.page.reload()
     assert clerk.values() == ""
-    late = Clerk(second, type(clerk.hand)(second), clerk.desk)
+    late = Clerk(second, type(clerk.hand)(second))
     assert late.read("adres.postcode", CASE) == 410
     assert late.values() == ""
+
+    cast.auditor.look_now()
+    assert cast.auditor.open_newest() == ["ok", "info", "stopped", "wait"], "given, read, stopped, refused"
 
 
 def receive(cast: Cast, picture: Path) -> None:
     """The counter's code, as a picture; then the cards."""
-    wanted = [part for card in CARDS for part in ("--credential", card)]
-    bsn = BSNS[cast.way.person]
-    offer = cast.town.regie("issuer", "issuer", "offer", "--bsn", "-", *wanted, stdin=bsn).answer
-    draw(offer["offer"], picture)
+    code = cast.counter.offer(BSNS[cast.way.person], CARDS, picture)
     cast.resident.show(picture)
-    cast.resident.receive(offer["tx_code"])
+    cast.resident.receive(code)
     cast.resident.go("/cards")
     assert cast.resident.page.locator("main a[href*='/cards/']").count() == len(CARDS)
 
@@ -148,13 +150,6 @@ def look_at_the_buttons(page: Page) -> None:
     )
     assert len(told) == 2
     assert told[0] == told[1]
-
-
-def draw(text: str, path: Path) -> None:
-    """A picture of a QR code, as a counter would show or print it."""
-    code = QRCode()
-    code.add_data(text)
-    code.make_image().save(path)
 
 
 def postcode(person: int) -> str:

@@ -209,6 +209,8 @@ def town_with_faces(home: Path) -> Iterator[FacesTown]:
     try:
         town.found()
         town.regie("auditor", "auditor", "init", *town.trust, "--log", ORIGIN)
+        token = town.regie("log", "log", "auditor-token").answer["token"]
+        town.regie("auditor", "auditor", "token", "-", stdin=token)
         deadline = time.monotonic() + START_SECONDS
         while not is_answering(town.provider):
             if time.monotonic() > deadline:
