@@ -64,8 +64,8 @@ class Book:
             db.execute("UPDATE looks SET outcome = ?, entry = ? WHERE n = ?", (outcome, entry, n))
 
     def looks(self, number: int) -> tuple[Page, list[Look]]:
-        """A page of all looks, the newest first."""
-        page = page_at(number, int(self._file.rows("SELECT count(*) FROM looks")[0][0]))
+        """A page of all looks, the newest first; they are numbered from 1, and none ever goes."""
+        page = page_at(number, int(self._file.rows("SELECT coalesce(max(n), 0) FROM looks")[0][0]))
         rows = self._file.rows(
             f"SELECT {_LOOK} FROM looks ORDER BY n DESC LIMIT 25 OFFSET ?",  # noqa: S608 - our own words
             page.offset,

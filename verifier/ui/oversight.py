@@ -29,16 +29,16 @@ def index() -> str:
     """Pictures first, then the book, a page at a time."""
     store, now = desk().store, desk().now()
     mondays = last_mondays(now)
-    start = mondays[0]
+    readings = store.lists.readings(mondays[0], WEEK, WEEKS)
     page, looks = store.book.looks(page_number())
     trust = desk().trust(now)
     return render_template(
         "verifier/oversight.html",
         page=page,
         looks=looks,
-        weeks=list(zip(mondays, store.lists.reads_by_week(start, WEEK, WEEKS), strict=True)),
-        outcomes_found=store.lists.refusals(start),
-        without_look=store.lists.reads_without_look(start),
+        weeks=list(zip(mondays, readings.spans, strict=True)),
+        refusals=readings.codes,
+        elsewhere=readings.elsewhere,
         contradictions=store.seen.contradictions(),
         services=[shown_service(each) for each in newest(desk().agency(trust).services)],
         now=now,

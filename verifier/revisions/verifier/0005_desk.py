@@ -2,7 +2,7 @@
 
 `looks` is the agency's own account of its officers; nothing of it leaves the home. `helped`: two officers, the
 second of whom is another one than the first. The indexes are those of lists that are shown page by page, and of
-counts: a row of `reads` holds proofs of many kilobytes, so nothing may walk over the rows themselves.
+counts: a row of `reads` or `grants` holds many kilobytes, so nothing may walk over the rows themselves.
 """
 
 from alembic import op
@@ -21,8 +21,10 @@ CREATE TABLE helped (
 CREATE INDEX looks_of_request ON looks (request);
 CREATE INDEX requests_by_time ON requests (created);
 CREATE INDEX grants_by_time ON grants (received);
+CREATE INDEX grants_by_state ON grants (state, not_after, tag_key);
 CREATE INDEX looks_by_time ON looks (at, entry);
-CREATE INDEX reads_by_time ON reads (created, state, code)
+CREATE INDEX reads_done ON reads (created) WHERE state = 'done';
+CREATE INDEX reads_refused ON reads (created, code) WHERE state IN ('refused', 'void')
 """
 
 
