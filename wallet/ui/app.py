@@ -40,6 +40,7 @@ from wallet.ui import request as asked_of
 from wallet.ui.begin import MAX_UPLOAD_BYTES, UPLOAD
 from wallet.ui.door_problems import PROBLEMS
 from wallet.ui.giving_problems import PROBLEMS as GIVING_PROBLEMS
+from wallet.ui.looking_back_problems import PROBLEMS as LOOKING_BACK_PROBLEMS
 from wallet.ui.session import KEEPER, Keeper, Locked, keeper
 
 NAV = (
@@ -69,7 +70,7 @@ def create(
         __name__,
         name=_l("My wallet"),
         nav=NAV,
-        problems={**PROBLEMS, **GIVING_PROBLEMS},
+        problems={**PROBLEMS, **GIVING_PROBLEMS, **LOOKING_BACK_PROBLEMS},
         secret=_secret(place),
         layout="phone",
     )
