@@ -24,8 +24,10 @@ def page() -> str:
 
 
 @pages.post("/scan")
-def read() -> Response | tuple[str, int]:
-    """What was scanned or pasted: on to its page. The link itself never stands in an address."""
+def read() -> Response | str | tuple[str, int]:
+    """What was scanned or pasted: on to its page. The link itself never stands in an address; nor does the code of
+    a paper, which fills the form that stops.
+    """
     try:
         link = read_text(request.form.get("link", ""))
         kind = kind_of(link)
@@ -34,7 +36,7 @@ def read() -> Response | tuple[str, int]:
             raise
         return _show(error.code), error.status
     if kind == "paper":
-        return redirect(url_for("lost.page"), 303)  # type: ignore[return-value]
+        return render_template("wallet/lost.html", errors=[], text=link, can_stop=True)
     target = _offer(link) if kind == "offer" else _request(link)
     return redirect(target, 303)  # type: ignore[return-value]
 

@@ -221,10 +221,15 @@ def test_what_is_no_link_is_said_on_the_page(face: Face, text: str) -> None:
     assert "This is not a QR code or link" in text_of(answer.text)
 
 
-def test_code_of_a_paper_leads_to_where_it_stops(face: Face) -> None:
-    answer = face.post("/scan", {"link": "1234 " * 10}, page="/scan")
-    assert answer.status_code == 303
-    assert "1234" not in answer.location
+def test_code_of_a_paper_leads_to_where_it_stops(face: Face, neighbours: Neighbours) -> None:
+    press(face, opened(face, neighbours.agency.ask()), answer="give")
+    code = re.search(r"(?:<span>\d{4}</span> ){10}", face.get("/receipt/1").text)
+    assert code is not None
+    page = face.post("/scan", {"link": text_of(code[0])}, page="/scan")
+    filled = re.search(r"<textarea[^>]*>(\d{40})</textarea>", page.text)
+    assert filled is not None
+    face.post("/lost", {"codes": filled[1]}, page="/scan")
+    assert [kept.revoked is not None for kept in neighbours.log.grants] == [True]
 
 
 def test_receipt_holds_the_code_for_paper_and_none_for_programs(face: Face, neighbours: Neighbours) -> None:

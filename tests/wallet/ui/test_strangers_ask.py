@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.conformance.foreign_verifier import VERIFIER, ForeignVerifier
-from tests.conformance.held_cards import Holder, fill, put_diplomas
+from tests.conformance.held_cards import Holder, fill, put, put_diplomas
 from tests.protocol import strangers
 from tests.protocol.builders import ADRES, NOW
 from tests.protocol.strangers import DIPLOMA
@@ -155,3 +155,29 @@ def test_redirect_that_is_no_address_is_no_link(face: Face, shop: ForeignVerifie
     shop.answer = b'{"redirect_uri": "javascript:alert(1)"}'
     path = opened(face, shop.ask(ONE, registration=strangers.registration()))
     assert "javascript:" not in face.get(press(face, path, answer="refuse")).text
+
+
+MARKUP = "<img src=x onerror=alert(1)>\"'{{7*7}}<Onbekend> & </Onbemind>"
+
+
+def test_markup_in_cards_and_requests_of_strangers_stays_text(face: Face, shop: ForeignVerifier) -> None:
+    """XSS: in a title, a kind, a value, a name of an attribute and a purpose."""
+    with face.keeper.in_use() as wallet, wallet.vault.transaction():
+        text = strangers.diploma(None, seed="x", person={"family_name": MARKUP, MARKUP: "z"}, faculty=MARKUP)
+        put(wallet, text, f"k{MARKUP}", "E" * 22, 0, strangers.UNIVERSITY_ID, is_bound=False, title=MARKUP)
+    query = {"credentials": [{**DEGREE, "claims": [{"path": ["person", MARKUP]}]}]}
+    query["credentials"][0]["require_cryptographic_holder_binding"] = False
+    purpose = [{"lang": "en", "value": MARKUP}, {"lang": "nl", "value": MARKUP}]
+    path = opened(face, shop.ask(query, registration=strangers.registration(purpose=purpose)))
+    request = face.get(path).text
+    cards = face.get("/cards").text
+    card = next(
+        found for found in re.findall(r'href="(/cards/[0-9a-f]+)">([^<]*)<', cards) if "onerror" in found[1]
+    )
+    pages = [request, cards, face.get(card[0]).text, face.get(f"{card[0]}/values").text]
+    pages.append(face.get(press(face, path, answer="refuse")).text)
+    for page in pages:
+        assert "<img src=x" not in page
+        assert "<Onbekend>" not in page
+        assert "49<" not in page
+    assert all("&lt;img src=x" in page for page in pages[:4])
