@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from auditor.cli_case import case, looks
 from auditor.cli_check import check, promise, verify
 from auditor.cli_follow import follow
 from auditor.cli_report import report
@@ -75,6 +76,8 @@ def cosign(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
 
 
 group.add_command(verify)
+group.add_command(case)
+group.add_command(looks)
 group.add_command(check)
 group.add_command(promise)
 group.add_command(follow)

@@ -27,7 +27,7 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text()
 ROOMS = ("protocol", "service", "issuer", "wallet", "verifier", "consentlog", "auditor", "registrar")
 UNITS = sorted((ROOT / "deploy").glob("*.service"))
 SERVING = ("log serve", "log witness serve", "auditor cosign", "verifier serve", "issuer serve", "registrar serve")
-LOCAL = ("wallet serve", "wallet open")
+LOCAL = ("wallet serve", "wallet open", "auditor serve")
 FOLLOWING = "auditor follow"
 HARDENED = {
     "NoNewPrivileges": "yes",
