@@ -56,13 +56,16 @@ class NavItem:
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """The session cookie of a face that may lie below a prefix (`/desk`): the cookie goes nowhere else."""
+    """The session cookie of a face that may lie below a prefix (`/desk`): the cookie goes nowhere else.
+
+    Behind a proxy that ends TLS only the configuration knows (`SESSION_COOKIE_SECURE`).
+    """
 
     def get_cookie_path(self, app: Flask) -> str:
         return request.script_root or "/"
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        return request.is_secure
+        return view.is_secure()
 
 
 def make_ui(

@@ -62,6 +62,11 @@ def current_view() -> View:
     return view
 
 
+def is_secure() -> bool:
+    """Whether browsers reach this face by HTTPS: as seen here, or as configured for a proxy that ends TLS."""
+    return request.is_secure or bool(current_app.config["SESSION_COOKIE_SECURE"])
+
+
 def _cookie_name() -> str:
     return f"regie-{current_app.config['ROOM']}-view"
 
@@ -81,7 +86,7 @@ def _change() -> Response:
         parse_view(wanted, old).text(),
         max_age=COOKIE_SECONDS,
         path=request.script_root or "/",
-        secure=request.is_secure,
+        secure=is_secure(),
         httponly=True,
         samesite="Strict",
     )

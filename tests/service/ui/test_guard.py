@@ -123,3 +123,16 @@ def test_session_cookie_is_for_this_face_only() -> None:
     assert cookie.startswith("regie-gallery-session=")
     for part in ("HttpOnly", "SameSite=Strict", "Secure", "Path=/desk"):
         assert part in cookie
+
+
+def test_cookies_are_for_https_only_behind_a_proxy_that_ends_tls() -> None:
+    app = create()
+    app.config["SESSION_COOKIE_SECURE"] = True
+    browser = Browser(app)
+    answer = browser.get("/fields", headers={"X-Forwarded-Proto": "https"})
+    assert "Secure" in answer.headers["Set-Cookie"]
+    client, token = app.test_client(use_cookies=False), browser.token
+    cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    sent = {"Origin": OURS, "Cookie": cookie}
+    chosen = client.post("/view", data={"csrf_token": token, "language": "en"}, headers=sent)
+    assert [text for text in chosen.headers.getlist("Set-Cookie") if "-view=" in text and "Secure" in text]
