@@ -46,6 +46,7 @@ SPARE_FILES = 512
 """Beside the clients: databases, peers, logs."""
 HEADER_SECONDS = 10
 """A client that has not sent its request's head by then is disconnected."""
+SERVE_LOCK = "serve.lock"
 _PR_SET_PDEATHSIG = 1
 _READY, _END = "ready", "end"
 
@@ -63,13 +64,13 @@ def serve(
 ) -> None:
     """Serve `module:function` (a `create(home: Path)` that returns a WSGI app) until SIGTERM or SIGINT.
 
-    1. hold the home's lock `serve.lock`, so that one home has one server; 2. see that the port is free (0 takes a
+    1. hold the home's lock `SERVE_LOCK`, so that one home has one server; 2. see that the port is free (0 takes a
     free one); 3. start the workers, each of which makes the app; 4. print `listening on http://HOST:PORT` on
     stdout once all have it and `/healthz` is answered (`https://` with `tls`), then call `ready`; 5. wait for the
     end.
     Raises `Unavailable`: `in_use`, `port_in_use`, `worker_stopped`, and whatever `RegieError` `create` raised.
     """
-    with Home(home).lock("serve.lock"):
+    with Home(home).lock(SERVE_LOCK):
         port = _free_port(host, port)
         heard, told = Pipe(duplex=False)
         server = Server(

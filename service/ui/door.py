@@ -29,6 +29,7 @@ from service.app import opened_once
 from service.clock import Clock, SystemClock
 from service.home import Home
 from service.journal import log_event
+from service.serve import SERVE_LOCK
 from service.ui.hosts import HostGuard
 
 FILE, LAUNCH = "door.json", "door-launch.json"
@@ -86,11 +87,17 @@ class LocalDoor:
         """Settle the port and make a launch token; an older one that was not used opens nothing any more.
 
         `port`: that one; None for the one of last time, or a free one where that is taken or there was none.
+        Raises `Unavailable`: `in_use` when the port would change while a server of this home answers.
         """
         door = self._read()
         settled = port or _free(door.port)
         if settled != door.port:
-            self._write(msgspec.structs.replace(door, port=settled))
+            with self._home.lock(SERVE_LOCK):
+                # Who took our port may have been sent our cookies by a window that was left open.
+                is_taken = bool(door.port) and port is None
+                kept = _Door(name=self._new_name()) if is_taken else door
+                door = msgspec.structs.replace(kept, port=settled)
+                self._write(door)
         token = secrets.token_urlsafe(32)
         self._home.write_json(LAUNCH, _Launch(digest=_digest(token), since=self._clock.now()), secret=True)
         origin = f"{scheme}://{door.name}.localhost:{settled}"
@@ -194,11 +201,12 @@ class LocalDoor:
             self._write(msgspec.structs.replace(door, sessions=(*door.sessions, new)[-MAX_SESSIONS:]))
         return token
 
+    def _new_name(self) -> str:
+        return f"{self._room}-{''.join(secrets.choice(_LETTERS) for _ in range(12))}"
+
     def _read(self) -> _Door:
         if not self._home.has(FILE):
-            name = "".join(secrets.choice(_LETTERS) for _ in range(12))
-            text = msgspec.json.encode(_Door(name=f"{self._room}-{name}"))
-            self._home.create_secret(FILE, text)
+            self._home.create_secret(FILE, msgspec.json.encode(_Door(name=self._new_name())))
         return parse_struct(self._home.read_secret(FILE), _Door)
 
     def _write(self, door: _Door) -> None:

@@ -1,12 +1,16 @@
 """Who may come in to a face on somebody's own machine, and at which address."""
 
+import socket
 import threading
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from protocol.errors import Unavailable
 from service.clock import Clock
+from service.home import Home
+from service.serve import SERVE_LOCK
 from service.ui.app import make_ui
 from service.ui.door import FILE, LAUNCH, LAUNCH_SECONDS, MAX_SESSIONS, SESSION_SECONDS, LocalDoor
 from tests.service.ui.browser import Browser
@@ -239,3 +243,31 @@ def test_damaged_launch_file_opens_nothing(tmp_path: Path, damage: str) -> None:
     launch = door.launch()
     (tmp_path / LAUNCH).write_text(damage)
     assert Browser(app, launch.origin).get(launch.url.removeprefix(launch.origin)).status_code == 403
+
+
+def test_port_squatter_gets_neither_the_name_nor_the_sessions_of_later(tmp_path: Path) -> None:
+    door, app = face(tmp_path)
+    come_in(door, app)
+    name, _, port = door.host.partition(":")
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", int(port)))
+        squatter.listen()
+        launch = door.launch()
+    assert launch.port != int(port)
+    assert name not in launch.origin
+    assert '"sessions": []' in (tmp_path / FILE).read_text()
+
+
+def test_second_start_beside_a_running_one_changes_nothing(tmp_path: Path) -> None:
+    door, app = face(tmp_path)
+    browser = come_in(door, app)
+    kept = (tmp_path / FILE).read_bytes()
+    with Home(tmp_path).lock(SERVE_LOCK), socket.socket() as ours:
+        ours.bind(("127.0.0.1", int(door.host.partition(":")[2])))
+        ours.listen()
+        for port in (None, 1):
+            with pytest.raises(Unavailable, match="in_use"):
+                door.launch(port)
+        again = door.launch(int(door.host.partition(":")[2]))
+    assert (tmp_path / FILE).read_bytes() == kept
+    assert browser.get(again.url.removeprefix(again.origin)).status_code == 200
