@@ -32,7 +32,7 @@ WARN_SECONDS = 120
 """How long before locking the page asks whether anybody is there (WCAG 2.2.1: at least 20 seconds)."""
 MAX_KEPT = 64
 MAX_CEREMONIES = 16
-_LOOK_SECONDS = 15.0
+_LOOK_SECONDS, _LEAST_SECONDS = 15.0, 1.0
 T = TypeVar("T")
 
 
@@ -166,7 +166,7 @@ class Keeper:
             self.lock()
 
     def _watch(self, over: threading.Event) -> None:
-        while not over.wait(max(1.0, min(_LOOK_SECONDS, self.seconds_left()))):
+        while not over.wait(max(_LEAST_SECONDS, min(_LOOK_SECONDS, self.seconds_left()))):
             if self.seconds_left() > 0 or not self._turn.acquire(blocking=False):
                 continue  # whoever is using it is there
             try:
