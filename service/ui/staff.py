@@ -19,13 +19,12 @@ The secrets of a login are derived from its cookie, so nothing is kept of a logi
 
 import functools
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, flash, g, make_response, redirect, render_template, request, session, url_for
 
-from protocol.canonical import b64u_decode, b64u_encode, hmac_sha256, is_equal
+from protocol.canonical import b64u_decode, b64u_encode, is_equal
 from protocol.errors import Rejected
 from protocol.openid_connect import LoginSecrets
 from service.app import opened_once
@@ -38,76 +37,20 @@ from service.openid import OpenIdClient, Registration
 from service.staff import Member, StaffConfig, decide_member
 from service.staff_keys import load_staff_credentials
 from service.staff_sessions import IDLE_SECONDS, TOKEN_BYTES, WARN_SECONDS, Session, Sessions
-from service.ui.problems import Problem, Problems
-from service.ui.view import MAX_PATH, own_path
-from service.ui.words import _, language, lazy
+from service.ui.staff_login import LOGIN_SECONDS, Login, parse_login, secrets_of
+from service.ui.staff_words import PROBLEMS as PROBLEMS
+from service.ui.staff_words import ROLE_NAMES
+from service.ui.view import own_path
+from service.ui.words import _, language
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LOGIN_SECONDS = 600
-"""For the login at the provider."""
 LIVE_HEADER = "X-Regie-Live"
 """Of a request that a script makes by itself: it tells nothing of a person who is still there."""
-ROLE_NAMES = {
-    "clerk": lazy("clerk"),
-    "manager": lazy("manager"),
-    "privacy": lazy("privacy officer"),
-    "auditor": lazy("auditor"),
-}
-PROBLEMS: Problems = {
-    "signed_out": Problem(
-        lazy("you are no longer signed in"),
-        lazy("Nothing has changed. Sign in again, go back to the page and send it once more."),
-    ),
-    "not_your_role": Problem(
-        lazy("this is not part of your role"),
-        lazy("Ask a colleague who has this role. Your administrator decides who has which role."),
-    ),
-    "no_role": Problem(
-        lazy("your account has no role here"),
-        lazy("Ask your administrator to give your account a role. Then sign in again."),
-    ),
-    "access_denied": Problem(
-        lazy("signing in did not work"),
-        lazy("You stopped signing in, or this way of signing in is not accepted here. Try again."),
-    ),
-    "old_login": Problem(
-        lazy("this sign-in is over"),
-        lazy("It took too long, was used before, or began in another browser. Sign in again."),
-    ),
-    "login": Problem(
-        lazy("your organisation's sign-in cannot be reached"),
-        lazy("Try again in a moment. Does it last? Tell your administrator."),
-    ),
-}
-"""What an error of this door means, for `make_ui(problems=...)`."""
-_STATE, _NONCE, _VERIFIER = b"regie/staff-state/v1", b"regie/staff-nonce/v1", b"regie/staff-verifier/v1"
 _OPEN = frozenset(
     {"healthz", "view", "assets", "static", "staff_sign_in", "staff_go", "staff_callback", "staff_welcome"}
 )
-
-
-@dataclass(frozen=True)
-class _Login:
-    """A login under way, as the cookie of its browser has it."""
-
-    seed: bytes
-    expires: int
-    back: str
-
-    def text(self) -> str:
-        return f"{b64u_encode(self.seed)}.{self.expires}.{b64u_encode(self.back.encode())}"
-
-
-def _parse_login(text: str) -> _Login:
-    """Raises `Rejected`: `old_login`."""
-    try:
-        seed, expires, back = text.split(".")
-        path = own_path(b64u_decode(back, max_bytes=MAX_PATH).decode())
-        return _Login(b64u_decode(seed, max_bytes=TOKEN_BYTES), int(expires), path)
-    except (Rejected, ValueError) as error:
-        raise Rejected("old_login", "not a login of this door", status=403) from error
 
 
 def _see_other(url: str) -> Response:
@@ -208,12 +151,12 @@ class StaffDoor:
 
     def _go(self) -> Response:
         """A link and no form: `form-action` of our policy would hold for every redirect of the provider's too."""
-        login = _Login(
+        login = Login(
             self._random(TOKEN_BYTES),
             self.clock.now() + LOGIN_SECONDS,
             self._back(request.args.get("back", "")),
         )
-        secrets = self._secrets(login)
+        secrets = secrets_of(login, self._key)
         url = self._client.url(secrets, acr_values=self._config.levels, ui_locales=language())
         answer = _see_other(url)
         answer.set_cookie(
@@ -227,13 +170,6 @@ class StaffDoor:
         )
         return answer
 
-    def _secrets(self, login: _Login) -> LoginSecrets:
-        state, nonce, verifier = (
-            b64u_encode(hmac_sha256(self._key, label, login.text().encode()))
-            for label in (_STATE, _NONCE, _VERIFIER)
-        )
-        return LoginSecrets(state, nonce, verifier)
-
     def _login_cookie(self, state: str) -> str:
         """Two logins in one browser do not disturb each other."""
         return f"regie-{self._room}-login-{state[:8]}"
@@ -243,8 +179,8 @@ class StaffDoor:
         here gets a session."""
         answer = {name: values[0] for name, values in request.args.lists() if len(values) == 1}
         cookie = self._login_cookie(answer.get("state", ""))
-        login = _parse_login(request.cookies.get(cookie, ""))  # 1
-        secrets = self._secrets(login)
+        login = parse_login(request.cookies.get(cookie, ""))  # 1
+        secrets = secrets_of(login, self._key)
         is_ours = is_equal(secrets.state.encode(), answer.get("state", "").encode())
         if not is_ours or not 0 < login.expires - self.clock.now() <= LOGIN_SECONDS:
             raise Rejected("old_login", "this login is over, or began in another browser", status=403)

@@ -13,7 +13,8 @@ from service.openid import ClientCredentials, OpenIdClient, Registration
 from service.staff import MAX_NAME, Member, StaffConfig, decide_member
 from service.staff_sessions import IDLE_SECONDS, LONGEST_SECONDS, MAX_SESSIONS, WARN_SECONDS, Sessions
 from service.ui.app import make_ui
-from service.ui.staff import LIVE_HEADER, LOGIN_SECONDS, PROBLEMS, StaffDoor, has_role, member, needs
+from service.ui.staff import LIVE_HEADER, PROBLEMS, StaffDoor, has_role, member, needs
+from service.ui.staff_login import LOGIN_SECONDS
 from tests.service.ui.staff import ORIGIN, ROLES, Page, choose, enter, get, sign_in, staff_provider
 
 NOW = 1_790_000_000
