@@ -4,19 +4,22 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
-from flask import Flask
+from flask import Flask, Response, request
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from service.ui import npm
+from service.ui.door import LocalDoor
 from tests.faces import chromium
 from tests.faces.browser import running_chromium
 from tests.service.ui.gallery.app import create
+from tests.service.ui.gallery.served import create as create_behind_door
 from tests.service.ui.payloads import payloads
 from tests.service.ui.test_drawn import picture
 
@@ -39,9 +42,9 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """`app` at a free port: the origin."""
-    with make_server("127.0.0.1", 0, app, _Server, _Quiet) as server:
+def serving(app: Any, port: int = 0) -> Iterator[str]:
+    """`app` at a port, a free one by default: the origin."""
+    with make_server("127.0.0.1", port, app, _Server, _Quiet) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield f"http://localhost:{server.server_port}"
         server.shutdown()
@@ -146,6 +149,35 @@ def test_page_of_another_origin_reads_nothing(gallery: tuple[Flask, str], page: 
                 [f"{gallery[1]}/fields", mode],
             )
             assert told in ("refused", "")
+
+
+def test_cookies_of_another_port_neither_reach_a_face_nor_come_from_it(tmp_path: Path, page: Page) -> None:
+    tmp_path.chmod(0o700)
+    launch = LocalDoor(tmp_path, "gallery").launch()
+    seen: list[str] = []
+    evil = Flask("evil")
+
+    @evil.get("/")
+    def look() -> Response:
+        seen.append(request.headers.get("Cookie", ""))
+        answer = Response("<p>hello")
+        for domain in ("", "; Domain=localhost", f"; Domain={launch.origin[7:].partition(':')[0]}"):
+            for name in ("door", "session", "view"):
+                answer.headers.add("Set-Cookie", f"regie-gallery-{name}=theirs; Path=/{domain}")
+        return answer
+
+    with serving(create_behind_door(tmp_path), launch.port), serving(evil) as origin:
+        page.goto(launch.url)
+        assert page.url == f"{launch.origin}/"
+        ours = {cookie["name"]: cookie["value"] for cookie in page.context.cookies(launch.origin)}
+        page.goto(origin)
+        page.goto(origin)
+        assert not any(ours["regie-gallery-door"] in sent for sent in seen)
+        left = {cookie["name"]: cookie["value"] for cookie in page.context.cookies(launch.origin)}
+        assert left["regie-gallery-door"] == ours["regie-gallery-door"]
+        assert "theirs" not in left.values()
+        page.goto(f"{launch.origin}/text")
+        assert page.title() == "Activiteiten – Regie"
 
 
 def test_part_of_a_page_changes_by_itself_and_says_so(gallery: tuple[Flask, str], page: Page) -> None:
