@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 
 from protocol.errors import RegieError, Rejected
+from protocol.names import visible
 from protocol.revocation_code import PAPER_QR_PREFIX, format_code, format_paper_qr, parse_code, parse_paper_qr
 from service.ui.errors import find
 from service.ui.words import ngettext
@@ -151,4 +152,4 @@ def _rows(wallet: OpenWallet, numbers: list[str]) -> list[SheetRow]:
 def _row(wallet: OpenWallet, number: str, record: GrantRecord, addresses: Mapping[str, str]) -> SheetRow:
     code, terms = wallet.code(record), record.body.terms
     qr = format_paper_qr(addresses[terms.log], code)
-    return SheetRow(number, record.agency.name, terms.not_after, format_code(code), qr)
+    return SheetRow(number, visible(record.agency.name), terms.not_after, format_code(code), qr)

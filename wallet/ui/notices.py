@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from protocol.issuer_jwt import NO_END
+from protocol.names import visible
 from wallet.card import card_names
 from wallet.history import VerifiedEvent
 from wallet.records import Copy
@@ -76,7 +77,7 @@ def now_told(book: Book, now: int) -> Told:
 
 def _about(agreement: Agreement, told: Told, now: int) -> Iterable[Notice]:
     """1. what contradicts itself; 2. what is not certain; 3. events not seen yet; 4. its end."""
-    number, name = agreement.number, agreement.agency_name
+    number, name = agreement.number, visible(agreement.agency_name)
     if agreement.problems:  # 1.
         yield Notice("problem", number, name, count=len(agreement.problems))
     if agreement.state in ("delivering", "uncertain"):  # 2.
@@ -104,7 +105,7 @@ def _news(agreement: Agreement, events: Iterable[VerifiedEvent]) -> Iterable[Not
             by_kind.setdefault(kind, []).append(event)
     for kind, some in by_kind.items():
         time = max((event.time for event in some if event.time), default=None)
-        yield Notice(kind, agreement.number, agreement.agency_name, count=len(some), time=time, is_new=True)
+        yield Notice(kind, agreement.number, visible(agreement.agency_name), count=len(some), time=time, is_new=True)
 
 
 def _about_cards(copies: Mapping[str, Copy], now: int) -> Iterable[Notice]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import cast
 
-from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 
 from service.ui.words import _, language
 from wallet.opened import OpenWallet
@@ -18,6 +18,7 @@ from wallet.ui.start_view import Numbers, count
 pages = Blueprint("start", __name__)
 FIRST = 3
 """Notices on the first page; the others have a page of their own."""
+A_PAGE = 20
 _PAGE = "start"
 
 
@@ -47,14 +48,21 @@ def page() -> str:
 
 @pages.get("/notices")
 def notices() -> str:
-    """All of them."""
+    """All of them, what is new first."""
     with in_use() as wallet:
         found, last = _look(wallet).notices, told(wallet).at
+    ordered = sorted(found, key=lambda notice: not notice.is_new)
+    count_of = max(1, -(-len(ordered) // A_PAGE))
+    number = min(max(1, request.args.get("page", 1, int)), count_of)
+    shown = ordered[(number - 1) * A_PAGE : number * A_PAGE]
     return render_template(
         "wallet/notices.html",
-        new=[notice for notice in found if notice.is_new],
-        standing=[notice for notice in found if not notice.is_new],
+        new=[notice for notice in shown if notice.is_new],
+        standing=[notice for notice in shown if not notice.is_new],
         last=last,
+        page=number,
+        pages=count_of,
+        address=lambda wanted: url_for("start.notices", page=wanted),
     )
 
 
