@@ -62,23 +62,34 @@ def _no_pause(seconds: float) -> None:
 
 
 def _deliver_stops(job: Job) -> None:
-    """Each once, over the network without the wallet in hand; then until the log has what it promised."""
-    with job.wallet() as wallet:
-        numbers = [number for number, record in wallet.grants().items() if waits_for_log(record)]
-    job.total = len(numbers)
+    """Each once, over the network without the wallet in hand; then until the log has what it promised.
+
+    A stop that is asked for meanwhile is delivered too.
+    """
+    tried: set[str] = set()
     slots: dict[str, int] = {}
-    for number in numbers:
-        slot = _deliver(job, number)
-        if slot is not None:
-            slots[number] = slot
-        job.done += 1
-    for attempt in range(errand_revoke.CONFIRM_TRIES):
-        if attempt and slots:
-            time.sleep(errand_revoke.CONFIRM_PAUSE)
+    for _ in range(errand_revoke.CONFIRM_TRIES):
+        for number in _waiting(job, tried):
+            tried.add(number)
+            slot = _deliver(job, number)
+            if slot is not None:
+                slots[number] = slot
+            job.done += 1
         for number, slot in list(slots.items()):
             with job.wallet() as wallet:
                 if is_confirmed(wallet, number, slot):
                     del slots[number]
+        if not slots and not _waiting(job, tried):
+            return
+        time.sleep(errand_revoke.CONFIRM_PAUSE)
+
+
+def _waiting(job: Job, tried: set[str]) -> list[str]:
+    """Stops that the log has not confirmed and that were not tried yet."""
+    with job.wallet() as wallet:
+        found = [name for name, record in wallet.grants().items() if waits_for_log(record) and name not in tried]
+    job.total = len(tried) + len(found)
+    return found
 
 
 def _deliver(job: Job, number: str) -> int | None:

@@ -4,12 +4,14 @@ import csv
 import io
 import json
 import re
+import threading
 import time
 from html import unescape
 
 import pytest
 from msgspec.structs import replace
 
+from protocol.errors import Rejected
 from protocol.reading import one_month_after
 from tests.protocol import builders
 from tests.wallet.conftest import Resident
@@ -18,8 +20,9 @@ from tests.wallet.ui.face import Face
 from wallet.errand_grant import grant
 from wallet.errand_history import look_back
 from wallet.errand_request import decline
+from wallet.errand_revoke import stop_here
 from wallet.records import Choice
-from wallet.ui.jobs import job_of
+from wallet.ui.jobs import Job, begin, job_of
 from wallet.ui.work import MESSAGES, SEARCH, STOP, SYNC
 
 
@@ -163,6 +166,48 @@ def test_resident_stops_everything_with_one_organisation(
     assert "Everything is stopped, and confirmed by the log" in says(face, "/agreements/1/stopped-all")
     assert all(each.revoked is not None for each in neighbours.log.grants)
     assert "There is nothing left to stop" in says(face, "/agreements/1/stop-all")
+
+
+def test_job_ends_when_the_wallet_is_locked_and_nothing_is_lost(
+    face: Face, given: int, neighbours: Neighbours
+) -> None:
+    begun, locked = threading.Event(), threading.Event()
+
+    def work(job: Job) -> None:
+        with job.wallet():
+            begun.set()
+        assert locked.wait(10)
+        with job.wallet() as wallet:
+            stop_here(wallet, "1")
+
+    job = begin(face.keeper, "test", work)
+    assert begun.wait(10)
+    face.post("/lock")
+    face.unlock()  # another opening of the same wallet is not the one that the job had
+    locked.set()
+    for _ in range(500):
+        if not job.is_running:
+            break
+        time.sleep(0.01)
+    assert job.state == "locked"
+    with face.keeper.in_use() as wallet:
+        assert wallet.grant("1").stop is None
+
+
+def test_job_of_a_kind_runs_once(face: Face, given: int) -> None:
+    over = threading.Event()
+    first = begin(face.keeper, "test", lambda job: bool(over.wait(10)) and None)
+    assert begin(face.keeper, "test", lambda job: None) is first
+    over.set()
+
+
+def test_job_that_is_refused_says_why(face: Face, given: int) -> None:
+    def work(job: Job) -> None:
+        raise Rejected("unknown_grant")
+
+    job = begin(face.keeper, "test", work)
+    settled(face, "test")
+    assert (job.state, job.code) == ("failed", "unknown_grant")
 
 
 # --- activities ---
