@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test lint assets parts words bench campaign lock clean
+.PHONY: demo test lint assets parts words tour bench campaign lock clean
 
 demo: $(VENV)/.runtime assets
 	$(BIN)/python -m examples.town $(ARGS)
@@ -31,6 +31,10 @@ parts: $(VENV)/.test
 # New messages of the faces into their Dutch catalogues; says what has no Dutch yet.
 words: $(VENV)/.test
 	$(BIN)/python -m tests.faces.catalogue $(ARGS)
+
+# Pictures of every page for docs/tour.md, taken while the tests look at it.
+tour: $(VENV)/.test assets parts
+	REGIE_TOUR=1 $(BIN)/python -m pytest tests/faces/test_pages.py -k whole_and_accessible -p no:randomly
 
 bench: $(VENV)/.test
 	$(BIN)/python -m bench $(ARGS)

@@ -37,7 +37,9 @@ def tab_through(page: Page) -> list[Stop]:
         told = page.evaluate(_STOP)
         if told is None or (stops and told["key"] == stops[0].key):
             break
-        stops.append(Stop(**{name: told[name] for name in ("key", "name", "ring", "inside", "free")}))
+        stop = Stop(**{name: told[name] for name in ("key", "name", "ring", "inside", "free")})
+        if not stops or stops[-1].key != stop.key:  # a field for a date has stops of the browser's own
+            stops.append(stop)
     page.evaluate("() => document.activeElement?.blur()")
     return stops
 

@@ -1,5 +1,6 @@
 """Every page of every face, in both languages: accessible, by the keyboard, at every size and in every colour."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.faces.pages import console, counter, desk, wallet
 from tests.faces.paper import codes, has_clean_edges, printed
 from tests.faces.screens import Screen, Visit
 from tests.faces.sweep import LOOKS, layout_faults, put, sweep
+from tests.faces.tour import Tour
 from tests.faces.town import FacesTown, Story
 
 SCREENS = {
@@ -57,11 +59,21 @@ def doors(browser: Browser, town: FacesTown, story: Story) -> Iterator[Doors]:
         yield Doors(browser, town, story, stack)
 
 
+@pytest.fixture(scope="module")
+def tour() -> Iterator[Tour]:
+    """Takes pictures for docs/tour.md when it is asked to (`make tour`)."""
+    taken = Tour("REGIE_TOUR" in os.environ)
+    yield taken
+    taken.write()
+
+
 @pytest.mark.parametrize(("face", "screen"), ALL)
 def test_page_is_whole_and_accessible_however_it_is_looked_at(
-    face: str, screen: Screen, doors: Doors, pictures: Path
+    face: str, screen: Screen, doors: Doors, pictures: Path, tour: Tour
 ) -> None:
     page = doors.at(face, screen).page
+    if screen.in_tour:
+        tour.take(page, face, screen.name)
     faults = shape_faults(page, "nl") + keyboard_faults(page)
     assert faults + sweep(page, f"{face}-{screen.name}", pictures) == []
 
