@@ -106,8 +106,7 @@ class Lists:
             f"SELECT (SELECT count(*) FROM requests WHERE {_IS_OPEN}) AS open,"  # noqa: S608 - our own words
             " (SELECT count(*) FROM copies) AS copies,"
             " (SELECT count(*) FROM grants WHERE state = 'active' AND not_after > :now) AS active,"
-            " (SELECT count(*) FROM grants WHERE state = 'active' AND not_after > :now AND NOT EXISTS"
-            "   (SELECT 1 FROM reads WHERE reads.tag_key = grants.tag_key AND n IS NOT NULL)) AS unread,"
+            f" (SELECT count(*) FROM grants WHERE {_UNREAD}) AS unread,"
             " (SELECT count(*) FROM helped JOIN requests ON requests.id = helped.request"
             "   WHERE second IS NULL AND (requests.state = 'answered' OR created > :now - :lifetime))"
             " AS unconfirmed",
@@ -159,10 +158,7 @@ class Lists:
     def unread(self, now: int, limit: int) -> list[GrantLine]:
         """Grants that stand and may be read but never were, the oldest first."""
         rows = self._file.rows(
-            f"SELECT {_GRANT} WHERE {_GRANT_WHERE['active']} AND NOT EXISTS"  # noqa: S608 - our own words
-            " (SELECT 1 FROM reads WHERE reads.tag_key = grants.tag_key AND n IS NOT NULL) AND NOT EXISTS"
-            " (SELECT 1 FROM helped WHERE helped.request = grants.request AND second IS NULL)"
-            " ORDER BY received, request LIMIT :lines",
+            f"SELECT {_GRANT} WHERE {_UNREAD} ORDER BY received, request LIMIT :lines",
             **_named(now),
             lines=limit,
         )
@@ -171,6 +167,11 @@ class Lists:
     def has_copy(self, request_id: str) -> bool:
         """Whether what was shared once waits to be handed over."""
         return bool(self._file.rows("SELECT 1 FROM copies WHERE request = ?", request_id))
+
+    def has_ended(self, request_id: str, now: int) -> bool:
+        """Whether the grant that came of a request was stopped or is over."""
+        where = "request = ? AND (state = 'revoked' OR state = 'active' AND not_after <= ?)"
+        return bool(self._file.rows(f"SELECT 1 FROM grants WHERE {where}", request_id, now))  # noqa: S608
 
     def find(self, text: str) -> str | None:
         """The id of a request that starts with `text` (8 characters or more), if exactly one does."""
@@ -242,6 +243,11 @@ _REQUEST = (
 _GRANT = (
     "request, version, slot, log, grants.state AS state, received, not_after, service, service_version,"
     " :now AS now FROM grants JOIN requests ON requests.id = grants.request"
+)
+_UNREAD = (
+    "grants.state = 'active' AND not_after > :now AND NOT EXISTS"
+    " (SELECT 1 FROM reads WHERE reads.tag_key = grants.tag_key AND n IS NOT NULL) AND NOT EXISTS"
+    " (SELECT 1 FROM helped WHERE helped.request = grants.request AND second IS NULL)"
 )
 _GRANT_WHERE: dict[GrantLineState | None, str] = {
     None: "grants.state <> 'replaced'",

@@ -45,6 +45,7 @@ def view_of(request_id: str) -> dict[str, Any]:
         desk().store.sessions.of(request_id),
         desk().store.lists.has_copy(request_id),
         waits_for_second(helped),
+        desk().store.lists.has_ended(request_id, now),
     )
     at = state_of_request(stored, known, now)
     return {

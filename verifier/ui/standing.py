@@ -15,10 +15,20 @@ from verifier.ui.shown import Card, Datum, by_card
 from verifier.verdict import Step, Verdict
 
 RequestState: TypeAlias = Literal[
-    "waiting", "elsewhere", "declined", "expired", "agreed", "copy", "taken", "coming_back", "broken", "second"
+    "waiting",
+    "elsewhere",
+    "declined",
+    "expired",
+    "agreed",
+    "ended",
+    "copy",
+    "taken",
+    "coming_back",
+    "broken",
+    "second",
 ]
-"""`elsewhere`: for the browser on the wallet's device; `second`: decided with help, a second officer is awaited;
-`coming_back`, `broken`: of the way back on that device."""
+"""`elsewhere`: for the browser on the wallet's device; `ended`: what was agreed is over; `second`: helped, and
+a second officer is awaited; `coming_back`, `broken`: of the way back on that device."""
 GrantState: TypeAlias = Literal["stands", "not_yet", "expired", "stopped"]
 ErasureState: TypeAlias = Literal["late", "soon", "in_time", "erased", "kept"]
 SOON = 7 * 86_400
@@ -32,6 +42,7 @@ class Known:
     session: StoredSession | None = None
     has_copy: bool = False
     awaits_second: bool = False
+    has_ended: bool = False
 
 
 def state_of_request(stored: StoredRequest, known: Known, now: int) -> RequestState:
@@ -47,7 +58,7 @@ def state_of_request(stored: StoredRequest, known: Known, now: int) -> RequestSt
     if known.awaits_second:
         return "second"
     if stored.request.kind == "standing":
-        return "agreed"
+        return "ended" if known.has_ended else "agreed"
     return "copy" if known.has_copy else "taken"
 
 

@@ -23,6 +23,7 @@ REQUEST_STATES: Mapping[str, tuple[str, Any]] = {
     "declined": ("stopped", _l("The resident did not share")),
     "expired": ("stopped", _l("The time to answer is over")),
     "agreed": ("ok", _l("The resident agreed")),
+    "ended": ("stopped", _l("The resident agreed; it is over now")),
     "copy": ("ok", _l("Shared once, not fetched yet")),
     "taken": ("info", _l("Shared once, handed over")),
     "coming_back": ("wait", _l("Waiting for the wallet to come back")),

@@ -158,6 +158,7 @@ def test_agreements_stand_under_their_state(agency: DeskAgency, wallet: Wallet) 
     other = Wallet(agency.clock, agency.log, name="other", set_name="set 2")
     stopped, made = granted(agency, other)
     agency.desk.store.grants.end(made.sealed.terms.lock)
+    assert "De afspraak is voorbij" in words_of(get(agency.open("clerk"), f"/requests/{stopped}"))
     browser = agency.open("clerk")
     now, ended = get(browser, "/agreements/").text, get(browser, "/agreements/?state=revoked").text
     assert (stands in now, stopped in now) == (True, False)
