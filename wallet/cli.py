@@ -35,6 +35,7 @@ for _command in (
     cli_after.erase,
     cli_after.backup,
     cli_after.restore,
+    cli_after.remove,
     cli_serve.serve,
     cli_serve.open_again,
 ):

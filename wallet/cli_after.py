@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from protocol.revocation_code import PAPER_QR_PREFIX, parse_code, parse_paper_qr
-from service.command import EXIT_REFUSED, EXIT_UNAVAILABLE, command, emit, read_input, read_secret
+from service.command import EXIT_REFUSED, EXIT_UNAVAILABLE, command, confirm, emit, read_input, read_secret
 from service.home import Home
 from wallet import errand_backup, show
 from wallet.cli_open import PROFILE, passphrase_option, read_passphrase, with_wallet
@@ -13,6 +13,7 @@ from wallet.errand_history import look_back
 from wallet.errand_leaves import search_hidden
 from wallet.errand_message import ask_erasure
 from wallet.errand_paper import PaperStop, stop_by_code
+from wallet.errand_remove import remove_wallet, running_grants
 from wallet.errand_revoke import stop_grant
 from wallet.errand_sync import SyncReport, deliver_stops, synchronise
 from wallet.opened import OpenWallet, open_wallet, surroundings
@@ -161,6 +162,19 @@ def backup(ctx: click.Context, home: Home, file: Path, profile: str, passphrase_
         size = errand_backup.back_up(wallet, file, passphrase, PROFILES[profile])
     text = f"Your wallet is in {file} ({size} bytes), checked. Keep it away from this machine."
     emit(ctx, text, {"file": str(file), "bytes": size, "verified": True})
+
+
+@click.command("remove")
+@click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
+@passphrase_option
+@command
+def remove(ctx: click.Context, home: Home, yes: bool, passphrase_file: str | None) -> None:
+    """Take the wallet off this machine. Backups and papers stay; so do agreements, until they are stopped."""
+    with open_wallet(surroundings(home), read_passphrase(passphrase_file)) as wallet:
+        running = running_grants(wallet)
+        confirm(f"{len(running)} agreement(s) go on. Remove the wallet from {home.path}?", yes=yes)
+        remove_wallet(wallet)
+    emit(ctx, f"The wallet is no longer in {home.path}.", {"removed": True, "running": running})
 
 
 @click.command("restore")

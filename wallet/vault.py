@@ -199,6 +199,11 @@ class Vault:
             vault_file.drop_keyhole(self._database, credential)
             self.delete("passkeys", credential)
 
+    def shred(self) -> None:
+        """For good: nothing opens this file any more."""
+        with self.transaction():
+            vault_file.shred_lock(self._database)
+
     def _store_key(self, passphrase: bytes) -> bytes:
         return unwrap_key(vault_file.read_lock(self._database).wrapped, passphrase, PURPOSE)
 

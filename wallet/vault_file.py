@@ -56,6 +56,13 @@ def change_lock(database: Database, wrapped: WrappedKey) -> None:
     database.conn.execute("UPDATE lock SET wrapped = ?", (msgspec.json.encode(wrapped).decode(),))
 
 
+def shred_lock(database: Database) -> None:
+    """No wrapping of the store key is left; SQLite overwrites them (secure_delete). Inside a transaction."""
+    database.conn.execute("UPDATE lock SET wrapped = ''")
+    if database.table(_KEYHOLES).exists():
+        database.table(_KEYHOLES).delete_where()
+
+
 def read_lock(database: Database) -> Lock:
     """Raises `Rejected`: `bad_vault`; what `sqlite3` and `msgspec` raise for a damaged file."""
     row = database.conn.execute("SELECT format, wrapped, header FROM lock").fetchone()

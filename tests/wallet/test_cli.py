@@ -331,3 +331,15 @@ def test_urls_hold_no_personal_data(holder: Resident, neighbours: Neighbours) ->
         assert "?" not in url
         for value in ("1234AB", "Dorpsstraat", "999990019", "Jiska"):
             assert value not in url
+
+
+def test_remove_takes_the_wallet_away_and_says_what_goes_on(
+    run: Run, holder: Resident, neighbours: Neighbours
+) -> None:
+    run("grant", neighbours.agency.ask())
+    run("remove", expect=2)
+    assert holder.home.has("wallet.db")
+    assert json.loads(run("remove", "--yes", "--json").output)["running"] == ["1"]
+    assert not holder.home.has("wallet.db")
+    assert not holder.home.has("config.json")
+    run("cards", expect=1)

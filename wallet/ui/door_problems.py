@@ -37,6 +37,9 @@ PROBLEMS: Problems = {
     "sync_first": Problem(
         _l("your wallet does not know everything yet"), _l("It was restored. Update it first, then share.")
     ),
+    "stops_waiting": Problem(
+        _l("a stop still has to be delivered"), _l("Nothing was removed. Update your wallet, then try again.")
+    ),
     "not_kept": Problem(_l("this page is over"), _l("What it was about is done, or too old. Begin again.")),
     "unknown_code": Problem(_l("nothing has this code"), _l("Check the digits on your paper.")),
     "bad_code": Problem(_l("this is not a code"), _l("A code has 40 digits. Check the digits on your paper.")),

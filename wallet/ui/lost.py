@@ -15,10 +15,10 @@ from protocol.revocation_code import PAPER_QR_PREFIX, format_code, format_paper_
 from service.ui.errors import find
 from service.ui.words import ngettext
 from wallet.errand_paper import PaperStop, stop_by_code
+from wallet.errand_remove import running_grants
 from wallet.errand_revoke import stop_grant
 from wallet.opened import OpenWallet
 from wallet.records import GrantRecord
-from wallet.state import is_running
 from wallet.ui.session import in_use, keeper
 from wallet.ui.sorry import sorry
 
@@ -102,7 +102,7 @@ def _stop(number: int, text: str) -> CodeOutcome:
 def ask_everything() -> str:
     """Before everything is stopped: how much that is."""
     with in_use() as wallet:
-        running = _running(wallet)
+        running = running_grants(wallet)
     return render_template("wallet/lost_everything.html", count=len(running))
 
 
@@ -110,16 +110,11 @@ def ask_everything() -> str:
 def stop_everything() -> Response:
     """Stop every agreement of this wallet. What cannot be delivered now waits, and counts here at once."""
     with in_use() as wallet:
-        running = _running(wallet)
+        running = running_grants(wallet)
         for number in running:
             stop_grant(wallet, number)
     flash(ngettext("You stopped %(num)d agreement.", "You stopped %(num)d agreements.", len(running)))
     return redirect(url_for("start.page"), 303)  # type: ignore[return-value]
-
-
-def _running(wallet: OpenWallet) -> list[str]:
-    now = wallet.now()
-    return [number for number, record in wallet.grants().items() if is_running(record, now)]
 
 
 @pages.get("/recovery-sheet")
@@ -127,7 +122,7 @@ def sheet() -> str:
     """To print: the codes of all agreements that run, and how to use them."""
     with in_use() as wallet:
         grants, made_at = wallet.grants(), wallet.now()
-        running = sorted(_running(wallet), key=lambda number: -grants[number].body.terms.not_after)
+        running = sorted(running_grants(wallet), key=lambda number: -grants[number].body.terms.not_after)
         pages_of = max(1, -(-len(running) // SHEET_ROWS))
         number = min(max(1, request.args.get("page", 1, int)), pages_of)
         rows = _rows(wallet, running[(number - 1) * SHEET_ROWS : number * SHEET_ROWS])

@@ -19,6 +19,7 @@ from service.clock import Clock, SystemClock
 from service.fetch import Fetcher
 from service.home import CONFIG, Home
 from wallet.config import VAULT
+from wallet.errand_remove import remove_wallet
 from wallet.opened import OpenWallet, Surroundings, surroundings, wallet_of
 from wallet.ui.prefs import Preferences, preferences
 from wallet.vault import Vault, open_vault
@@ -126,6 +127,12 @@ class Keeper:
                 self._watching = None
             if wallet is not None:
                 wallet.vault.close()
+
+    def remove(self) -> None:
+        """Take the wallet off this machine. Raises `Locked` and those of `remove_wallet`."""
+        with self.in_use() as wallet:
+            remove_wallet(wallet)
+            self.lock()
 
     @contextmanager
     def in_use(self) -> Iterator[OpenWallet]:

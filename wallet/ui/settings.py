@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from protocol.errors import Rejected
 from service.ui.words import _
+from wallet.errand_remove import running_grants
 from wallet.passkey import PasskeyRecord
 from wallet.passphrase import PROFILES, passphrase_of
 from wallet.ui import lan
@@ -106,6 +107,33 @@ def remove() -> Response:
         wallet.vault.drop_passkey(request.form.get("credential", ""))
     flash(_("The passkey opens nothing any more."))
     return redirect(url_for("settings.passkeys"), 303)  # type: ignore[return-value]
+
+
+@pages.get("/settings/remove")
+def ask_removal() -> str:
+    """What goes, and what goes on."""
+    return _show_removal([])
+
+
+@pages.post("/settings/remove")
+def take_off() -> Response | tuple[str, int]:
+    """Take the wallet off this device, on the passphrase."""
+    try:
+        with in_use() as wallet:
+            wallet.vault.check_passphrase(passphrase_of(request.form.get("passphrase", "")))
+    except Rejected as error:
+        return _show_removal([("passphrase", sorry(error))]), error.status
+    if request.form.get("sure") != "1":
+        return _show_removal([("sure", _("Tick that you want this."))]), 422
+    keeper().remove()
+    flash(_("Your wallet is no longer on this device."))
+    return redirect(url_for("begin.page"), 303)  # type: ignore[return-value]
+
+
+def _show_removal(errors: list[tuple[str, str]]) -> str:
+    with in_use() as wallet:
+        count, last = len(running_grants(wallet)), preferences(wallet).backed_up_at
+    return render_template("wallet/remove.html", count=count, last=last, errors=errors, by_field=dict(errors))
 
 
 def _show_passphrase(errors: list[tuple[str, str]]) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from protocol.canonical import b64u_decode, b64u_encode
 from tests.wallet.conftest import Resident
+from tests.wallet.neighbours import COSIGNER_HOST, LOG_HOST
 from tests.wallet.ui.face import PASSPHRASE, Face
 from wallet.errand_grant import grant
 from wallet.errand_history import look_back
+from wallet.errand_revoke import stop_grant
 from wallet.passkey import CHALLENGE_SECONDS, PasskeyRecord
 from wallet.records import Choice
 from wallet.vault_file import connect, keyholes, put_keyhole, read_keyholes
@@ -245,3 +248,36 @@ def test_manifest_and_icons_are_given_without_a_session(face: Face) -> None:
     for icon in manifest["icons"]:
         assert face.get(icon["src"]).status_code == 200
     assert face.get("/icons/other.png").status_code in (403, 404)
+
+
+def test_wallet_is_taken_off_the_device_and_no_passphrase_opens_a_copy(
+    face: Face, known: Authenticator, holder: Resident, tmp_path: Path
+) -> None:
+    face.unlock()
+    path = holder.home.file("wallet.db")
+    fields = {"passphrase": PASSPHRASE, "sure": "1"}
+    wrong = ({**fields, "passphrase": "vijf gele fietsen"}, {"passphrase": PASSPHRASE})
+    for refused in wrong:
+        answer = face.post("/settings/remove", refused, page="/settings/remove")
+        assert answer.status_code in (403, 422)
+        assert path.exists()
+    kept = tmp_path / "still-open.db"
+    kept.hardlink_to(path)
+    assert face.post("/settings/remove", fields, page="/settings/remove").location == "/begin"
+    assert not face.keeper.is_open
+    assert not face.keeper.exists
+    assert not path.exists()
+    assert b'"wrapped"' not in kept.read_bytes()
+    assert face.get("/").location == "/begin"
+
+
+def test_wallet_stays_while_a_stop_waits(face: Face, holder: Resident) -> None:
+    neighbours = holder.neighbours
+    with face.keeper.in_use() as wallet:
+        number = grant(wallet, neighbours.agency.ask(), Choice()).id
+        neighbours.down = {LOG_HOST, COSIGNER_HOST}
+        stop_grant(wallet, number)
+    answer = face.post("/settings/remove", {"passphrase": PASSPHRASE, "sure": "1"}, page="/settings/remove")
+    assert answer.status_code == 409
+    assert face.keeper.is_open
+    assert holder.home.file("wallet.db").exists()
