@@ -69,9 +69,12 @@ class Desk:
 
     def running(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """(grants that run, grants that have ended since the last look), by agency; as of this minute."""
+        return self.once("running", (), lambda minute: (self.view.running(minute), self.view.over(minute)))
+
+    def once(self, name: str, what: tuple[Hashable, ...], make: Callable[[int], T]) -> T:
+        """What `make` gives for this minute (POSIX seconds): made once, until it is over or something is counted."""
         minute = self.now() // 60 * 60
-        stamp = ("running", self.view.counted().saves, minute)
-        return self._once(stamp, lambda: (self.view.running(minute), self.view.over(minute)))
+        return self._once((name, *what, self.view.counted().saves, minute), lambda: make(minute))
 
     # -- the log -----------------------------------------------------------------------------------------------
 

@@ -40,9 +40,13 @@ def chosen_weeks() -> int:
 
 
 def make_overview(count: int) -> Overview:
-    """From what the home has counted."""
+    """From what the home has counted; once a minute at most."""
+    return desk().once("overview", (count,), lambda now: _overview(count, now))
+
+
+def _overview(count: int, now: int) -> Overview:
     kept = desk()
-    cells, weeks = kept.cells(*_FAMILIES), figures.last_weeks(kept.now(), count)
+    cells, weeks = kept.cells(*_FAMILIES), figures.last_weeks(now, count)
     running, over = kept.running()
     refused = figures.by_name(cells, "reason", weeks)
     unread = figures.by_name(cells, "unread", weeks)
@@ -79,14 +83,18 @@ def page() -> str:
 def standing_out() -> str:
     """READs at odd hours, and many at once: a list to think about, no verdict."""
     kept, count = desk(), chosen_weeks()
-    since = kept.now() - count * 7 * DAY
-    cells = kept.cells("hour")
+    outside, bursts = kept.once("attention", (count,), lambda now: _standing_out(now - count * 7 * DAY))
     return render_template(
         "auditor/attention.html",
-        outside=attention.outside_office_hours(cells, since),
-        bursts=attention.bursts(cells, since),
+        outside=outside,
+        bursts=bursts,
         count=count,
         choices=figures.WEEKS,
         health=kept.health(),
         usual=attention,
     )
+
+
+def _standing_out(since: int) -> tuple[list[attention.Outside], list[attention.Burst]]:
+    hours = desk().view.cells("hour")
+    return attention.outside_office_hours(hours, since), attention.bursts(hours, since)

@@ -29,7 +29,7 @@ class ServiceCard:
 def service_cards() -> list[ServiceCard]:
     """All services that were used."""
     kept = desk()
-    rows = figures.services(kept.cells(*_FAMILIES), kept.services())
+    rows = kept.once("services", (), lambda _: figures.services(kept.cells(*_FAMILIES), kept.services()))
     return [
         ServiceCard(row, _title(row), _parts(row), _names(row.never_given), _names(row.never_read)) for row in rows
     ]

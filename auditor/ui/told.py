@@ -1,6 +1,7 @@
 """Codes in words: verdicts, findings, reasons of refusals, legal bases, kinds of entries; no rules."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from babel.dates import format_date
@@ -161,7 +162,12 @@ def waited(code: str) -> str:
 
 def week_start(week: str) -> str:
     """`23 nov. 2026`: the Monday of an ISO week, for tables and pictures."""
-    return str(format_date(monday_of(week), "d MMM y", locale=locale()))
+    return _monday(week, locale())
+
+
+@lru_cache(maxsize=1024)
+def _monday(week: str, spoken: str) -> str:
+    return str(format_date(monday_of(week), "d MMM y", locale=spoken))
 
 
 def attribute_name(vct: str, name: str) -> str:
