@@ -16,6 +16,8 @@ from wallet.ui.session import in_use, keeper
 
 pages = Blueprint("cards", __name__)
 _CHECKED = "cards.checked"
+MOST_HOLDERS = 8
+"""Of one datum on the page of a card; the others are in the list of agreements."""
 
 
 @pages.get("/cards")
@@ -74,7 +76,7 @@ def _show(card: str, *, opened: bool) -> str:
         found = next((item for item in _cards(wallet) if item.id == card), None)
     if found is None:
         raise Rejected("no_such_card", "there is no such card here any more", status=404)
-    return render_template("wallet/card.html", shown=found, opened=opened)
+    return render_template("wallet/card.html", shown=found, opened=opened, most=MOST_HOLDERS)
 
 
 def _cards(wallet: OpenWallet) -> tuple[CardView, ...]:

@@ -55,6 +55,11 @@ class Value:
     is_investigated: bool
     holders: tuple[Holder, ...]
 
+    @property
+    def organisations(self) -> int:
+        """How many have it, each once."""
+        return len({holder.name for holder in self.holders})
+
 
 @dataclass(frozen=True)
 class CardView:
@@ -83,9 +88,9 @@ class CardView:
         return any(value.is_investigated for value in self.values)
 
     @property
-    def holders(self) -> tuple[Holder, ...]:
-        """Who has anything of it."""
-        return tuple(dict.fromkeys(holder for value in self.values for holder in value.holders))
+    def organisations(self) -> int:
+        """How many have anything of it, each once."""
+        return len({holder.name for value in self.values for holder in value.holders})
 
     @property
     def kind(self) -> str:
