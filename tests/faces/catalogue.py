@@ -124,9 +124,9 @@ def _fault(wanted: Message, has: Message | None) -> str:
 
 
 def printed(catalogue: Catalog) -> str:
-    """As it is kept: by file, without line numbers or dates, so that it changes only when a message does."""
+    """As it is kept: by message, without line numbers or dates, so that it changes only when a message does."""
     stream = io.BytesIO()
-    write_po(stream, catalogue, width=115, sort_by_file=True, include_lineno=False)
+    write_po(stream, catalogue, width=115, sort_output=True, include_lineno=False)
     return _CHANGING.sub("", stream.getvalue().decode())
 
 
