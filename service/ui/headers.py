@@ -28,11 +28,15 @@ _UNUSED = (
 def page_headers(*, camera: bool = False, form_targets: tuple[str, ...] = ()) -> Mapping[str, str]:
     """The headers of one page; with `camera` of the page that scans: its reader runs in a worker made from a blob.
 
+    On all other pages no script, ours included, can turn text into markup or code (Trusted Types).
+
     `form_targets`: other origins where a form of this page leads by a redirect (a sign-in elsewhere).
     """
     policy = dict(_POLICY)
     if camera:
         policy["worker-src"] = "'self' blob:"
+    else:
+        policy |= {"require-trusted-types-for": "'script'", "trusted-types": "'none'"}
     if form_targets:
         policy["form-action"] = " ".join(("'self'", *form_targets))
     rights = [f"camera=({'self' if camera else ''})", *(f"{name}=()" for name in _UNUSED)]
