@@ -18,6 +18,7 @@ desk      the agency at work: rules between network and store, intent before eff
 accept    an answer comes in; reader: what it opens
 browser   on one device: the wallet comes back to the browser that began
 look      an officer reads: the book first; assisted: helped at the counter, under four eyes
+stop      a receipt on paper ends its agreement
 inbox     messages of residents, and the answer to who asks to erase
 standing  does a grant stand now, by the log's newest checkpoint, without a READ
 follow    the same from a replica of the log's public leaves: nobody is asked about a single grant

@@ -3,6 +3,7 @@
 Nothing is decided here: what comes back is unverified until a rule has looked at it.
 """
 
+from protocol.canonical import b64u_encode
 from protocol.checkpoint import ChunkProof, Evidence, LeafProof
 from protocol.consent_api import (
     MAX_ANSWER_BYTES,
@@ -12,6 +13,8 @@ from protocol.consent_api import (
     ReadRequest,
     ReleaseAnswer,
     ReleaseRequest,
+    RevocationAnswer,
+    RevocationRequest,
     StatusChunkAnswer,
 )
 from protocol.errors import Rejected
@@ -53,6 +56,12 @@ class LogClient:
             total_seconds=LOG_SECONDS,
         )
         return answer.json(MessageAnswer)
+
+    def revoke(self, r: bytes) -> RevocationAnswer:
+        """`POST /v1/revocations`: who shows r ends the grant with its lock."""
+        body = RevocationRequest(b64u_encode(r))
+        answer = self._fetcher.post_json(f"{self._url}/v1/revocations", body, total_seconds=LOG_SECONDS)
+        return answer.json(RevocationAnswer)
 
     def status_chunk(self, slot: int) -> StatusChunkAnswer:
         """`GET /v1/status-chunks/{n}`: the chunk of `slot` under the newest checkpoint."""

@@ -26,6 +26,8 @@ from protocol.consent_api import (
     ReadRequest,
     ReleaseAnswer,
     ReleaseRequest,
+    RevocationAnswer,
+    RevocationRequest,
     StatusChunkAnswer,
     parse_body,
 )
@@ -35,11 +37,12 @@ from protocol.direct_post import encrypt_response, plain_form
 from protocol.errors import Rejected, Unavailable
 from protocol.key_binding import sign_key_binding
 from protocol.leaf import Revocation, lock_of
+from protocol.note import NoteSigner
 from protocol.openid4vp import VerifiedRequest, check_registration, parse_authorization_url, verify_request_object
 from protocol.operators import Pieces, deal, seal_pieces_release
 from protocol.presentation import RegieSealed, claim_shares, make_claim, seal_presentation
 from protocol.reading import GrantState, Refusal, decide_read, seal_release, verify_read
-from protocol.receipt import make_tlog_proof
+from protocol.receipt import make_revocation_receipt, make_tlog_proof
 from protocol.status_list import encode_list, sign_status_token
 from protocol.terms import Place, Terms, terms_hash, with_flags
 from protocol.tiles import encode_entries, encode_tile, parse_tile_path
@@ -94,6 +97,7 @@ class Log(granting.MiniLog):
         self.messages: list[str] = []
         self.down = False
         self.drops_answer = False
+        self.receipt_key = builders.LOG_RECEIPT_KEY
         self.age = 0
         self.lie: Callable[[ReadAnswer], ReadAnswer] = lambda answer: answer
         self.admits_everything = False
@@ -125,6 +129,9 @@ class Log(granting.MiniLog):
             assert body is not None
             self.messages.append(parse_struct(body, MessageRequest).message)
             return canonical_bytes(MessageAnswer(0, len(self.leaves), b64u_encode(bytes(32)), "proof"))
+        if path == "/v1/revocations":
+            assert body is not None
+            return canonical_bytes(self._revoke(b64u_decode(parse_struct(body, RevocationRequest).r)))
         if path.startswith("/v1/status-chunks/"):
             return canonical_bytes(self._chunk(int(path.rpartition("/")[2])))
         if path == "/checkpoint":
@@ -134,6 +141,17 @@ class Log(granting.MiniLog):
             return encode_entries(self.leaves[name.n * 256 : name.n * 256 + name.width])
         height = 8 * name.level
         return encode_tile([self.node(height, name.n * 256 + i) for i in range(name.width)])
+
+    def _revoke(self, secret: bytes) -> RevocationAnswer:
+        """Ends the grant with this lock, and signs for it; again gives the same."""
+        lock = lock_of(secret)
+        slot = next((slot for slot, g in self.grants.items() if b64u_decode(g.terms.lock) == lock), None)
+        if slot is None:
+            raise Rejected("unknown_lock", "no grant has this lock", status=404)
+        if not self.grants[slot].revoked:
+            self.stop(slot, secret)
+        signer = NoteSigner(f"{LOG_ORIGIN}/receipts", self.receipt_key)
+        return RevocationAnswer(make_revocation_receipt(LOG_ORIGIN, lock, self.clock.time, signer), slot, 0)
 
     def _chunk(self, number: int) -> StatusChunkAnswer:
         note = self.publish(self.clock.time - self.age)

@@ -4,24 +4,23 @@ Sent by POST, so that nothing of it stands in an address: a receipt's code stops
 """
 
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from protocol.openid4vp import parse_authorization_url
-from protocol.revocation_code import PAPER_QR_PREFIX, lock_for, parse_paper_qr
 from service.ui.headers import allow_camera
+from service.ui.staff import needs
 from service.ui.words import _
 from verifier.lists import Lists
+from verifier.stop import find_by_receipt, is_receipt, stop_by_receipt
 from verifier.ui.room import desk
 
 pages = Blueprint("finding", __name__, url_prefix="/search")
 MAX_TEXT = 4096
-MAX_VERSIONS = 16
-"""Of one grant that a paper receipt is held against: it is renewed when the data change."""
 
 
 @pages.get("/")
@@ -35,33 +34,47 @@ def index() -> str:
 def find() -> AnyResponse | tuple[str, int]:
     """To the page of what was found."""
     text = request.form.get("text", "").strip()[:MAX_TEXT]
+    if is_receipt(text):
+        return _receipt(text)
     found = find_request(desk().store.lists, text)
     if found is None:
-        allow_camera()
-        error = _("Nothing has this reference. Fill in at least eight letters and digits of it.")
-        return render_template("verifier/search.html", errors=[("text", error)]), 404
+        return _missing(_("Nothing has this reference. Fill in at least eight letters and digits of it."))
     if desk().store.lists.is_grant(found):
         return redirect(url_for("agreements.show", grant_id=found), 303)
     return redirect(url_for("requests.show", request_id=found), 303)
 
 
+def _missing(error: Any) -> tuple[str, int]:
+    allow_camera()
+    return render_template("verifier/search.html", errors=[("text", error)]), 404
+
+
+def _receipt(text: str) -> tuple[str, int]:
+    """The agreement of a receipt, and the way to end it. Its code stays in the form: it is in no address."""
+    try:
+        found = find_by_receipt(desk(), text)
+    except Rejected:
+        return _missing(_("A digit of this code is wrong. Scan it, or type all forty digits again."))
+    if found is None:
+        return _missing(_("This receipt is of another organisation. There it can be stopped."))
+    has_ended = desk().store.lists.has_ended(found, desk().now())
+    return render_template("verifier/receipt.html", grant_id=found, text=text, has_ended=has_ended), 200
+
+
+@pages.post("/stop")
+@needs("clerk", "manager")
+def stop() -> AnyResponse:
+    """End the agreement of a receipt, for who brought it."""
+    found = stop_by_receipt(desk(), request.form.get("text", "").strip()[:MAX_TEXT])
+    flash(_("Stopped. Nothing is read any more, from this moment."))
+    return redirect(url_for("agreements.show", grant_id=found), 303)
+
+
 def find_request(lists: Lists, text: str) -> str | None:
-    """The id behind a reference, a wallet's link, the address on a form, or the code of a receipt."""
-    if text.startswith(PAPER_QR_PREFIX):
-        return _by_receipt(lists, text)
+    """The id behind a reference, a wallet's link or the address on a form."""
     if "://" in text:
         text = _last_part(text)
     return lists.find(re.sub(r"[\s-]", "", text))
-
-
-def _by_receipt(lists: Lists, text: str) -> str | None:
-    """A receipt names no grant: its code gives the lock of each version."""
-    try:
-        _log, code = parse_paper_qr(text)
-    except Rejected:
-        return None
-    locks = (b64u_encode(lock_for(code, version)) for version in range(1, MAX_VERSIONS + 1))
-    return next((found for lock in locks if (found := lists.by_lock(lock)) is not None), None)
 
 
 def _last_part(link: str) -> str:

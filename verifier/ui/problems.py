@@ -65,6 +65,11 @@ PROBLEMS: Mapping[str, Problem] = {
         _l("the answer came back in another browser"), _l("It was thrown away to be safe. Ask again.")
     ),
     "unknown_request": Problem(_l("this request does not exist"), _l("Look it up in the list of requests.")),
+    "bad_code": Problem(_l("this code is not right"), _l("Nothing was stopped. Scan the receipt again.")),
+    "bad_receipt": Problem(
+        _l("the log did not sign for this"),
+        _l("Nothing was stopped here. Try again, and tell your privacy officer."),
+    ),
     "unknown_grant": Problem(_l("this agreement does not exist"), _l("Look it up in the list of agreements.")),
     "request_ended": Problem(_l("this request has ended"), _l("Make a new one. The resident can then answer.")),
     "not_listed": Problem(

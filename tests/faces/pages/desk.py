@@ -15,13 +15,14 @@ class Dora(NamedTuple):
     """A resident of the desk's own pages. Ids as the agency knows them.
 
     `read`: an agreement to read as often as needed; `asked`: one of which she asked to erase everything; `once`:
-    shared once and never fetched; `said_no`: a request that she declined.
+    shared once and never fetched; `said_no`: a request that she declined; `receipt`: the code of `read` on paper.
     """
 
     read: str
     asked: str
     once: str
     said_no: str
+    receipt: str
 
 
 _DORAS: dict[int, Dora] = {}
@@ -33,11 +34,11 @@ def dora(town: FacesTown) -> Dora:
         town.open_wallet("dora", BSNS[1])
         asks = [town.regie("agency", "verifier", "ask", PARKING["id"]).answer for _ in range(2)]
         asks += [town.regie("agency", "verifier", "ask", PARKING["id"], "--once").answer for _ in range(2)]
-        _, asked = (town.regie("dora", "wallet", "grant", ask["request"], "--yes").answer for ask in asks[:2])
+        kept, asked = (town.regie("dora", "wallet", "grant", ask["request"], "--yes").answer for ask in asks[:2])
         town.regie("dora", "wallet", "erase", asked["id"])
         town.regie("dora", "wallet", "present", asks[2]["request"], "--yes")
         town.regie("dora", "wallet", "decline", asks[3]["request"])
-        _DORAS[id(town)] = Dora(*(ask["id"] for ask in asks))
+        _DORAS[id(town)] = Dora(*(ask["id"] for ask in asks), receipt=kept["qr"])
     return _DORAS[id(town)]
 
 
@@ -77,6 +78,14 @@ def reading(visit: Visit) -> None:
     page.wait_for_selector("#opened")
 
 
+def receipt(visit: Visit) -> None:
+    """What her receipt says, as a camera reads it."""
+    page = visit.go("/desk/search/")
+    page.fill("#text", dora(visit.town).receipt)
+    page.locator("#search-form button[type=submit]").click()
+    page.wait_for_selector("input[name=text][type=hidden]", state="attached")
+
+
 def erasure(visit: Visit) -> None:
     """What she asked to erase."""
     dora(visit.town)
@@ -103,6 +112,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("reading-over", of_dora("/desk/agreements/{read}/closed"), in_tour=False),
     Screen("stopped", lambda visit: visit.go(f"/desk/agreements/{visit.story.ask_stopped}")),
     Screen("search", at("/desk/search/")),
+    Screen("receipt", receipt, in_tour=False),
     Screen("erasing", of_dora("/desk/erasing/"), role="privacy"),
     Screen("erasure", erasure, role="privacy"),
     Screen("oversight", of_dora("/desk/oversight/"), role="privacy"),

@@ -1,7 +1,8 @@
 """Who may do what at the desk, four eyes at the counter, requests to erase, search, and who watches over it."""
 
 from protocol.canonical import b64u_encode
-from protocol.revocation_code import code_from_seed, format_paper_qr, lock_for
+from protocol.revocation_code import code_from_seed, format_code, format_paper_qr, lock_for
+from tests.protocol import builders
 from tests.protocol.builders import DAY, LOG_URL
 from tests.service.ui.staff import get
 from tests.verifier.agency import URL, Wallet
@@ -135,22 +136,64 @@ def test_privacy_officer_answers_once(agency: DeskAgency, wallet: Wallet) -> Non
 # --- search and oversight --------------------------------------------------------------------------------
 
 
-def test_officer_finds_by_reference_link_form_and_receipt(agency: DeskAgency, wallet: Wallet) -> None:
-    code = code_from_seed(bytes(32), 1)
-    rid, link = agency.ask()
-    made = wallet.grant(wallet.open(agency, link), lock=b64u_encode(lock_for(code, 1)))
-    assert agency.post(rid, made.form()).status_code == 200
+def test_officer_finds_by_reference_link_and_form(agency: DeskAgency, wallet: Wallet) -> None:
+    rid, _ = granted(agency, wallet)
     waiting, open_link = agency.ask()
     page = get(agency.open("clerk"), "/search/")
     texts = {
         rid[:8]: "agreements", f" {rid[:4].upper()} {rid[4:8]} ": "agreements", rid: "agreements",
-        format_paper_qr(LOG_URL, code): "agreements", waiting: "requests", open_link: "requests",
+        waiting: "requests", open_link: "requests",
         f"{URL}/requests/{waiting}": "requests",
     }  # fmt: skip
     for text, kind in texts.items():
         answer = page.post("/search/", text=text).answer
         wanted = rid if kind == "agreements" else waiting
         assert (answer.status_code, answer.headers.get("Location")) == (303, f"/{kind}/{wanted}"), text
+
+
+def with_receipt(agency: DeskAgency, wallet: Wallet) -> tuple[str, bytes]:
+    """An agreement, and the code on its receipt."""
+    code = code_from_seed(bytes(32), 1)
+    rid, link = agency.ask()
+    made = wallet.grant(wallet.open(agency, link), lock=b64u_encode(lock_for(code, 1)))
+    assert agency.post(rid, made.form()).status_code == 200
+    return rid, code
+
+
+def test_who_brings_a_receipt_stops_the_agreement_at_the_counter(agency: DeskAgency, wallet: Wallet) -> None:
+    rid, code = with_receipt(agency, wallet)
+    for text in (format_paper_qr(LOG_URL, code), format_code(code)):
+        page = get(agency.open("clerk"), "/search/").post("/search/", text=text)
+        assert "Niet stoppen" in words_of(page)
+        assert agency.desk.store.grants.get(rid).state == "active"
+    assert page.post("/search/stop", text=text).answer.headers["Location"] == f"/agreements/{rid}"
+    assert agency.desk.store.grants.get(rid).state == "revoked"
+    assert all(logged.revoked for slot, logged in agency.log.grants.items() if slot)
+    assert "Niet meer lezen" in words_of(get(page.browser, f"/agreements/{rid}"))
+    assert page.post("/search/stop", text=text).answer.status_code == 303  # again changes nothing
+
+
+def test_stop_counts_only_when_the_log_signs_for_it(agency: DeskAgency, wallet: Wallet) -> None:
+    rid, code = with_receipt(agency, wallet)
+    text = format_code(code)
+    page = get(agency.open("clerk"), "/search/").post("/search/", text=text)
+    agency.log.receipt_key = builders.AUDITOR_KEY
+    assert page.post("/search/stop", text=text).answer.status_code == 400
+    agency.log.down = True
+    assert page.post("/search/stop", text=text).answer.status_code == 503
+    assert agency.desk.store.grants.get(rid).state == "active"
+
+
+def test_code_that_is_wrong_or_of_others_stops_nothing(agency: DeskAgency, wallet: Wallet) -> None:
+    rid, code = with_receipt(agency, wallet)
+    page = get(agency.open("clerk"), "/search/")
+    digits = format_code(code)
+    wrong = digits[:-1] + str((int(digits[-1]) + 1) % 10)
+    for text, status in ((wrong, 400), (format_code(bytes(16)), 404), ("", 400), ("1" * 40, 400)):
+        assert page.post("/search/", text=text).answer.status_code == 404, text
+        assert page.post("/search/stop", text=text).answer.status_code == status, text
+    assert get(agency.open("privacy"), "/search/").post("/search/stop", text=digits).answer.status_code == 403
+    assert agency.desk.store.grants.get(rid).state == "active"
 
 
 NO_REFERENCE = (
