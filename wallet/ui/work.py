@@ -1,6 +1,8 @@
 """The jobs themselves: each runs the errands that the command line runs, step by step."""
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
 from protocol.errors import RegieError, Rejected
 from wallet import errand_revoke
@@ -15,27 +17,62 @@ from wallet.ui.jobs import Job, begin
 from wallet.ui.session import Keeper
 from wallet.ui.shelf import book_of
 
-SYNC, STOP, SEARCH, MESSAGES = "sync", "stop", "search", "messages"
+SYNC, STOP, SEARCH, MESSAGES, RETRY = "sync", "stop", "search", "messages", "retry"
+RETRY_SECONDS, RETRY_MOST = 30.0, 600.0
+"""Between two tries to deliver what waits: at first, and at most."""
+_LOOK = 0.5
+"""Seconds after which a pause notices that the wallet was locked."""
 
 
 def begin_sync(keeper: Keeper) -> Job:
     """Deliver what waits and hold every agreement against the log. Raises `Locked`."""
-    return begin(keeper, SYNC, _synchronise)
+    return begin(keeper, SYNC, lambda job: _then_again(job, _synchronise))
 
 
 def begin_delivery(keeper: Keeper) -> Job:
     """Hand over every stop that the log has not confirmed. Raises `Locked`."""
-    return begin(keeper, STOP, _deliver_stops)
+    return begin(keeper, STOP, lambda job: _then_again(job, _deliver_stops))
 
 
 def begin_messages(keeper: Keeper) -> Job:
     """Send the messages that wait. Raises `Locked`."""
-    return begin(keeper, MESSAGES, _send_messages)
+    return begin(keeper, MESSAGES, lambda job: _then_again(job, _send_messages))
 
 
 def begin_search(keeper: Keeper, number: str) -> Job:
     """Go through the whole log for entries about one agreement. Raises `Locked`."""
     return begin(keeper, SEARCH, lambda job: _search(job, number), about=number)
+
+
+def _then_again(job: Job, work: Callable[[Job], None]) -> None:
+    """Do it, and have what still waits then tried again later."""
+    work(job)
+    if _has_waiting(job):
+        begin(job.keeper, RETRY, _retry)
+
+
+def _retry(job: Job) -> None:
+    """While the wallet is open: what waits goes out again, ever more seldom, until somebody takes it."""
+    pause = RETRY_SECONDS
+    while _pause(job, pause) and _has_waiting(job):
+        _deliver_stops(job)
+        _send_messages(job)
+        pause = min(2 * pause, RETRY_MOST)
+
+
+def _pause(job: Job, seconds: float) -> bool:
+    """Whether the wallet is still open after so long."""
+    end = time.monotonic() + seconds
+    while job.keeper.is_open and time.monotonic() < end:
+        time.sleep(min(_LOOK, seconds))
+    return job.keeper.is_open
+
+
+def _has_waiting(job: Job) -> bool:
+    with job.wallet() as wallet:
+        sent = wallet.vault.all("messages", OutgoingMessage).values()
+        stops = any(waits_for_log(record) for record in wallet.grants().values())
+        return stops or any(not (message.at_log and message.at_agency) for message in sent)
 
 
 def _synchronise(job: Job) -> None:
@@ -114,7 +151,7 @@ def _send_messages(job: Job) -> None:
         numbers = sorted({message.grant for message in sent if not message.at_log})
         job.result = deliver_messages(wallet)
     for number in numbers:  # so that the page shows them as entries of the log
-        with job.wallet() as wallet:
+        with job.wallet() as wallet, suppress(RegieError):
             look_back(wallet, number)
 
 

@@ -22,8 +22,9 @@ from wallet.errand_history import look_back
 from wallet.errand_request import decline
 from wallet.errand_revoke import stop_here
 from wallet.records import Choice
+from wallet.ui import work
 from wallet.ui.jobs import Job, begin, job_of
-from wallet.ui.work import MESSAGES, SEARCH, STOP, SYNC
+from wallet.ui.work import MESSAGES, RETRY, SEARCH, STOP, SYNC
 
 
 def text_of(page: str) -> str:
@@ -144,6 +145,19 @@ def test_stop_that_a_watcher_holds_says_so(face: Face, given: int, neighbours: N
     assert "1 watcher of the log already knows it" in says(face, "/agreements/1/stopped")
 
 
+def test_stop_goes_out_by_itself_as_soon_as_the_log_is_back(
+    face: Face, given: int, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "RETRY_SECONDS", 0.05)
+    neighbours.down = {LOG_HOST, COSIGNER_HOST, AGENCY_HOST}
+    face.post("/agreements/1/stop")
+    settled(face, STOP)
+    assert "not yet confirmed" in says(face, "/agreements/1/stopped")
+    neighbours.down = set()
+    settled(face, RETRY)
+    assert "Stopped, and confirmed by the log" in says(face, "/agreements/1/stopped")
+
+
 def test_csrf_stop_from_another_site_changes_nothing(face: Face, given: int, neighbours: Neighbours) -> None:
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}):
         answer = face.post("/agreements/1/stop", headers=headers)
@@ -173,14 +187,14 @@ def test_job_ends_when_the_wallet_is_locked_and_nothing_is_lost(
 ) -> None:
     begun, locked = threading.Event(), threading.Event()
 
-    def work(job: Job) -> None:
+    def stop_later(job: Job) -> None:
         with job.wallet():
             begun.set()
         assert locked.wait(10)
         with job.wallet() as wallet:
             stop_here(wallet, "1")
 
-    job = begin(face.keeper, "test", work)
+    job = begin(face.keeper, "test", stop_later)
     assert begun.wait(10)
     face.post("/lock")
     face.unlock()  # another opening of the same wallet is not the one that the job had
@@ -202,10 +216,10 @@ def test_job_of_a_kind_runs_once(face: Face, given: int) -> None:
 
 
 def test_job_that_is_refused_says_why(face: Face, given: int) -> None:
-    def work(job: Job) -> None:
+    def refuse(job: Job) -> None:
         raise Rejected("unknown_grant")
 
-    job = begin(face.keeper, "test", work)
+    job = begin(face.keeper, "test", refuse)
     settled(face, "test")
     assert (job.state, job.code) == ("failed", "unknown_grant")
 
