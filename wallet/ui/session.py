@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from flask import current_app, g
 
@@ -47,7 +47,7 @@ class Listed:
 
     title: str
     endpoint: str
-    kind: str = "request"
+    kind: Literal["request", "offer", "login"] = "request"
 
 
 @dataclass(frozen=True)

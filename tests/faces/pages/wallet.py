@@ -89,6 +89,7 @@ SCREENS += (
     Screen("passphrase", at("/settings/passphrase")),
     Screen("backup", at("/backup")),
     Screen("backup-wrong", _wrong_passphrase, in_tour=False),
+    Screen("remove", at("/settings/remove")),
     Screen("lost", at("/lost")),
     Screen("lost-everything", at("/lost/everything")),
     Screen("lost-wrong-code", _wrong_code, in_tour=False),
