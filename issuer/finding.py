@@ -4,6 +4,7 @@ Both together, as in BRP API Personen 2.7.0 (ZoekMetGeslachtsnaamEnGeboortedatum
 clerk leaf through the register. A record whose date of birth is not whole is found by the part that it has.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -14,6 +15,11 @@ from protocol.errors import Rejected
 
 MAX_SURNAME = 200
 """Characters: the longest surname that the BRP has room for."""
+_TYPED = re.compile(
+    r"(?P<d1>[0-9]{1,2})(?P<gap>[-/. ])(?P<m1>[0-9]{1,2})(?P=gap)(?P<y1>[0-9]{4})|"
+    r"(?P<y2>[0-9]{4})-(?P<m2>[0-9]{2})-(?P<d2>[0-9]{2})|"
+    r"(?P<d3>[0-9]{2})(?P<m3>[0-9]{2})(?P<y3>[0-9]{4})"
+)
 MAX_FOUND = 20
 """People of one surname and birthday that are shown; more is a search that has to be narrower."""
 
@@ -59,8 +65,15 @@ def surname_keys(typed: str) -> tuple[str, ...]:
 
 
 def birth_forms(typed: str) -> tuple[str, ...]:
-    """The forms in which the register may know this date of birth. Raises `Rejected`: `bad_date`."""
-    whole = str(parse_iso_date(typed))
+    """The forms in which the register may know a date of birth that was typed as 12-04-1987, 12/4/1987, 12 4 1987,
+    12041987 or 1987-04-12. Raises `Rejected`: `bad_date`.
+    """
+    found = _TYPED.fullmatch(typed.strip())
+    if found is None:
+        raise Rejected("bad_date", "a date of birth is day, month and year")
+    (form,) = (number for number in "123" if found[f"d{number}"])
+    day, month, year = (found[part + form] for part in "dmy")
+    whole = str(parse_iso_date(f"{year}-{month:0>2}-{day:0>2}"))
     return whole, whole[:7], whole[:4]
 
 

@@ -114,6 +114,18 @@ def test_clerk_finds_somebody_by_surname_and_birthday(face: Face, surname: str) 
     assert "Noor Elisabeth Verhulst" in page.text
 
 
+@pytest.mark.parametrize("birth", ["12-04-1987", "12/4/1987", "12.04.1987", "12 4 1987", "12041987", "1987-04-12"])
+def test_date_of_birth_is_typed_as_people_write_it(face: Face, birth: str) -> None:
+    assert "Noor" in face.find(face.browser(), surname="Verhulst", birth=birth).text
+
+
+@pytest.mark.parametrize(
+    "birth", ["12-04/1987", "1987", "04-1987", "31-02-1987", "00-04-1987", "12-04-87", "١٢-٠٤-١٩٨٧", "1987-4-12"]
+)
+def test_what_is_no_date_of_birth_finds_nobody(face: Face, birth: str) -> None:
+    assert face.find(face.browser(), surname="Verhulst", birth=birth).answer.status_code == 422
+
+
 def test_record_without_a_whole_date_of_birth_is_found_by_its_year(face: Face) -> None:
     person = json.loads(PERSONS.read_text().splitlines()[0])
     person["burgerservicenummer"] = "999990019"
