@@ -72,7 +72,7 @@ class Desk:
         return self.once("running", (), lambda minute: (self.view.running(minute), self.view.over(minute)))
 
     def once(self, name: str, what: tuple[Hashable, ...], make: Callable[[int], T]) -> T:
-        """What `make` gives for this minute (POSIX seconds): made once, until it is over or something is counted."""
+        """What `make` gives for this minute (POSIX seconds): once, until it ends or something is counted."""
         minute = self.now() // 60 * 60
         return self._once((name, *what, self.view.counted().saves, minute), lambda: make(minute))
 
