@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service import edge as edge_module
-from service.edge import MAX_REQUEST_BYTES, Edge
+from service.edge import MAX_REQUEST_BYTES, REQUEST_BYTES, Edge
 
 
 class Protocol:
@@ -86,6 +86,16 @@ def test_largest_body_is_taken_and_one_byte_more_refused(header: str) -> None:
         value = str(size) if header == "content_length" else "chunked"
         assert run(Edge(app, threads=1), Protocol([bytes(size - 1), b"x"]), scope(**{header: value})) == expected
         assert app.calls == (expected[0] == 200)
+
+
+@pytest.mark.parametrize("size", [8, 9])
+def test_app_may_say_how_much_it_takes(size: int) -> None:
+    app = App()
+    app.extensions = {REQUEST_BYTES: 8}  # type: ignore[attr-defined]
+    asked = scope(content_length=str(size)), scope(transfer_encoding="chunked")
+    expected = (200, "8") if size == 8 else (413, "too_large")
+    for each in asked:
+        assert run(Edge(app, threads=1), Protocol([bytes(size)]), each) == expected
 
 
 def test_body_that_trickles_is_cut_off() -> None:

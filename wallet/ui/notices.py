@@ -105,7 +105,9 @@ def _news(agreement: Agreement, events: Iterable[VerifiedEvent]) -> Iterable[Not
             by_kind.setdefault(kind, []).append(event)
     for kind, some in by_kind.items():
         time = max((event.time for event in some if event.time), default=None)
-        yield Notice(kind, agreement.number, visible(agreement.agency_name), count=len(some), time=time, is_new=True)
+        yield Notice(
+            kind, agreement.number, visible(agreement.agency_name), count=len(some), time=time, is_new=True
+        )
 
 
 def _about_cards(copies: Mapping[str, Copy], now: int) -> Iterable[Notice]:
