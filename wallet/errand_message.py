@@ -12,6 +12,7 @@ from protocol.canonical import b64u_encode
 from protocol.errors import RegieError, Rejected
 from protocol.reading import ResidentMessage, one_month_after, sign_message
 from protocol.revocation_code import view_key
+from wallet.client import Peers
 from wallet.grant import consent_of
 from wallet.opened import OpenWallet
 from wallet.records import GrantRecord, OutgoingMessage
@@ -68,31 +69,62 @@ def _sign(wallet: OpenWallet, record: GrantRecord, message: ResidentMessage) -> 
     raise Rejected("no_key", "the card of this grant is no longer here; ask the agency itself", status=409)
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """A message on its way: what has to be sent where, so that nobody needs the open wallet meanwhile."""
+
+    name: str
+    sent: OutgoingMessage
+    log_url: str
+    view: bytes
+    inbox: str | None
+
+
 def deliver_messages(wallet: OpenWallet) -> int:
     """Bring what waits to the log and to the agency; how many messages are still not with both."""
     waiting = 0
-    for name, sent in wallet.vault.all("messages", OutgoingMessage).items():
-        now_sent = _deliver(wallet, sent)
-        if now_sent != sent:
-            with wallet.vault.transaction():
-                wallet.vault.put("messages", name, now_sent)
+    for delivery in prepare_messages(wallet):
+        now_sent = send(wallet.peers, delivery)
+        note_message(wallet, delivery, now_sent)
         waiting += not (now_sent.at_log and now_sent.at_agency)
     return waiting
 
 
-def _deliver(wallet: OpenWallet, sent: OutgoingMessage) -> OutgoingMessage:
-    record = wallet.grant(sent.grant)
-    log = wallet.known_log(record.body.terms.log).log
+def prepare_messages(wallet: OpenWallet) -> list[Delivery]:
+    """What is not with both yet. Raises `Unavailable` when nothing is known of a log."""
+    found = []
+    for name, sent in wallet.vault.all("messages", OutgoingMessage).items():
+        if sent.at_log and sent.at_agency:
+            continue
+        record = wallet.grant(sent.grant)
+        log = wallet.known_log(record.body.terms.log).log
+        inbox = consent_of(record.request).inbox if record.request else None
+        found.append(Delivery(name, sent, log.url, view_key(wallet.code(record)), inbox))
+    return found
+
+
+def send(peers: Peers, delivery: Delivery) -> OutgoingMessage:
+    """To whom does not have it yet; what fails is tried again the next time."""
+    sent = delivery.sent
     if not sent.at_log:
         try:
-            wallet.peers.message(log.url, sent.token, view_key(wallet.code(record)))
+            peers.message(delivery.log_url, sent.token, delivery.view)
             sent = replace(sent, at_log=True)
         except RegieError:
             pass
-    if not sent.at_agency and record.request:
+    if not sent.at_agency and delivery.inbox is not None:
         try:
-            wallet.peers.inbox(consent_of(record.request).inbox, sent.token)
+            peers.inbox(delivery.inbox, sent.token)
             sent = replace(sent, at_agency=True)
         except RegieError:
             pass
     return sent
+
+
+def note_message(wallet: OpenWallet, delivery: Delivery, now_sent: OutgoingMessage) -> None:
+    """Keep who has it by now. Somebody else may have sent it meanwhile: what was reached stays reached."""
+    with wallet.vault.transaction():
+        kept = wallet.vault.get("messages", delivery.name, OutgoingMessage) or now_sent
+        new = replace(kept, at_log=kept.at_log or now_sent.at_log, at_agency=kept.at_agency or now_sent.at_agency)
+        if new != kept:
+            wallet.vault.put("messages", delivery.name, new)

@@ -82,9 +82,12 @@ def catch_up(
     yield
     _try(report, "logs", partial(recover_grants, wallet, report.found, report.note))  # 5.
     yield
+    away: set[str] = set()
     for grant_id in wallet.grants():  # 6.
-        if is_running(wallet.grant(grant_id), wallet.now()):
-            _try(report, grant_id, partial(_look, wallet, grant_id, report))
+        record = wallet.grant(grant_id)
+        if is_running(record, wallet.now()) and record.body.terms.log not in away:
+            if not _try(report, grant_id, partial(_look, wallet, grant_id, report)):
+                away.add(record.body.terms.log)  # a log that cannot be reached is not waited for again and again
             yield
 
 
@@ -98,11 +101,14 @@ def deliver_stops(wallet: OpenWallet) -> None:
                 continue
 
 
-def _try(report: SyncReport, what: str, step: Callable[[], None]) -> None:
+def _try(report: SyncReport, what: str, step: Callable[[], None]) -> bool:
+    """Whether whom the step needed could be reached."""
     try:
         step()
     except RegieError as error:
         report.note(what, error)
+        return not isinstance(error, Unavailable)
+    return True
 
 
 def _outbox(wallet: OpenWallet, report: SyncReport) -> None:

@@ -8,16 +8,18 @@ from protocol.attributes import CREDENTIAL_TYPES, short_name
 from protocol.canonical import parse_json
 from protocol.errors import Rejected, Unavailable
 from tests.protocol.builders import LOG_ORIGIN
-from tests.wallet.neighbours import LOG_HOST, Neighbours
+from tests.wallet.neighbours import AGENCY_HOST, LOG_HOST, Neighbours
 from tests.wallet.test_history import changed
 from wallet.errand_grant import grant
 from wallet.errand_history import kept_parts, look_back
 from wallet.errand_leaves import search_hidden
+from wallet.errand_message import deliver_messages, keep_erasure, note_message, prepare_messages, send
 from wallet.errand_revoke import stop_grant
+from wallet.errand_sync import synchronise
 from wallet.history import VerifiedEvent
 from wallet.kept_history import PART, changed_parts, history_of, merge_events, parts_of
 from wallet.opened import OpenWallet
-from wallet.records import Choice, Evidence
+from wallet.records import Choice, Evidence, OutgoingMessage
 from wallet.rows import MAX_RECORD_BYTES
 
 GRANT = VerifiedEvent("grant", 7, attributes=("adres.postcode",), time=1000)
@@ -149,3 +151,27 @@ def test_search_that_finds_a_hidden_read_leaves_evidence(
     assert refusal.value.code == "hidden_event"
     (found,) = wallet.vault.all("evidence", Evidence).values()
     assert found.code == "hidden_event"
+
+
+def test_sync_asks_a_log_that_is_away_once(wallet: OpenWallet, neighbours: Neighbours) -> None:
+    for _ in range(3):
+        grant(wallet, neighbours.agency.ask(), Choice())
+    neighbours.down = {LOG_HOST}
+    neighbours.calls.clear()
+    assert synchronise(wallet).unreachable
+    assert sum(LOG_HOST in url for _, url in neighbours.calls) == 1
+
+
+def test_message_that_two_send_at_once_stays_delivered(
+    wallet: OpenWallet, neighbours: Neighbours, slot: int
+) -> None:
+    neighbours.down = {LOG_HOST, AGENCY_HOST}
+    name = keep_erasure(wallet, "1")
+    (delivery,) = prepare_messages(wallet)
+    failed = send(wallet.peers, delivery)
+    neighbours.down = set()
+    assert deliver_messages(wallet) == 0
+    note_message(wallet, delivery, failed)
+    kept = wallet.vault.get("messages", name, OutgoingMessage)
+    assert kept is not None
+    assert (kept.at_log, kept.at_agency) == (True, True)

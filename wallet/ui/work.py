@@ -8,7 +8,7 @@ from protocol.errors import RegieError, Rejected
 from wallet import errand_revoke
 from wallet.errand_history import look_back
 from wallet.errand_leaves import keep_search_evidence, search_leaves
-from wallet.errand_message import deliver_messages
+from wallet.errand_message import note_message, prepare_messages, send
 from wallet.errand_revoke import hand_over, is_confirmed, note_delivery, prepare_delivery
 from wallet.errand_sync import UNFINISHED, SyncReport, catch_up
 from wallet.records import OutgoingMessage
@@ -146,13 +146,19 @@ def _deliver(job: Job, number: str) -> int | None:
 
 
 def _send_messages(job: Job) -> None:
-    with job.wallet() as wallet:
-        sent = wallet.vault.all("messages", OutgoingMessage).values()
-        numbers = sorted({message.grant for message in sent if not message.at_log})
-        job.result = deliver_messages(wallet)
-    for number in numbers:  # so that the page shows them as entries of the log
-        with job.wallet() as wallet, suppress(RegieError):
-            look_back(wallet, number)
+    """Over the network without the wallet in hand."""
+    try:
+        with job.wallet() as wallet:
+            deliveries, peers = prepare_messages(wallet), wallet.peers
+    except RegieError:
+        return
+    for delivery in deliveries:
+        now_sent = send(peers, delivery)
+        with job.wallet() as wallet:
+            note_message(wallet, delivery, now_sent)
+            if now_sent.at_log and not delivery.sent.at_log:  # so that the page shows it as an entry of the log
+                with suppress(RegieError):
+                    look_back(wallet, now_sent.grant)
 
 
 def _search(job: Job, number: str) -> None:
