@@ -21,8 +21,9 @@ _POLL_SECONDS = 0.1
 _PATH_BYTES = 16
 _MAX_TARGET = 8192
 _PAGE = (
-    b"<!doctype html><html lang=nl><meta charset=utf-8><title>Regie</title><p>U kunt dit venster sluiten en "
-    b"verdergaan in uw wallet.<p lang=en>You can close this window and go on in your wallet."
+    b"<!doctype html><html lang=nl><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+    b"<title>Regie</title><h1>Terug naar je wallet</h1><p>Je kunt dit venster sluiten en verdergaan in je wallet."
+    b"<p lang=en>You can close this window and go on in your wallet."
 )
 
 

@@ -18,15 +18,18 @@ TEMPLATES = {
     "task": "wallet/request_task.html",
     "copy": "wallet/request_copy.html",
 }
+_ANSWERED = "request.answered."
 EXPIRED = frozenset({"expired", "request_expired"})
 
 
 @pages.get("/request/<kept_id>")
-def page(kept_id: str) -> str:
-    """Who asks what, and everything that the resident needs to decide."""
-    asking = keeper().kept(kept_id, Asking)
+def page(kept_id: str) -> Response | str:
+    """Who asks what, and everything that the resident needs to decide; once answered, what came of it."""
     stay_open()
     with in_use() as wallet:
+        if (result := _result_of(kept_id)) is not None:
+            return result
+        asking = keeper().kept(kept_id, Asking)
         view = look(wallet, asking, language())
         must_search = wallet.must_search
     error = asking.error or (view.answer.error if asking.shows or not asking.wish.is_empty else None)
@@ -44,37 +47,34 @@ def page(kept_id: str) -> str:
 @pages.post("/request/<kept_id>")
 def answer(kept_id: str) -> Response:
     """One of the buttons: `give`, `only_needed`, `refuse`, or `show` to see first what the asker would see."""
-    asking = keeper().kept(kept_id, Asking)
     pressed = request.form.get("answer", "")
     wish = read_wish(list(request.form), request.form.getlist)
-    if pressed == "refuse":
-        return _done(kept_id, _refused(asking))
-    if pressed in ("give", "only_needed"):
-        wish = only_needed(wish) if pressed == "only_needed" else wish
-        return _give(kept_id, replace(asking, wish=wish, error=None, shows=False))
+    with in_use() as wallet:
+        if (result := _result_of(kept_id)) is not None:
+            return result  # a button that was pressed twice says yes once
+        asking = keeper().kept(kept_id, Asking)
+        if pressed == "refuse":
+            return _done(kept_id, decline(wallet, asking, look(wallet, asking, language()).kind))
+        if pressed in ("give", "only_needed"):
+            wish = only_needed(wish) if pressed == "only_needed" else wish
+            return _give(wallet, kept_id, replace(asking, wish=wish, error=None, shows=False))
     keeper().replace(kept_id, replace(asking, wish=wish, error=None, shows=True))
     return redirect(url_for("request.page", kept_id=kept_id, _anchor="preview"), 303)  # type: ignore[return-value]
 
 
-def _refused(asking: Asking) -> Done:
-    with in_use() as wallet:
-        return decline(wallet, asking, look(wallet, asking, language()).kind)
-
-
-def _give(kept_id: str, asking: Asking) -> Response:
+def _give(wallet: OpenWallet, kept_id: str, asking: Asking) -> Response:
     """To the result; or back to the page with what the resident has to put right or to look at again."""
-    with in_use() as wallet:
-        try:
-            done = give(wallet, asking, look(wallet, asking, language()).kind)
-        except Rejected as error:
-            if error.code in EXPIRED:
-                asking = _renewed(wallet, asking)
-            elif error.code in FIELDS:
-                asking = replace(asking, error=error.code)
-            else:
-                raise
+    try:
+        done = give(wallet, asking, look(wallet, asking, language()).kind)
+    except Rejected as error:
+        if error.code in EXPIRED:
+            asking = _renewed(wallet, asking)
+        elif error.code in FIELDS:
+            asking = replace(asking, error=error.code)
         else:
-            return _done(kept_id, done)
+            raise
+    else:
+        return _done(kept_id, done)
     keeper().replace(kept_id, asking)
     return redirect(url_for("request.page", kept_id=kept_id), 303)  # type: ignore[return-value]
 
@@ -95,4 +95,12 @@ def _renewed(wallet: OpenWallet, asking: Asking) -> Asking:
 
 def _done(kept_id: str, done: Done) -> Response:
     keeper().drop(kept_id)
-    return redirect(url_for("result.page", kept_id=keeper().keep(done, lasting=False)), 303)  # type: ignore[return-value]
+    result_id = keeper().keep(done, lasting=False)
+    keeper().memory[f"{_ANSWERED}{kept_id}"] = result_id
+    return redirect(url_for("result.page", kept_id=result_id), 303)  # type: ignore[return-value]
+
+
+def _result_of(kept_id: str) -> Response | None:
+    """Where to go with a request that was answered before, while the wallet is open."""
+    result_id: str | None = keeper().memory.get(f"{_ANSWERED}{kept_id}")
+    return redirect(url_for("result.page", kept_id=result_id), 303) if result_id else None  # type: ignore[return-value]

@@ -51,7 +51,10 @@ def test_resident_shares_what_is_needed_and_nothing_more(face: Face, neighbours:
     given = {claim.path[0] for claim in record.body.terms.claims}
     assert given == {"postcode", *builders.flags(builders.ADRES)}
     assert record.about is not None
-    assert face.get(path).status_code == 404, "an answered request is over"
+    again = face.post(path, {"answer": "give"}, page="/scan")  # a button that was pressed twice
+    assert (again.status_code, len(grants(face))) == (303, 1)
+    assert "may look until" in text_of(face.get(again.location).text)
+    assert face.get(path).location == again.location
 
 
 def test_resident_adds_what_is_not_required(face: Face, neighbours: Neighbours) -> None:
