@@ -12,11 +12,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from protocol.canonical import b64u_encode
 from protocol.errors import Rejected, Unavailable
 from wallet import vault_file
+from wallet.passkey import Keyhole, PasskeyRecord
 from wallet.passphrase import MAX_PASSPHRASE_BYTES, PROFILES, check_passphrase
 from wallet.rows import MAX_RECORD_BYTES, PAD_STEP
-from wallet.vault import TABLES, Vault, create_vault, open_vault
+from wallet.vault import TABLES, Vault, create_vault, open_vault, open_vault_by_passkey
 
 PASSPHRASE = b"vier gele fietsen"
 CANARY = "Kanaalstraat-73-canary"
@@ -469,3 +471,32 @@ def test_vault_remembers_what_it_opened_and_never_what_was_changed_since(vault: 
     with pytest.raises(RuntimeError):
         fail_after_reading()
     assert vault.all("copies", Note)["one"] == Note("c")
+
+
+def test_vault_goes_from_a_version_with_passkeys_to_one_without_and_back(vault: Vault, path: Path) -> None:
+    keyhole = Keyhole("aWQ", "wallet-x.localhost", "c2FsdA", "cHVibGlj", "d3JhcHBlZA")
+    vault.add_passkey(PASSPHRASE, lambda key: keyhole, PasskeyRecord("my key", 1))
+    vault.close()
+    assert vault_file.read_keyholes(path) == {"aWQ": keyhole}
+    sql(path, "DROP TABLE keyholes")
+    assert vault_file.read_keyholes(path) == {}
+    with pytest.raises(Rejected) as refusal:
+        open_vault_by_passkey(path, "aWQ", bytes(32), os.urandom)
+    assert refusal.value.code == "unknown_passkey"
+    again = reopen(path)
+    again.drop_passkey("aWQ")
+    again.close()
+    assert vault_file.read_keyholes(path.with_name("none.db")) == {}
+
+
+def test_attack_keyhole_is_written_by_somebody_without_the_key(vault: Vault, path: Path) -> None:
+    vault.add_passkey(
+        PASSPHRASE, lambda key: Keyhole("aWQ", "h", b64u_encode(bytes(32)), "", "AAAA"), PasskeyRecord("x", 1)
+    )
+    vault.close()
+    for changed in ("UPDATE keyholes SET keyhole = '{}'", "UPDATE keyholes SET keyhole = x'00'"):
+        sql(path, changed)
+        with pytest.raises(Rejected) as refusal:
+            open_vault_by_passkey(path, "aWQ", bytes(32), os.urandom)
+        assert refusal.value.code == "vault_damaged"
+        reopen(path).close()

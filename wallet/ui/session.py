@@ -75,7 +75,7 @@ class Keeper:
         self._turn = threading.RLock()
         self._wallet: OpenWallet | None = None
         self._used = 0.0
-        self._limit = 0.0
+        self._limit = self._idle = 0.0
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._ceremonies: OrderedDict[str, object] = OrderedDict()
         self._watching: threading.Event | None = None
@@ -109,8 +109,7 @@ class Keeper:
         with self.taken():
             self.lock()
             self._wallet = wallet_of(around, vault)
-            self._limit = self.preferences().idle_minutes * 60
-            self._used = self.clock.monotonic()
+            self.set_idle(self.preferences().idle_minutes)
             self._watching = threading.Event()
             threading.Thread(target=self._watch, args=(self._watching,), name="idle", daemon=True).start()
             return self._wallet
@@ -155,13 +154,18 @@ class Keeper:
 
     def preferences(self) -> Preferences:
         """What the resident set; as at first while the wallet is locked."""
-        return preferences(self._wallet) if self._wallet else Preferences()
+        with self.taken():
+            return preferences(self._wallet) if self._wallet else Preferences()
 
     def touch(self, *, hold: bool = False) -> None:
         """Somebody is there. `hold`: and has a decision to make, which takes its time."""
         self._used = self.clock.monotonic()
-        idle = self.preferences().idle_minutes * 60
-        self._limit = max(idle, HOLD_SECONDS) if hold else idle
+        self._limit = max(self._idle, HOLD_SECONDS) if hold else self._idle
+
+    def set_idle(self, minutes: int) -> None:
+        """After how long it locks itself from now on. Kept here: every request asks, also while one writes."""
+        self._idle = minutes * 60.0
+        self.touch()
 
     def seconds_left(self) -> float:
         """Until the wallet locks itself."""

@@ -48,7 +48,7 @@ def idle() -> Response:
         raise Rejected("bad_request", "no such time")
     with in_use() as wallet:
         keep_preferences(wallet, replace(preferences(wallet), idle_minutes=int(minutes)))
-    keeper().touch()
+    keeper().set_idle(int(minutes))
     flash(_("Saved."))
     return redirect(url_for("settings.page"), 303)  # type: ignore[return-value]
 
