@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, redirect, render_template, url_for
 
+from protocol.errors import Rejected
 from wallet.errand_message import keep_erasure
 from wallet.ui.agreements import find
 from wallet.ui.fresh import fresh_of
@@ -96,3 +97,14 @@ def register_letter() -> str:
     with in_use() as wallet:
         now = wallet.now()
     return render_template("wallet/letter_register.html", now=now)
+
+
+@pages.get("/activities/<line_id>/letter")
+def erasure_letter(line_id: str) -> str:
+    """A letter to print about a copy, of which no log knows: please erase it (GDPR article 17)."""
+    with in_use() as wallet:
+        book, now = book_of(wallet), wallet.now()
+    line = book.line_of.get(line_id)
+    if line is None or line.kind not in ("copy", "maybe_copy"):
+        raise Rejected("unknown_activity", "no copy was given here", status=404)
+    return render_template("wallet/letter_erase.html", line=line, now=now)

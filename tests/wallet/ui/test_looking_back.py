@@ -19,11 +19,12 @@ from tests.wallet.neighbours import AGENCY_HOST, COSIGNER_HOST, LOG_HOST, Neighb
 from tests.wallet.ui.face import Face
 from wallet.errand_grant import grant
 from wallet.errand_history import look_back
-from wallet.errand_request import decline
+from wallet.errand_request import decline, share_once
 from wallet.errand_revoke import stop_here
 from wallet.records import Choice
 from wallet.ui import work
 from wallet.ui.jobs import Job, begin, job_of
+from wallet.ui.shelf import read_book
 from wallet.ui.work import MESSAGES, RETRY, SEARCH, STOP, SYNC
 
 
@@ -355,6 +356,24 @@ def test_letters_name_the_law_and_nobody(face: Face, given: int) -> None:
     assert "article 3.22" in says(face, "/rights/register-letter")
     for value in ("voornamen", "burgerservicenummer"):
         assert str(builders.attributes_of(builders.PERSOON)[value]) not in access
+
+
+def test_letter_about_a_copy_asks_to_erase_it(
+    face: Face, given: int, neighbours: Neighbours, holder: Resident
+) -> None:
+    claim = type(builders.service().claims[0])
+    names = ("postcode", "woonplaats", *builders.flags(builders.ADRES))
+    claims = [claim(vct=builders.ADRES, path=[name], needed=True) for name in names]
+    moved = builders.service(id="verhuisbericht", claims=claims)
+    holder.write_trust(agencies=[builders.agency(services=[builders.service(), moved])], version=2)
+    with face.keeper.in_use() as wallet:
+        share_once(wallet, neighbours.agency.ask(once=True))
+        (copy,) = [each for each in read_book(wallet).lines if each.kind == "copy"]
+    page = says(face, f"/activities/{copy.id}")
+    assert "That cannot be taken back" in page
+    assert "Only in your wallet" in page
+    assert "article 17" in says(face, f"/activities/{copy.id}/letter")
+    assert face.get("/activities/1-given/letter").status_code == 404
 
 
 # --- what cannot be ---
