@@ -426,3 +426,15 @@ def test_xss_by_names_is_inert(face: Face, neighbours: Neighbours, holder: Resid
         page = face.get(path).text
         assert "<img src=x" not in page
         assert "&lt;img" in page
+
+
+def test_parts_that_renew_themselves_answer_alone_and_end(face: Face, given: int) -> None:
+    face.post("/agreements/1/erase")
+    settled(face, MESSAGES)
+    face.post("/agreements/1/stop")
+    settled(face, STOP)
+    for path in ("/agreements/1/stopped/live", "/agreements/1/stopped-all/live", "/agreements/1/erasure/live"):
+        answer = face.get(path, headers={"X-Regie-Live": "1"})
+        assert answer.status_code == 200
+        assert "<html" not in answer.text
+        assert "data-done" in answer.text
