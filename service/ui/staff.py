@@ -94,7 +94,7 @@ class StaffDoor:
         app.add_url_rule("/sign-in/welcome", "staff_welcome", self._welcome)
         app.add_url_rule("/sign-out", "staff_sign_out", self._sign_out, methods=["POST"])
         app.add_url_rule("/sign-in/still-here", "staff_idle", self._idle)
-        app.add_url_rule("/sign-in/still-here", "staff_stay", self._stay, methods=["POST"])
+        app.add_url_rule("/sign-in/stay", "staff_stay", self._stay)
 
     # ---- every request
 
@@ -228,14 +228,13 @@ class StaffDoor:
         """The warning, or nothing: the script asks for it now and then."""
         found: Session = g.staff_session
         left = found.ends - self.clock.now()
-        back = self._back(urlsplit(request.referrer or "").path)
-        is_near = left <= WARN_SECONDS
         return make_response(
-            render_template("ui/staff/idle.html", left=left, is_near=is_near, session=found, back_to=back)
+            render_template("ui/staff/idle.html", left=left, is_near=left <= WARN_SECONDS, session=found)
         )
 
     def _stay(self) -> Response:
-        return _see_other(self._back(request.form.get("back", "")))
+        """A page of its own: the one that was left open keeps what is filled in there."""
+        return make_response(render_template("ui/staff/stayed.html"))
 
     def _sign_out(self) -> Response:
         self._forget()
