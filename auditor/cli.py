@@ -15,6 +15,7 @@ from auditor.cli_token import token
 from auditor.config import Config, make_cosigner, read_config
 from protocol.canonical import parse_object, to_builtins
 from protocol.errors import Rejected
+from service.cli_staff import staff_command
 from service.clock import SystemClock
 from service.command import command, emit, home_option, read_input, tls_of, tls_options
 from service.home import Home
@@ -85,3 +86,4 @@ group.add_command(report)
 group.add_command(rotate)
 group.add_command(serve_console)
 group.add_command(token)
+group.add_command(staff_command(Config, mount="", roles=("auditor",), address="console"))

@@ -18,6 +18,7 @@ from service.epochs import Epochs
 from service.home import Home
 from service.keyring import Keyring
 from service.operations import Contact
+from service.staff import StaffConfig
 from service.trust import TrustSource
 from service.witness_keys import CosignerKeys
 
@@ -27,7 +28,9 @@ SEED_BYTES = 32
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`config.json`. `url` and `name` are set where this auditor cosigns."""
+    """`config.json`. `url` and `name` are set where this auditor cosigns; `console` and `staff` where several
+    people sign in at the console, which is reached at that URL.
+    """
 
     role: str
     trust_list: str
@@ -36,6 +39,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     url: str | None = None
     name: str | None = None
     contact: Contact | None = None
+    console: str | None = None
+    staff: StaffConfig | None = None
 
 
 def read_config(home: Home) -> Config:

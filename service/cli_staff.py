@@ -11,6 +11,7 @@ import click
 import msgspec
 from msgspec.structs import replace
 
+from protocol.errors import Rejected
 from protocol.issuer_metadata import check_url
 from protocol.openid_connect import Algorithm
 from service.command import command, emit, read_secret
@@ -22,8 +23,12 @@ CALLBACK = "/sign-in/callback"
 """Below where the face is mounted; `service.ui.staff` answers there."""
 
 
-def staff_command(kind: type[msgspec.Struct], *, mount: str, roles: Sequence[str]) -> click.Command:
-    """The command of a role whose `config.json` is a `kind` with `url` and `staff`; its face is at `mount`."""
+def staff_command(
+    kind: type[msgspec.Struct], *, mount: str, roles: Sequence[str], address: str = "url"
+) -> click.Command:
+    """The command of a role whose `config.json` is a `kind` with `staff` and, as `address`, the URL of its face,
+    which is there at `mount`.
+    """
 
     @click.command("staff")
     @click.option("--provider", required=True, help="Issuer identifier of the organisation's OpenID provider.")
@@ -50,6 +55,8 @@ def staff_command(kind: type[msgspec.Struct], *, mount: str, roles: Sequence[str
     ) -> None:
         """Let staff sign in at an OpenID provider; print what to register there. Restart the server afterwards."""
         config = home.config(kind)
+        if getattr(config, address) is None:
+            raise Rejected("no_url", f"config.json does not say where the face is: set {address}")
         check_url(settings["provider"], "bad_url")
         auth: Literal["private_key_jwt", "client_secret_basic"] = "private_key_jwt"
         if client_secret is not None:
@@ -58,7 +65,7 @@ def staff_command(kind: type[msgspec.Struct], *, mount: str, roles: Sequence[str
         key = make_staff_key(home, secrets.token_bytes)
         made = StaffConfig(roles=_roles(pairs, roles), levels=list(levels), client_auth=auth, **settings)
         home.write_config(replace(config, staff=made))
-        url = config.url + mount  # type: ignore[attr-defined] # the caller's `kind` has it
+        url = getattr(config, address) + mount
         told = {"client_id": made.client_id, "redirect_uri": url + CALLBACK, "auth": auth}
         jwk = {**key.jwk(), "kid": key.thumbprint(), "alg": "ES256", "use": "sig"}
         lines = [f"Staff sign in at {url}/", f"Register at {made.provider}:"]
