@@ -3,7 +3,7 @@
 import secrets
 from pathlib import Path
 
-from flask import Flask, Response, redirect, request, url_for
+from flask import Flask, Response, current_app, redirect, request, url_for
 
 from service.clock import Clock
 from service.edge import REQUEST_BYTES
@@ -114,9 +114,13 @@ def _somebody_is_there() -> None:
 
 
 def _to_unlock(_: Locked) -> Response:
-    """To where the wallet is unlocked or made, and afterwards back to the page that was asked for."""
+    """To where the wallet is unlocked or made, and afterwards back to the page that was asked for.
+
+    What a form would have done is not done; the page that it was on, if it has the same address, comes back.
+    """
     if not keeper().exists:
         return redirect(url_for("begin.page"), 303)  # type: ignore[return-value]
-    wanted = request.full_path.rstrip("?") if request.method in SAFE else None
-    target = url_for("unlock.page", next=own_path(wanted) if wanted and wanted != "/" else None)
+    wanted = request.full_path.rstrip("?") if request.method in SAFE else request.path
+    is_page = current_app.url_map.bind("localhost").test(request.path, "GET")
+    target = url_for("unlock.page", next=own_path(wanted) if is_page and wanted != "/" else None)
     return redirect(target, 303)  # type: ignore[return-value]

@@ -17,6 +17,16 @@ def test_locked_wallet_leads_to_unlock_and_back(face: Face) -> None:
     assert face.get("/settings").status_code == 200
 
 
+def test_form_that_was_sent_too_late_does_nothing_and_comes_back(face: Face) -> None:
+    face.post("/lock")
+    late = {"/backup": "/unlock?next=/backup", "/settings/idle": "/unlock"}
+    for path, expected in late.items():
+        answer = face.post(path, {"passphrase": PASSPHRASE, "idle_minutes": "5"}, page="/unlock")
+        assert answer.location == expected
+    face.unlock()
+    assert face.keeper.preferences().idle_minutes == 15
+
+
 def test_wrong_passphrase_opens_nothing(face: Face) -> None:
     face.post("/lock")
     answer = face.post("/unlock", {"passphrase": "vijf gele fietsen"}, page="/unlock")
