@@ -21,6 +21,7 @@ from tests.faces.hands import Keyboard, Mouse, wait_for
 from tests.faces.people import Auditor, Clerk, CounterClerk, Resident, photograph
 from tests.faces.town import BSNS, CASE, COUNTER, DESK, FacesTown
 
+pytestmark = pytest.mark.timeout(600)  # the first test founds the town
 CARDS = ("persoon", "adres")
 
 

@@ -18,6 +18,7 @@ from tests.faces.sweep import LOOKS, layout_faults, put, sweep
 from tests.faces.tour import Tour
 from tests.faces.town import FacesTown, Story
 
+pytestmark = pytest.mark.timeout(600)  # the first test founds the town
 SCREENS = {
     "wallet": wallet.SCREENS,
     "desk": desk.SCREENS,
