@@ -51,7 +51,8 @@ class Sessions:
         """The token of a new session."""
         token = self._random(TOKEN_BYTES)
         with self._lock:
-            self._known = {key: one for key, one in self._known.items() if now < one.ends}
+            if len(self._known) >= MAX_SESSIONS:  # not at every start: it looks at them all
+                self._known = {key: one for key, one in self._known.items() if now < one.ends}
             if len(self._known) >= MAX_SESSIONS:
                 del self._known[min(self._known, key=lambda key: self._known[key].used)]
             self._known[sha256(token)] = Session(member, now, now)
