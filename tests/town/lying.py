@@ -16,11 +16,11 @@ from werkzeug.serving import make_server
 
 import auditor.web
 import consentlog.witness
-from auditor.watch import LogSource
 from auditor.config import Config, make_cosigner, read_config, trust_of
 from auditor.follow import Alarm, Follower, Step
 from auditor.follow_store import FollowStore
 from auditor.roots import AgencyRoots
+from auditor.watch import LogSource
 from consentlog.config import make_witness
 from examples.lying_log import OPENING_KEY, LyingLog
 from examples.processes import free_ports
