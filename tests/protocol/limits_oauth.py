@@ -143,6 +143,8 @@ def _transaction(size: int) -> object:
 
 
 _DPOP, _CLIENT, _KEYS = "invalid_dpop_proof", "invalid_client_attestation", "invalid_proof"
+
+
 def rsa_of(bits: int) -> object:
     """A key of so many bits, whatever its factors."""
     modulus = b64u_encode((2 ** (bits - 1) + 1).to_bytes((bits + 7) // 8, "big"))
