@@ -65,8 +65,11 @@ def open_case() -> Response | tuple[str, int]:
         page = render_template("auditor/ask.html", given=given, reasons=REASONS, errors=errors)
         return page, 400
     reason, note = check_look(given["reason"], given["note"])
-    look = kept.looks.add(kept.now(), kept.who(), slot, reason, note)  # 2.
-    job = kept.jobs.start("case", lambda progress: (look, kept.opener.open(look, kept.now(), progress)))  # 3.
+    who = kept.who()
+    look = kept.looks.add(kept.now(), who, slot, reason, note)  # 2.
+    job = kept.jobs.start(
+        "case", lambda progress: (look, kept.opener.open(look, kept.now(), progress)), owner=who
+    )  # 3.
     return redirect(url_for("cases.case", job_id=job.id), 303)  # type: ignore[return-value]
 
 
@@ -118,10 +121,7 @@ def case(job_id: str) -> str:
 @pages.get("/file/<job_id>/progress")
 def progress(job_id: str) -> str:
     """How far it is, for `live.js`, which goes on to the file when it is there."""
-    job = desk().jobs.find(job_id)
-    if job is None or job.kind != "case":
-        raise Rejected("case_gone", "this file is closed", status=410)
-    return render_template("auditor/progress.html", job=job)
+    return render_template("auditor/progress.html", job=_own(job_id))
 
 
 @pages.get("/file/<job_id>/export.<form>")
@@ -169,10 +169,16 @@ def _page_of(total: int) -> tuple[int, int]:
     return min(max(1, number), count), count
 
 
-def _job(job_id: str) -> Job:
+def _own(job_id: str) -> Job:
+    """For who opened it: a colleague gives a reason too. Raises `Rejected`: `case_gone` (410)."""
     job = desk().jobs.find(job_id)
-    if job is None or job.kind != "case":
+    if job is None or job.kind != "case" or job.owner != desk().who():
         raise Rejected("case_gone", "this file is closed", status=410)
+    return job
+
+
+def _job(job_id: str) -> Job:
+    job = _own(job_id)
     if job.state == "failed":
         raise Rejected(job.code, "the file could not be opened", status=409)
     return job

@@ -19,11 +19,15 @@ Kind = Literal["look", "proof", "case"]
 
 @dataclass
 class Job:
-    """`what`, `done`, `of`: what it is doing now. `code`: why it failed. `result`: what it gave."""
+    """`what`, `done`, `of`: what it is doing now. `code`: why it failed. `result`: what it gave.
+
+    `owner`: who began it, where the result is for nobody else; "" for all.
+    """
 
     id: str
     kind: Kind
     started: int
+    owner: str = ""
     state: Literal["running", "done", "failed"] = "running"
     what: str = ""
     done: int = 0
@@ -45,7 +49,7 @@ class Jobs:
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
 
-    def start(self, kind: Kind, work: Callable[[Progress], Any]) -> Job:
+    def start(self, kind: Kind, work: Callable[[Progress], Any], *, owner: str = "") -> Job:
         """Begin `work`, unless one is under way: then that one is meant, if it is a look or a proof."""
         with self._lock:
             self._forget()
@@ -54,7 +58,7 @@ class Jobs:
             )
             if running is not None and kind != "case":
                 return running
-            job = Job(secrets.token_urlsafe(16), kind, self._clock.now())
+            job = Job(secrets.token_urlsafe(16), kind, self._clock.now(), owner)
             self._jobs[job.id] = job
         threading.Thread(target=self._run, args=(job, work), name=f"console-{kind}", daemon=True).start()
         return job

@@ -37,6 +37,22 @@ def test_register_names_who_signed_in(staffed: tuple[Console, StaffDoor]) -> Non
     assert [look.who for look in console.desk.looks.page(0, 9)] == ["alex.auditor"]
 
 
+def test_colleague_who_knows_the_address_reads_no_file_without_a_reason(
+    staffed: tuple[Console, StaffDoor],
+) -> None:
+    console, door = staffed
+    opener = replace(console, client=enter(console.app, door, "auditor", name="Alex Auditor"))
+    place = opener.open(console.kept.answer.slot)
+    assert opener.client.get(place).status_code == 200
+    colleague = enter(console.app, door, "auditor", name="Bo Auditor")
+    exports = [f"export.{form}" for form in ("csv", "json", "jsonld", "ldv")]
+    for path in (place, *(f"{place}/{name}" for name in ("progress", *exports))):
+        answer = colleague.get(path)
+        assert answer.status_code == 410, path
+        assert "r-timeline" not in answer.get_data(as_text=True)
+    assert [look.who for look in console.desk.looks.page(0, 9)] == ["alex.auditor"]
+
+
 def test_who_is_not_signed_in_sees_and_opens_nothing(staffed: tuple[Console, StaffDoor]) -> None:
     console, _ = staffed
     assert console.client.get("/").status_code == 303
