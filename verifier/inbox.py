@@ -19,6 +19,7 @@ from verifier.grants import StoredGrant
 AnswerKind: TypeAlias = Literal["erased", "kept"]
 LAWS = ("Archiefwet 1995 artikel 3", "AWR artikel 52 lid 4", "BW boek 2 artikel 10 lid 3")
 """Under which a Dutch authority most often keeps: to choose from at the desk; the command takes any."""
+_ANSWER_LOCK, _ANSWER_WAIT = "answer.lock", 20.0
 _LAW = re.compile(r"[A-Za-z0-9 .,:/_-]{1,128}")
 
 
@@ -89,9 +90,15 @@ def answer_erasure(
 
     1. it is known and waits for an answer; 2. a law and a date in the future belong to `kept`, and only there;
     3. the receipt is in the log (else it goes first); 4. so is the answer; 5. kept, and what still waits here to
-    be handed over is deleted when the data are erased. Raises `Rejected`: `unknown_message` 404,
-    `answered_already` 409, `bad_answer`, and the log's; `Unavailable` when the log cannot take it now.
+    be handed over is deleted when the data are erased. One at a time, or two officers would both be in the log.
+    Raises `Rejected`: `unknown_message` 404, `answered_already` 409, `bad_answer`, and the log's; `Unavailable`
+    when the log cannot take it now, `in_use` while another answer goes on for long.
     """
+    with desk.home.lock(_ANSWER_LOCK, wait_seconds=_ANSWER_WAIT):
+        _answer(desk, jti, kind, law, until)
+
+
+def _answer(desk: Desk, jti: str, kind: AnswerKind, law: str | None, until: int | None) -> None:
     now, asked = desk.now(), desk.store.seen.erasure(jti)
     if asked is None:  # 1.
         raise Rejected("unknown_message", "no resident asked this", status=404)

@@ -1,5 +1,7 @@
 """Who may do what at the desk, four eyes at the counter, requests to erase, search, and who watches over it."""
 
+from threading import Thread
+
 from protocol.canonical import b64u_encode
 from protocol.revocation_code import code_from_seed, format_code, format_paper_qr, lock_for
 from tests.protocol import builders
@@ -131,6 +133,30 @@ def test_privacy_officer_answers_once(agency: DeskAgency, wallet: Wallet) -> Non
     assert "1 januari 2034" in shown
     assert page.post(f"/erasing/{jti}", **answer).answer.status_code == 409
     assert len(agency.log.messages) == 2
+
+
+def test_two_officers_who_answer_at_once_do_not_both_get_into_the_log(agency: DeskAgency, wallet: Wallet) -> None:
+    _, made = granted(agency, wallet)
+    jti = ask_erasure(agency, wallet, made)
+    pages = [
+        get(agency.open("privacy", name=name), f"/erasing/{jti}") for name in ("Bente Bakker", "Joris Jansen")
+    ]
+    kept = {"answer": "kept", "law": "AWR artikel 52 lid 4", "until": "2034"}
+    answers: list[int] = []
+    second = Thread(target=lambda: answers.append(pages[1].post(f"/erasing/{jti}", **kept).answer.status_code))
+    log = agency.log.answer
+
+    def slow_log(path: str, body: bytes | None) -> bytes:
+        if path == "/v1/messages" and second.ident is None:
+            second.start()
+            second.join(1)  # time to overtake the first, unless it is held back
+        return log(path, body)
+
+    agency.log.answer = slow_log  # type: ignore[method-assign]
+    answers.append(pages[0].post(f"/erasing/{jti}", answer="erased", sure="1").answer.status_code)
+    second.join()
+    assert sorted(answers) == [303, 409]
+    assert len(agency.log.messages) == 2  # the receipt, and one answer
 
 
 # --- search and oversight --------------------------------------------------------------------------------
