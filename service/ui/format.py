@@ -16,7 +16,11 @@ from service.ui.words import _, locale, ngettext
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _DAY = 86400
 _FORMS = {"nl": ("d MMMM y", "d MMMM y, HH:mm"), "en_GB": ("d MMMM y", "d MMMM y, HH:mm")}
-_DURATION = re.compile(r"P(?:(\d{1,3})Y)?(?:(\d{1,3})M)?(?:(\d{1,3})W)?(?:(\d{1,4})D)?")
+_DURATION = re.compile(
+    r"P(?=[0-9T])(?:([0-9]{1,4})Y)?(?:([0-9]{1,4})M)?(?:([0-9]{1,4})W)?(?:([0-9]{1,5})D)?"
+    r"(?:T(?=[0-9])(?:([0-9]{1,4})H)?(?:([0-9]{1,4})M)?(?:([0-9]{1,5})S)?)?"
+)
+_PARTS = ("year", "month", "week", "day", "hour", "minute", "second")
 _UNITS = (
     (365 * _DAY, "year"),
     (30 * _DAY, "month"),
@@ -67,16 +71,16 @@ def period(seconds: float) -> str:
 
 
 def duration(text: str) -> str:
-    """A term of ISO 8601 in years, months, weeks or days: P1Y is 1 jaar, P1Y6M 1 jaar en 6 maanden.
+    """A term of ISO 8601, as a trust list may have it: P1Y is 1 jaar, P1Y6M 1 jaar en 6 maanden, PT6H 6 uur.
 
-    Raises `ValueError` for any other text: registers hold none.
+    Raises `ValueError` for any other text: trust lists hold none.
     """
     found = _DURATION.fullmatch(text)
-    if not found or text == "P":
-        raise ValueError("not a term in years, months, weeks or days")
+    if not found:
+        raise ValueError("not a term of ISO 8601")
     parts = [
         _counted(name, int(count))
-        for name, count in zip(("year", "month", "week", "day"), found.groups(), strict=True)
+        for name, count in zip(_PARTS, found.groups(), strict=True)
         if count and int(count)
     ]
     if not parts:

@@ -86,6 +86,7 @@ class StaffDoor:
     def install(self, app: Flask, public: Collection[str] = ()) -> None:
         """Guard every endpoint of `app` but those in `public`, and add the pages of the door."""
         is_open = _OPEN | frozenset(public)
+        app.config["SESSION_COOKIE_SECURE"] = self._is_https
         app.before_request(lambda: None if request.endpoint in is_open else self._guard())
         app.context_processor(self._context)
         app.add_url_rule("/sign-in", "staff_sign_in", self._sign_in)

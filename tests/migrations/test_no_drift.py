@@ -152,7 +152,7 @@ def test_every_table_of_the_program_has_a_schema() -> None:
 
 OWN_SQL = {
     ("verifier", "evidence"),
-    ("wallet", "vault"),
+    ("wallet", "vault_file"),
     ("service", "schema"),
     ("consentlog", "reserve"),
 }

@@ -70,6 +70,8 @@ def test_length_of_time_in_words(lang: str, seconds: int, dutch: str, english: s
         ("P2Y1M3D", "2 jaar, 1 maand en 3 dagen"),
         ("P2W", "2 weken"),
         ("P0D", "helemaal niet"),
+        ("PT6H", "6 uur"),
+        ("P1DT90M", "1 dag en 90 minuten"),
     ],
 )
 def test_term_of_a_register_in_words(text: str, dutch: str) -> None:
@@ -77,7 +79,7 @@ def test_term_of_a_register_in_words(text: str, dutch: str) -> None:
         assert shown.duration(text) == dutch
 
 
-@pytest.mark.parametrize("text", ["", "P", "1Y", "P1", "PT5M", "P1.5Y", "P-1Y", "P1Y ", "<b>", "P99999D", "P1M1Y"])
+@pytest.mark.parametrize("text", ["", "P", "1Y", "P1", "PT", "P1DT", "P5MT", "P1.5Y", "P-1Y", "P1Y ", "<b>", "P999999D", "P1M1Y"])
 def test_text_that_is_no_term_is_refused(text: str) -> None:
     with create().test_request_context(), pytest.raises(ValueError, match="not a term"):
         shown.duration(text)
