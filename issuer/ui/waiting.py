@@ -26,13 +26,14 @@ def index() -> str:
 @pages.get("/<offer_id>")
 @needs("manager")
 def one(offer_id: str) -> str:
-    """Who waits, and why he was held. Opening it is written down."""
-    desk().counter.open(member().id, desk().counter.waiting_person(offer_id).bsn)
+    """Who waits, and why he was held."""
     return _page(offer_id, [])
 
 
 def _page(offer_id: str, errors: list[tuple[str, str]]) -> str:
+    """Showing it is written down, whatever way led here."""
     found = desk().counter.waiting_person(offer_id)
+    desk().counter.open(member().id, found.bsn)
     dossier = desk().counter.dossier(found.bsn)
     (asked,) = [item for item in desk().counter.office.waiting() if item.offer_id == offer_id]
     return render_template(

@@ -338,6 +338,17 @@ def test_manager_decides_on_what_waits(face: Face, way: str, reason: str, act: s
         assert (connection.execute(select(holds)).first() is None) == (way == "approve")
 
 
+def test_refusal_without_a_reason_is_no_unwritten_look_at_who_waits(face: Face) -> None:
+    offer_id = wait(face)
+    page = get(face.browser("manager", name="Mees Mulder"), "/waiting/")
+    before = face.acts()
+    refused = page.post(f"/waiting/{offer_id}/deny", reason="")
+    assert refused.answer.status_code == 422
+    assert "Noor Elisabeth Verhulst" in refused.text
+    assert face.acts() == [*before, ("mees.mulder", "found", NOOR)]
+    assert len(face.desk.office.waiting()) == 1
+
+
 def test_clerk_does_not_decide_on_what_waits(face: Face) -> None:
     offer_id = wait(face)
     clerk = face.browser()
