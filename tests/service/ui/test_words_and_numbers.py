@@ -79,7 +79,9 @@ def test_term_of_a_register_in_words(text: str, dutch: str) -> None:
         assert shown.duration(text) == dutch
 
 
-@pytest.mark.parametrize("text", ["", "P", "1Y", "P1", "PT", "P1DT", "P5MT", "P1.5Y", "P-1Y", "P1Y ", "<b>", "P999999D", "P1M1Y"])
+@pytest.mark.parametrize(
+    "text", ["", "P", "1Y", "P1", "PT", "P1DT", "P5MT", "P1.5Y", "P-1Y", "P1Y ", "<b>", "P999999D", "P1M1Y"]
+)
 def test_text_that_is_no_term_is_refused(text: str) -> None:
     with create().test_request_context(), pytest.raises(ValueError, match="not a term"):
         shown.duration(text)
