@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -59,6 +59,14 @@ def check_url(value: Any, name: str) -> str:
     """An absolute http(s) URL of others; **not** whether it may be fetched. Raises: `invalid_request`."""
     if not isinstance(value, str) or len(value) > MAX_URL_CHARS or not _URL.fullmatch(value):
         raise Rejected("invalid_request", f"{name} is not a plain http(s) URL without user or fragment")
+    try:
+        parts = urlsplit(value)
+        has_host = bool(parts.hostname)
+        _ = parts.port
+    except ValueError as error:
+        raise Rejected("invalid_request", f"{name} has a host or port that cannot be") from error
+    if not has_host:
+        raise Rejected("invalid_request", f"{name} names no host")
     return value
 
 

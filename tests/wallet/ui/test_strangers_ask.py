@@ -157,6 +157,17 @@ def test_redirect_that_is_no_address_is_no_link(face: Face, shop: ForeignVerifie
     assert "javascript:" not in face.get(press(face, path, answer="refuse")).text
 
 
+@pytest.mark.parametrize("address", ["https://[x", "https://[x]/done", "https://a.example:99999/", "https://a:b/"])
+def test_broken_redirect_does_not_hide_what_was_given(face: Face, shop: ForeignVerifier, address: str) -> None:
+    """An asker who was given a copy answers with an address that cannot be read."""
+    shop.answer = b'{"redirect_uri": "%s"}' % address.encode()
+    path = opened(face, shop.ask(ONE, registration=strangers.registration()))
+    done = face.get(press(face, path, answer="give"))
+    assert done.status_code == 200
+    assert shop.received
+    assert f'href="{address}' not in done.text
+
+
 MARKUP = "<img src=x onerror=alert(1)>\"'{{7*7}}<Onbekend> & </Onbemind>"
 
 
