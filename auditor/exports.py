@@ -6,6 +6,7 @@ data subject (0 or 1 is allowed) and without staff, who have no place in that lo
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,7 @@ from protocol.canonical import sha256, to_builtins
 from protocol.terms import Terms
 
 MILLISECONDS = 1000
-_SAFE_START = tuple("=+-@\t\r")
+_FORMULA = re.compile(r'(^|[;\t])(?=[\s"]*[=+@-]|[\t\r])')
 _DPV = "https://w3id.org/dpv#"
 _CONTEXT = {
     "dpv": _DPV,
@@ -33,7 +34,9 @@ _STATUS = {"grant": "dpv:ConsentGiven", "refresh": "dpv:ConsentGiven", "stop": "
 
 
 def to_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """RFC 4180 with a head. What a spreadsheet would take for a formula gets an apostrophe before it."""
+    """RFC 4180 with a head. What a spreadsheet would take for a formula gets an apostrophe before it, also after a
+    semicolon, which parts cells in Dutch settings.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(head)
@@ -42,8 +45,8 @@ def to_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_SAFE_START):
-        return f"'{value}"
+    if isinstance(value, str):
+        return _FORMULA.sub(r"\1'", value)
     return "" if value is None else value
 
 

@@ -117,6 +117,15 @@ def test_attack_formula_in_a_table_is_text(start: str) -> None:
     assert next(csv.DictReader(io.StringIO(text)))["name"].startswith("'")
 
 
+@pytest.mark.parametrize("name", ["x;=HYPERLINK(1)", 'x, y;"=HYPERLINK(1)"', "x; @y", "x\t+1"])
+def test_attack_formula_after_a_semicolon_is_text(name: str) -> None:
+    """A spreadsheet with Dutch settings parts cells at semicolons, whatever the file says."""
+    text = exports.to_csv(["name"], [[name]])
+    for parted in (";", "\t"):
+        for row in csv.reader(io.StringIO(text), delimiter=parted):
+            assert not [cell for cell in row if cell.lstrip(' "').startswith(("=", "+", "-", "@"))]
+
+
 def test_figures_are_the_same_as_table_and_as_linked_data() -> None:
     cells = {Cell("week", AGENCY_ID, "2026-W47", "reads"): 3, Cell("week", "", "2026-W47", "stops"): 1}
     _, rows = exports.figures_rows(cells)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +16,8 @@ from wallet.ui.names import service_name
 COLUMNS = (
     "time", "kind", "organisation", "organisation_id", "service", "agreement", "data", "reason", "proven", "entry",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+_FORMULA = re.compile(r'(^|[;\t])(?=[\s"]*[=+@-]|[\t\r])')
+"""Where a spreadsheet sees a formula begin: in a cell, or after a semicolon, where Dutch settings part cells."""
 
 
 def as_json(lines: Iterable[Line], language: str) -> bytes:
@@ -38,7 +39,7 @@ def as_csv(lines: Iterable[Line], language: str) -> bytes:
 
 def _cell(value: object) -> str:
     text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1'", text)
 
 
 def _data(line: Line, language: str) -> dict[str, Any]:

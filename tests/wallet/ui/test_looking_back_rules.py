@@ -292,6 +292,15 @@ def test_formula_injection_by_a_name_is_text(name: str) -> None:
     assert json.loads(as_json([line(1, name=name)], "en"))[0]["organisation"] == name
 
 
+@pytest.mark.parametrize("name", ["Winkel;=1+1", 'Winkel, en;"=1+1"', "Winkel; @x", "Winkel;-1", "Winkel\t+1"])
+def test_formula_injection_after_a_semicolon_is_text(name: str) -> None:
+    """A spreadsheet with Dutch settings parts cells at semicolons, whatever the file says."""
+    text = as_csv([line(1, name=name)], "en").decode("utf-8-sig")
+    for parted in (";", "\t"):
+        for row in csv.reader(io.StringIO(text), delimiter=parted):
+            assert not [cell for cell in row if cell.lstrip(' "').startswith(("=", "+", "-", "@"))]
+
+
 def test_kept_history_without_events_is_no_harm(agreement: Agreement) -> None:
     empty = replace(agreement, history=KeptHistory(1, 1, ()))
     assert (empty.last_read, lines_of(empty)[-1].kind) == (None, "given")
