@@ -16,6 +16,7 @@ pages = Blueprint("receive", __name__)
 WRONG_CODE = frozenset({"invalid_grant", "need_tx_code", "invalid_tx_code"})
 """Refusals after which the resident may type the code once more."""
 MAX_CODE = 64
+_CAME = "receive.came."
 
 
 @pages.get("/offer/<kept_id>")
@@ -27,16 +28,17 @@ def offer(kept_id: str) -> str:
 @pages.post("/offer/<kept_id>")
 def accept(kept_id: str) -> Response | tuple[str, int]:
     """Take it up with the code. A wrong one is said on the page."""
-    offered = keeper().kept(kept_id, Offered)
     code = "".join(request.form.get("code", "").split())[:MAX_CODE]
-    try:
-        with in_use() as wallet:
-            came = take_up(wallet, offered, code or None)
-    except Rejected as error:
-        if error.code not in WRONG_CODE:
-            raise
-        return _show_offer(kept_id, offered, error.code), error.status
-    return _came(kept_id, came)
+    with in_use() as wallet:
+        if (result := _came_before(kept_id)) is not None:
+            return result  # a button that was pressed twice takes it up once
+        offered = keeper().kept(kept_id, Offered)
+        try:
+            return _came(kept_id, take_up(wallet, offered, code or None))
+        except Rejected as error:
+            if error.code not in WRONG_CODE:
+                raise
+            return _show_offer(kept_id, offered, error.code), error.status
 
 
 @pages.post("/offer/<kept_id>/drop")
@@ -100,12 +102,14 @@ def login_state(kept_id: str) -> str:
 @pages.post("/login/<kept_id>")
 def fetch(kept_id: str) -> Response:
     """The resident is back: fetch the cards."""
-    waiting = keeper().kept(kept_id, Waiting)
     with in_use() as wallet:
+        if (result := _came_before(kept_id)) is not None:
+            return result
+        waiting = keeper().kept(kept_id, Waiting)
         came = finish(wallet, waiting)
-    if waiting.offer_id is not None:
-        keeper().drop(waiting.offer_id)
-    return _came(kept_id, came)
+        if waiting.offer_id is not None:
+            keeper().drop(waiting.offer_id)
+        return _came(kept_id, came)
 
 
 @pages.get("/received/<kept_id>")
@@ -134,4 +138,12 @@ def _wait(waiting: Waiting) -> Response:
 
 def _came(kept_id: str, came: Came) -> Response:
     keeper().drop(kept_id)
-    return redirect(url_for("receive.received", kept_id=keeper().keep(came, lasting=False)), 303)  # type: ignore[return-value]
+    received_id = keeper().keep(came, lasting=False)
+    keeper().memory[f"{_CAME}{kept_id}"] = received_id
+    return redirect(url_for("receive.received", kept_id=received_id), 303)  # type: ignore[return-value]
+
+
+def _came_before(kept_id: str) -> Response | None:
+    """Where to go with what was taken up before, while the wallet is open."""
+    received_id: str | None = keeper().memory.get(f"{_CAME}{kept_id}")
+    return redirect(url_for("receive.received", kept_id=received_id), 303) if received_id else None  # type: ignore[return-value]

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from msgspec.structs import replace
+from werkzeug.test import TestResponse
 
 from service.fetch import Fetcher
 from tests.wallet.conftest import Resident
@@ -15,6 +18,8 @@ from tests.wallet.our_town import OurTown, our_town
 from tests.wallet.ui.face import Face
 from tests.wallet.ui.test_request import opened, press, text_of
 from wallet.records import Copy
+from wallet.ui import receive
+from wallet.ui.receiving import Came
 
 
 @pytest.fixture
@@ -41,6 +46,39 @@ def test_resident_takes_up_an_offer_with_the_code(empty: Face, neighbours: Neigh
     assert "Done! You have a new card" in text_of(empty.get(done.location).text)
     assert len(copies(empty)) == 4
     assert "Address" in text_of(empty.get("/cards").text)
+
+
+def test_button_pressed_twice_takes_an_offer_up_once(
+    empty: Face, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second press must not say that the code is wrong while the cards are there."""
+    path = opened(empty, neighbours.issuer.link("adres"))
+    token, taken = empty.token(path), 0
+    answers: list[TestResponse] = []
+
+    def press_it() -> None:
+        form = {"csrf_token": token, "code": TX_CODE}
+        headers = {"Sec-Fetch-Site": "same-origin", "Origin": empty.launch.origin}
+        answers.append(empty.client.post(path, base_url=empty.launch.origin, data=form, headers=headers))
+
+    second = Thread(target=press_it)
+    honest = receive.take_up
+
+    def slow(*given: Any) -> Came:
+        nonlocal taken
+        taken += 1
+        if taken == 1:
+            second.start()
+            second.join(1)  # it is on its way by now, and waits for the wallet
+        return honest(*given)
+
+    monkeypatch.setattr(receive, "take_up", slow)
+    press_it()
+    second.join()
+    assert taken == 1
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert answers[0].location == answers[1].location
+    assert len(copies(empty)) == 4
 
 
 def test_wrong_code_is_said_and_nothing_is_received(empty: Face, neighbours: Neighbours) -> None:
