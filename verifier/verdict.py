@@ -134,7 +134,7 @@ WORDS: Mapping[str, Words] = {
         "protocol.md sections 4, 8.4",
     ),
     "status": Words(
-        "De uitgever heeft de kaart niet ingetrokken", "The issuer has not revoked the card",
+        "De uitgever heeft de kaart niet teruggenomen", "The issuer has not revoked the card",
         "Token Status List section 8.3",
     ),
     "status_decision": Words(

@@ -118,7 +118,7 @@ def grant(
     text = (
         f"Grant {given.id}: {record.agency.name} may look until {show.day(terms.not_after)}.{state}\n"
         f"Stop it with: regie wallet revoke {given.id}\n"
-        f"Keep this code on paper; it stops the grant from any wallet or counter:\n{format_code(code)}"
+        f"Keep this code on paper: it stops the grant from any wallet or the agency's desk:\n{format_code(code)}"
     )
     emit(ctx, _with_redirect(text, given.redirect), data)
 

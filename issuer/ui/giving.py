@@ -63,7 +63,7 @@ def offer(id_: str) -> Response | tuple[str, int]:
 
 def _choose_page(id_: str, errors: list[tuple[str, str]], document: str, wanted: tuple[str, ...]) -> str:
     dossier = desk().counter.dossier(visit_of(id_).bsn)
-    options = [(name, DOCUMENT_NAMES[name]) for name in DOCUMENTS]
+    options = [(name, str(DOCUMENT_NAMES[name]).capitalize()) for name in DOCUMENTS]
     return render_template(
         "counter/give.html",
         id_=id_,

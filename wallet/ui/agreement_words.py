@@ -74,7 +74,7 @@ def kept_in_words(agreement: Agreement) -> str:
     time = _term(terms.retention)
     if terms.mode == "store":
         return str(_("They may keep what they already have: %(time)s.", time=time))
-    return str(_("They look, and keep nothing longer than %(period)s.", period=time))
+    return str(_("What they have seen, they keep no longer than %(period)s.", period=time))
 
 
 def _term(text: str) -> str:

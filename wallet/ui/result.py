@@ -40,7 +40,7 @@ def page(kept_id: str) -> str:
 
 @pages.get("/receipt/<grant_id>")
 def receipt(grant_id: str) -> str:
-    """For the printer: what was agreed, and the code that stops it from any wallet or counter."""
+    """For the printer: what was agreed, and the code that stops it from any wallet or at the agency's counter."""
     with in_use() as wallet:
         paper = _paper(wallet, grant_id)
     return render_template("wallet/receipt.html", paper=paper)
