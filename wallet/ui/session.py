@@ -128,10 +128,14 @@ class Keeper:
                 wallet.vault.close()
 
     def remove(self) -> None:
-        """Take the wallet off this machine. Raises `Locked` and those of `remove_wallet`."""
+        """Take the wallet off this machine, with all that its resident was doing: who makes the next one here is
+        somebody else. Raises `Locked` and those of `remove_wallet`.
+        """
         with self.in_use() as wallet:
             remove_wallet(wallet)
             self.lock()
+            self._kept.clear()
+            self._ceremonies.clear()
 
     @contextmanager
     def in_use(self) -> Iterator[OpenWallet]:

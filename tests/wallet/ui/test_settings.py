@@ -13,11 +13,14 @@ from protocol.canonical import b64u_decode, b64u_encode
 from tests.wallet.conftest import Resident
 from tests.wallet.neighbours import COSIGNER_HOST, LOG_HOST
 from tests.wallet.ui.face import PASSPHRASE, Face
+from tests.wallet.ui.test_request import opened
+from wallet.config import WalletConfig
 from wallet.errand_grant import grant
 from wallet.errand_history import look_back
 from wallet.errand_revoke import stop_grant
 from wallet.passkey import CHALLENGE_SECONDS, PasskeyRecord
 from wallet.records import Choice
+from wallet.ui.begin import TRUST
 from wallet.vault_file import connect, keyholes, put_keyhole, read_keyholes
 
 NEW = "acht groene bussen"
@@ -269,6 +272,19 @@ def test_wallet_is_taken_off_the_device_and_no_passphrase_opens_a_copy(
     assert not path.exists()
     assert b'"wrapped"' not in kept.read_bytes()
     assert face.get("/").location == "/begin"
+
+
+def test_who_makes_the_next_wallet_sees_no_request_of_who_left(face: Face, holder: Resident) -> None:
+    """Nor an offer, nor a login that waits: its cards would be those of the other."""
+    told, neighbours = holder.home.config(WalletConfig), holder.neighbours
+    paths = [opened(face, neighbours.agency.ask()), opened(face, neighbours.issuer.link("adres"))]
+    assert [face.get(path).status_code for path in paths] == [200, 200]
+    face.post("/settings/remove", {"passphrase": PASSPHRASE, "sure": "1"}, page="/settings/remove")
+    holder.home.write_json(TRUST, told)
+    assert face.post("/begin/new", {"passphrase": NEW, "again": NEW}, page="/begin/new").location == "/"
+    start = face.get("/").text
+    assert not [path for path in paths if path in start]
+    assert [face.get(path).status_code for path in paths] == [404, 404]
 
 
 def test_wallet_stays_while_a_stop_waits(face: Face, holder: Resident) -> None:
