@@ -3,6 +3,7 @@
 The page asks the log by itself while somebody looks at it, so that a stop is seen within seconds.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -36,14 +37,18 @@ def _state(text: str) -> GrantLineState | None:
 
 @pages.get("/<grant_id>")
 def show(grant_id: str) -> str:
-    """What was agreed, whether it stands, the last looks, and the form to look."""
-    return page_of(grant_id)
+    """What was agreed, whether it stands, the last looks, and the form to look. `?asked=1`: by the log."""
+    return page_of(grant_id, asks="asked" in request.args)
 
 
-def page_of(grant_id: str, *, filled: Any = None, errors: Any = ()) -> str:
-    """The page, with the form as it was filled in. Raises `Rejected`: `unknown_grant`."""
+def page_of(grant_id: str, *, filled: Any = None, errors: Any = (), asks: bool = False) -> str:
+    """The page, with the form as it was filled in; `asks`: with what the log says now, instead of what it said
+    last. Raises `Rejected`: `unknown_grant`.
+    """
     grant = desk().store.grants.get(grant_id)
     shown = shown_grant(grant, desk().now())
+    if asks:
+        shown = replace(shown, state=watch(grant))
     return render_template(
         "verifier/agreement.html",
         **_view(shown),
@@ -81,8 +86,8 @@ def state(grant_id: str) -> Response | str:
 @pages.post("/<grant_id>/check")
 def check(grant_id: str) -> Response:
     """The same by hand: the page afterwards shows what was found."""
-    watched = watch(desk().store.grants.get(grant_id))
-    return redirect(url_for("agreements.show", grant_id=grant_id, seen=watched), 303)  # type: ignore[return-value]
+    watch(desk().store.grants.get(grant_id))
+    return redirect(url_for("agreements.show", grant_id=grant_id, asked=1), 303)  # type: ignore[return-value]
 
 
 def watch(grant: StoredGrant) -> Watched:

@@ -29,7 +29,8 @@ RequestState: TypeAlias = Literal[
 ]
 """`elsewhere`: for the browser on the wallet's device; `ended`: what was agreed is over; `second`: helped, and
 a second officer is awaited; `coming_back`, `broken`: of the way back on that device."""
-GrantState: TypeAlias = Literal["stands", "not_yet", "expired", "stopped"]
+GrantState: TypeAlias = Literal["stands", "not_yet", "expired", "stopped", "unsure"]
+"""`unsure`: the log was asked just now, and nobody can tell."""
 ErasureState: TypeAlias = Literal["late", "soon", "in_time", "erased", "kept"]
 SOON = 7 * 86_400
 """Before the end of the month: time to look up what is where."""

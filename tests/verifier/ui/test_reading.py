@@ -142,6 +142,20 @@ def test_values_go_when_nobody_can_tell_any_more(agency: DeskAgency, wallet: Wal
     assert "niet zien of dit nog geldt" in words_of(over)
 
 
+def test_officer_who_asks_the_log_by_hand_is_told_what_it_says(agency: DeskAgency, wallet: Wallet) -> None:
+    """Without scripts: an agreement that nobody can vouch for now does not stand, nor is there a form to read."""
+    rid, _ = granted(agency, wallet)
+    page = get(agency.open("clerk"), f"/agreements/{rid}")
+    assert "Deze afspraak geldt" in words_of(page)
+    agency.log.down = True
+    asked = page.post(f"/agreements/{rid}/check")
+    assert asked.answer.status_code == 303
+    told = get(page.browser, asked.answer.headers["Location"])
+    assert "niet zien of dit nog geldt" in words_of(told)
+    assert "Deze afspraak geldt" not in words_of(told)
+    assert token_of(told) == ""
+
+
 def test_values_go_when_the_term_ends(agency: DeskAgency, wallet: Wallet) -> None:
     rid, _ = granted(agency, wallet)
     agency.clock.time += 101 * DAY
