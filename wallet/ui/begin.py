@@ -26,6 +26,8 @@ MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 """Of a backup through the browser; a larger one is put back by `regie wallet restore`."""
 UPLOAD = "/begin/restore"
 _MAX_KEY_BYTES = 8 * 1024
+_LAST_MOMENT = 253_370_764_800
+"""The first of January 9999, POSIX seconds: later ones cannot be shown."""
 Errors = list[tuple[str, str]]
 
 
@@ -94,6 +96,8 @@ def put_back() -> Response | tuple[str, int]:
 @pages.get("/begin/restored/<int:made_at>")
 def restored(made_at: int) -> str:
     """What a backup does not know, and what to do about it."""
+    if made_at > _LAST_MOMENT:
+        raise Rejected("not_found", "no backup was made then", status=404)
     return render_template("wallet/restored.html", made_at=made_at)
 
 

@@ -21,8 +21,9 @@ _CAME = "receive.came."
 
 @pages.get("/offer/<kept_id>")
 def offer(kept_id: str) -> str:
-    """Who offers what, and the field for the code or the way to log in."""
-    return _show_offer(kept_id, keeper().kept(kept_id, Offered), None)
+    """Who offers what, and the field for the code or the way to log in. A locked wallet does not tell."""
+    with in_use():
+        return _show_offer(kept_id, keeper().kept(kept_id, Offered), None)
 
 
 @pages.post("/offer/<kept_id>")
@@ -90,7 +91,9 @@ def get() -> Response:
 def login(kept_id: str) -> str:
     """Where to log in, and whether the browser has come back."""
     stay_open()
-    return render_template("wallet/login.html", kept_id=kept_id, waiting=keeper().kept(kept_id, Waiting))
+    with in_use():
+        waiting = keeper().kept(kept_id, Waiting)
+    return render_template("wallet/login.html", kept_id=kept_id, waiting=waiting)
 
 
 @pages.get("/login/<kept_id>/state")

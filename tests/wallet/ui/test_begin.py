@@ -66,6 +66,11 @@ def test_what_is_not_right_is_said_at_its_field_and_nothing_is_made(new_face: Fa
     assert PASSPHRASE not in answer.text
 
 
+def test_attack_moment_beyond_the_calendar_is_a_page_that_is_not_there(new_face: Face) -> None:
+    assert new_face.get("/begin/restored/99999999999999999999").status_code == 404
+    assert new_face.get("/begin/restored/253370764800").status_code == 200
+
+
 def test_attack_second_wallet_over_the_first(face: Face, holder: Resident) -> None:
     before = holder.home.file("wallet.db").read_bytes()
     for path, fields in (("/begin/new", new_fields()), ("/begin/restore", {"file": (io.BytesIO(b"x"), "x")})):

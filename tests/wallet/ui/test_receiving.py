@@ -48,6 +48,15 @@ def test_resident_takes_up_an_offer_with_the_code(empty: Face, neighbours: Neigh
     assert "Address" in text_of(empty.get("/cards").text)
 
 
+def test_locked_wallet_does_not_tell_who_offers_what(empty: Face, neighbours: Neighbours) -> None:
+    path = opened(empty, neighbours.issuer.link("adres"))
+    empty.post("/lock")
+    shut = empty.get(path)
+    assert (shut.status_code, shut.location) == (303, f"/unlock?next={path}")
+    empty.unlock()
+    assert "Basisregistratie Voorbeeld has a card for you" in text_of(empty.get(path).text)
+
+
 def test_button_pressed_twice_takes_an_offer_up_once(
     empty: Face, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
