@@ -6,7 +6,7 @@ from protocol.errors import RegieError, Rejected
 from service.ui.errors import find
 from service.ui.words import _, language, ngettext
 from wallet.errand_check import CheckedCard, check_cards
-from wallet.errand_refill import RefillReport, refill
+from wallet.errand_refill import LOW, RefillReport, refill
 from wallet.errand_sync import deliver_stops
 from wallet.opened import OpenWallet
 from wallet.records import Activity, Awaited
@@ -27,7 +27,7 @@ def index() -> str:
         issuers, now = _issuers(wallet), wallet.now()
         awaited = view_awaited(wallet.vault.all("awaited", Awaited), issuers, now, language())
         shown = _cards(wallet)
-    return render_template("wallet/cards.html", cards=shown, awaited=awaited)
+    return render_template("wallet/cards.html", cards=shown, awaited=awaited, low=LOW)
 
 
 @pages.get("/cards/<card>")
