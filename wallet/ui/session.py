@@ -119,7 +119,7 @@ class Keeper:
         with self.taken():
             wallet, self._wallet = self._wallet, None
             self.memory.clear()
-            for kept_id in [name for name, kept in self._kept.items() if not kept.lasting]:
+            for kept_id in [name for name, kept in list(self._kept.items()) if not kept.lasting]:
                 del self._kept[kept_id]
             if self._watching is not None:
                 self._watching.set()

@@ -95,9 +95,13 @@ function activate(part) {
 
 activate(document);
 for (const element of document.querySelectorAll("[data-live]")) watch(element);
-// A page that the browser kept when it was left may hold what may no longer be seen.
+// A page that the browser kept when it was left may hold what may no longer be seen: it goes before anything is asked.
 window.addEventListener("pageshow", (event) => {
-  if (event.persisted) location.reload();
+  if (!event.persisted) return;
+  const lost = document.querySelector("[data-lost]")?.dataset.lost;
+  document.getElementById("main")?.replaceChildren();
+  if (lost) go(lost);
+  else location.reload();
 });
 
 // After a step within the site the reader hears the new title; the first page begins where browsers begin.
