@@ -50,9 +50,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return _Rooms(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-def _turn(item: pytest.Item) -> int:
+def _turn(item: pytest.Item) -> tuple[int, str, int]:
+    """A browser's tests of one file are steps of one story: they run as they are written."""
     folder = item.path.relative_to(ROOT / "tests").parts[0]
-    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+    turn = LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+    return (turn, str(item.path), item.location[1] or 0) if folder in TOGETHER else (turn, "", 0)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -182,7 +182,7 @@ class LocalDoor:
         """Whether `token` is the launch token, and nobody used it before."""
         try:
             launch = parse_struct(self._home.read_secret(LAUNCH), _Launch)
-        except Rejected:
+        except (Rejected, FileNotFoundError):  # used up, perhaps at this very moment
             return False
         is_old = launch.since < self._clock.now() - LAUNCH_SECONDS
         if is_old or not hmac.compare_digest(launch.digest, _digest(token)):

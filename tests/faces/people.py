@@ -91,9 +91,10 @@ class Resident:
         return self.page.locator("main .r-timeline__item--ok").count()
 
     def look_for_news(self) -> None:
-        """Ask the log what is new, and wait for it."""
+        """Ask the log what is new, and wait for it: until what says how fresh the page is was made anew."""
+        self.page.locator(".r-fresh").evaluate("strip => { strip.dataset.before = ''; }")
         self.hand.press(self.page.locator(".r-fresh form button"))
-        wait_for(self.page, ".r-fresh")
+        wait_for(self.page, ".r-fresh:not([data-before])")
 
 
 @dataclass

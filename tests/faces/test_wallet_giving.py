@@ -149,6 +149,7 @@ def test_task_of_the_law_asks_no_consent(resident: Visitor, place: Place) -> Non
 
 def test_over_asking_is_marked_and_what_is_needed_can_be_given(resident: Visitor, place: Place) -> None:
     asked = [ElementClaim("adres", ["postcode"], True), ElementClaim("persoon", ["burgerservicenummer"], False)]
+    place.list_first("consent")
     page = opened(resident, place.ask("consent", claims=asked))
     assert "Ze vragen meer dan ze hebben aangemeld" in page.inner_text("main")
     assert faults(page) == []
@@ -158,6 +159,7 @@ def test_over_asking_is_marked_and_what_is_needed_can_be_given(resident: Visitor
 
 
 def test_log_that_is_away_is_said_to_be_uncertain(resident: Visitor, place: Place) -> None:
+    place.list_first("consent")
     page = opened(resident, place.ask("consent"))
     place.neighbours.down.add(LOG_HOST)
     try:
