@@ -83,11 +83,11 @@ class Jobs:
         except RegieError as error:
             log_event("auditor", "job_failed", kind=job.kind, code=error.code)
             job.code, job.ended, job.state = error.code, self._clock.now(), "failed"
-        except BaseException:
-            job.code, job.ended, job.state = "internal", self._clock.now(), "failed"
-            raise
         else:
             job.result, job.ended, job.state = result, self._clock.now(), "done"
+        finally:
+            if job.ended is None:  # nobody foresaw this error, which goes on its way
+                job.code, job.ended, job.state = "internal", self._clock.now(), "failed"
 
     def _forget(self) -> None:
         now = self._clock.now()

@@ -5,6 +5,7 @@ of this wallet, so programs on other ports of this machine share nothing with it
 """
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -140,11 +141,10 @@ def unlock_by_passkey(kept: Keeper, answer: Answer, ceremony_id: str) -> None:
             raise unknown_passkey()
         verified = verify_login(answer, ceremony, keyhole)  # 2.
         vault = open_vault_by_passkey(path, answer.credential, verified.secret, around.random)  # 3.
-        try:
+        with ExitStack() as undo:
+            undo.callback(vault.close)
             _count(vault, verified)  # 4.
-        except BaseException:
-            vault.close()
-            raise
+            undo.pop_all()
         kept.hold(around, vault)
 
 

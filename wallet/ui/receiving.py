@@ -8,6 +8,7 @@ wallet is at that address. The page that began it sees the answer and fetches th
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from protocol.errors import Rejected, Unavailable
@@ -84,11 +85,10 @@ def _begin(
 ) -> Waiting:
     deliver_stops(wallet)
     listener = LoopbackListener(wallet.random)
-    try:
+    with ExitStack() as undo:
+        undo.callback(listener.close)
         begun = begin_login(wallet, source, names, grant, listener.redirect_uri)
-    except BaseException:
-        listener.close()
-        raise
+        undo.pop_all()
     listener.listen()
     threading.Thread(target=_close_in_time, args=(listener,), name="login", daemon=True).start()
     return Waiting(begun, listener, source.name, offer_id)
