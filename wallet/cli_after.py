@@ -18,7 +18,6 @@ from wallet.errand_revoke import stop_grant
 from wallet.errand_sync import SyncReport, deliver_stops, synchronise
 from wallet.opened import OpenWallet, open_wallet, surroundings
 from wallet.passphrase import PROFILES
-from wallet.records import Activity
 from wallet.state import state_of_stop
 
 
@@ -119,9 +118,7 @@ def history(ctx: click.Context, wallet: OpenWallet, grant_id: str | None, thorou
         events += told
         lines.append(f"Grant {name}, {record.agency.name}, {record.service}:")
         lines += [show.event_text(event, record.agency.name) for event in told]
-    activities = (
-        [] if grant_id else sorted(wallet.vault.all("activities", Activity).values(), key=lambda a: a.time)
-    )
+    activities = [] if grant_id else wallet.activities()
     if activities:
         lines.append("Without a log:")
         lines += [show.activity_text(activity) for activity in activities]

@@ -89,7 +89,7 @@ def is_known(wallet: OpenWallet, asker: str) -> bool:
     """Whether the resident has given this asker anything before."""
     spent = any(copy.agency == asker for copy in wallet.copies().values())
     granted = any(record.agency.id == asker for record in wallet.grants().values())
-    activities = wallet.vault.all("activities", Activity).values()
+    activities = wallet.activities()
     return spent or granted or any(a.agency == asker and a.kind != "declined" for a in activities)
 
 
@@ -176,4 +176,5 @@ def _activity(wallet: OpenWallet, request: VerifiedRequest, kind: ActivityKind, 
         given=given,
         request=request.token,
         about=request.service,
+        number=max((each.number for each in wallet.activities()), default=0) + 1,
     )

@@ -20,7 +20,7 @@ from service.trust import TrustSource
 from wallet.client import Peers
 from wallet.config import VAULT, WalletConfig
 from wallet.passphrase import PROFILES, Random
-from wallet.records import Copy, GrantRecord, KnownLog, Secrets
+from wallet.records import Activity, Copy, GrantRecord, KnownLog, Secrets
 from wallet.revoke import auditing_cosigners
 from wallet.seed import SEED_BYTES, grant_code
 from wallet.vault import Vault, create_vault, open_vault
@@ -85,6 +85,10 @@ class OpenWallet(Surroundings):
                 "unknown_grant", "no grant has this number; `regie wallet grants` lists them", status=404
             )
         return found
+
+    def activities(self) -> list[Activity]:
+        """What no log knows, in the order in which it was done."""
+        return sorted(self.vault.all("activities", Activity).values(), key=lambda each: (each.time, each.number))
 
     def update_grant(self, grant_id: str, **changes: object) -> GrantRecord:
         """Change members of a grant, durably, and return it."""

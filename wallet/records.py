@@ -204,6 +204,7 @@ class Activity(msgspec.Struct, frozen=True):
 
     `agency`: `Asker.id`. `request`: the signed request, kept as evidence of what was asked (empty in records of
     before); it holds nothing of the resident. `about`: as in a grant; None when no listed service asks this.
+    `number`: counts up, so that two of one second keep their order (0 in records of before).
     """
 
     time: int
@@ -215,6 +216,7 @@ class Activity(msgspec.Struct, frozen=True):
     given: list[str]
     request: str = ""
     about: Service | None = None
+    number: int = 0
 
 
 class KnownLog(msgspec.Struct, frozen=True):
