@@ -70,18 +70,27 @@ def import_(ctx: click.Context, home: Home, source: str) -> None:
     """Take persons into the register: SOURCE has one JSON a line, as BRP API Personen answers; `-` is stdin."""
     office = open_office(home, home.config(IssuerConfig))
     try:
-        imported, refused = office.import_persons(_lines(source))
+        found = office.take_persons(_lines(source))
     except FileNotFoundError as error:
         raise click.UsageError(f"{source}: {error.strerror}") from error
-    for number, reason in refused:
+    for number, reason in found.refused:
         progress(ctx, f"line {number} refused: {reason}")
-    refusals = [{"line": number, "code": reason.code} for number, reason in refused]
+    refusals = [{"line": number, "code": reason.code} for number, reason in found.refused]
+    changed = found.changed
+    told = f" Copies out of date: {changed.superseded}; revoked: {changed.revoked}."
     emit(
         ctx,
-        f"{imported} persons taken, {len(refused)} refused.",
-        {"imported": imported, "refused": len(refused), "refusals": refusals},
+        f"{found.taken} persons taken, {len(refusals)} refused."
+        + (told if changed.superseded or changed.revoked else ""),
+        {
+            "imported": found.taken,
+            "refused": len(refusals),
+            "refusals": refusals,
+            "superseded": changed.superseded,
+            "revoked": changed.revoked,
+        },
     )
-    if refused:
+    if refusals:
         ctx.exit(1)
 
 

@@ -5,18 +5,21 @@ What wallets ask is in `authorization_server` (tokens) and `issuing` (credential
 
 import datetime
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from issuer import store, store_deferred, store_revocation
+from issuer import store, store_change, store_deferred, store_revocation
 from issuer.authorize import issuer_state_of
-from issuer.brp import Bsn, parse_person
+from issuer.brp import Bsn, Person, parse_person
+from issuer.change import decide_change
 from issuer.finding import found_by
 from issuer.issue import Signer, status_uri, validity
 from issuer.offer import Offer, is_offer_id, is_open, make_offer, offer_message
 from issuer.register import check_person
 from issuer.revoke import sign_list
+from issuer.store_change import Changed
 from protocol.errors import Rejected
 from protocol.openid4vci import CredentialOffer
 from service.clock import Clock
@@ -27,11 +30,28 @@ _LIST_SECONDS = 60
 """A signed status list is served again for so long, unless something was revoked meanwhile."""
 
 
-def _record(line: bytes, day: datetime.date) -> tuple[Bsn, str, tuple[str | None, str | None]]:
-    """A person that every credential can be made of, as it will be kept and found. Raises `Rejected`."""
+@dataclass(frozen=True)
+class Imported:
+    """How many persons were taken, for each refused line (from 1) why, and what that did to what was issued."""
+
+    taken: int
+    refused: list[tuple[int, Rejected]]
+    changed: Changed
+
+
+def _checked(line: bytes, day: datetime.date) -> tuple[Person, str]:
+    """A person that every credential can be made of, and the record as it will be kept. Raises `Rejected`."""
     person = parse_person(line)
     check_person(person, day)
-    return Bsn(person.burgerservicenummer), line.decode("utf-8").strip(), found_by(person)
+    return person, line.decode("utf-8").strip()
+
+
+def _known(record: str) -> Person | None:
+    """What was kept; None when an earlier version kept what can be read no more."""
+    try:
+        return parse_person(record)
+    except Rejected:
+        return None
 
 
 class Office:
@@ -56,33 +76,48 @@ class Office:
         self.clock = clock
         self.random = random
         self.has_login = has_login
-        self._lists: dict[int, tuple[int, frozenset[int], str]] = {}
+        self._lists: dict[int, tuple[int, tuple[frozenset[int], frozenset[int]], str]] = {}
 
     # ---- the desk
 
     def import_persons(self, lines: Iterable[bytes]) -> tuple[int, list[tuple[int, Rejected]]]:
-        """Take persons into the register, one JSON a line, each replacing what was known.
+        """`take_persons`, without what changed: how many were taken, and the refused ones."""
+        found = self.take_persons(lines)
+        return found.taken, found.refused
 
-        How many were taken, and for each refused one its line (from 1) and why. Empty lines are skipped. Repeating
-        is harmless; wallets are served between two chunks.
+    def take_persons(self, lines: Iterable[bytes]) -> Imported:
+        """Take persons into the register, one JSON a line, each replacing what was known; what was issued to whom
+        has changed is superseded or revoked in the same transaction (`change`).
+
+        Empty lines are skipped. Repeating is harmless; wallets are served between two chunks.
         """
         now = self.clock.now()
         day = validity(now, self.signer.not_after).day
-        imported, refused = 0, []
+        imported, superseded, revoked, refused = 0, 0, 0, []
         numbered = iter(enumerate(lines, 1))
         while chunk := list(islice(numbered, _IMPORT_CHUNK)):
             records = []
             for number, line in chunk:
                 try:
                     if line.strip():
-                        records.append(_record(line, day))
+                        records.append(_checked(line, day))
                 except Rejected as error:
                     refused.append((number, error))
             with immediate(self.engine) as connection:
-                for bsn, record, found in records:
-                    store.put_person(connection, bsn, record, found, now)
+                for person, record in records:
+                    changed = self._put(connection, person, record, day, now)
+                    superseded, revoked = superseded + changed.superseded, revoked + changed.revoked
             imported += len(records)
-        return imported, refused
+        return Imported(imported, refused, Changed(superseded, revoked))
+
+    def _put(self, connection: Connection, person: Person, record: str, day: datetime.date, now: int) -> Changed:
+        """One person; a record that says the same as before costs no comparison."""
+        bsn = Bsn(person.burgerservicenummer)
+        before = store.person_record(connection, bsn)
+        store.put_person(connection, bsn, record, found_by(person), now)
+        if before is None or before == record:
+            return Changed()
+        return store_change.apply_change(connection, bsn, decide_change(_known(before), person, day), now)
 
     def offer(
         self, bsn: Bsn, configurations: tuple[str, ...], *, replaces: str | None = None
@@ -179,10 +214,11 @@ class Office:
             if not store_revocation.has_list(connection, number):
                 raise Rejected("not_found", "there is no such status list", status=404)
             revoked = frozenset(store_revocation.revoked_indexes(connection, number))
+            superseded = frozenset(store_change.superseded_indexes(connection, number))
         known = self._lists.get(number)
-        if known is not None and known[0] > now - _LIST_SECONDS and known[1] == revoked:
+        if known is not None and known[0] > now - _LIST_SECONDS and known[1] == (revoked, superseded):
             return known[2]
         uri = status_uri(self.signer.issuer, number)
-        token = sign_list(uri, revoked, key=self.signer.key, x5c=self.signer.x5c, now=now)
-        self._lists[number] = (now, revoked, token)
+        token = sign_list(uri, revoked, superseded, key=self.signer.key, x5c=self.signer.x5c, now=now)
+        self._lists[number] = (now, (revoked, superseded), token)
         return token

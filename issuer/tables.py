@@ -167,10 +167,13 @@ copies = Table(
     Column("expires", BigInteger, nullable=False),
     Column("revoked", BigInteger),
     Column("reason", Text),
+    Column("superseded", BigInteger),  # since when the register says something else
     UniqueConstraint("list", "idx"),  # an index is never given out twice, whatever the code above does
     UniqueConstraint("offer_id", "configuration", "position"),
     Index("copies_by_offer", "offer_id", "configuration"),
     Index("copies_revoked", "list", "revoked"),
+    Index("copies_superseded", "list", "superseded"),
+    Index("copies_by_bsn", "bsn"),
 )
 
 notifications = Table(

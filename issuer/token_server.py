@@ -43,9 +43,22 @@ from protocol.oauth import (
     PreAuthorizedCode,
     RefreshToken,
     TokenResponse,
+    parse_authorization_details,
     parse_token_request,
 )
 from service.database import immediate
+
+
+def _asks_details(text: str | None) -> bool:
+    """Whether a wallet with a pre-authorized code wants to know what it is given by identifier (VCI 6.1). What that
+    is stands in the offer. Raises `Rejected`: `invalid_request`.
+    """
+    if text is None:
+        return False
+    try:
+        return bool(parse_authorization_details(text))
+    except Rejected as error:
+        raise Rejected("invalid_request", error.detail) from error
 
 
 class TokenServer:
@@ -69,7 +82,9 @@ class TokenServer:
         request = parse_token_request(pairs)
         if isinstance(request, PreAuthorizedCode):
             is_ours = find_offer_id(self._key, request.pre_authorized_code) is not None
-            return self._redeem_offer(request, self._bound(proofs) if proofs.dpop and is_ours else None)
+            with_details = _asks_details(dict(pairs).get("authorization_details"))
+            jkt = self._bound(proofs) if proofs.dpop and is_ours else None
+            return self._redeem_offer(request, jkt, with_details=with_details)
         client_id = dict(pairs).get("client_id")
         if isinstance(request, AuthorizationCode):
             if find_coded(self._key, request.code) is None:
@@ -91,7 +106,7 @@ class TokenServer:
     def _bound(self, proofs: Proofs) -> str:
         return self._possession.dpop(proofs.dpop, method="POST", path="/token").jkt
 
-    def _redeem_offer(self, request: PreAuthorizedCode, jkt: str | None) -> TokenResponse:
+    def _redeem_offer(self, request: PreAuthorizedCode, jkt: str | None, *, with_details: bool) -> TokenResponse:
         """Bearer and once, unless the wallet shows a key: then the token is bound to it, and it may come back."""
         now = self._now()
         with immediate(self._engine) as connection:
@@ -100,7 +115,15 @@ class TokenServer:
             answer = None
             if offer is not None and refusal is None and jkt is not None:
                 level = self._office.signer.loa  # of the desk today, whatever it is when the wallet comes back
-                renewal = make_renewal(self._new_id(), offer.bsn, offer.configurations, jkt, now=now, loa=level)
+                renewal = make_renewal(
+                    self._new_id(),
+                    offer.bsn,
+                    offer.configurations,
+                    jkt,
+                    now=now,
+                    loa=level,
+                    with_details=with_details,
+                )
                 store_oauth.add_renewal(connection, renewal, now)
                 offer = replace(offer, renewal_id=renewal.id, expires=renewal.expires, loa=level)
                 answer = self._tokens(connection, renewal, offer)

@@ -19,7 +19,9 @@ from protocol.trust_list import Service, TrustList
 
 KEY_BINDING_AGE = 300
 """Seconds between the holder's signature and the agency's acceptance, of a copy too (section 7.4)."""
-CredentialStatus: TypeAlias = Literal["valid", "revoked", "undetermined"]
+CredentialStatus: TypeAlias = Literal["valid", "superseded", "revoked", "undetermined"]
+"""`superseded`: good, but the register has changed since and a newer one exists (section 9)."""
+GOOD_STATUSES: frozenset[CredentialStatus] = frozenset({"valid", "superseded"})
 
 
 @dataclass(frozen=True)
@@ -154,5 +156,5 @@ def check_status(
         status = statuses.get(name, "undetermined")
         if status == "revoked":
             raise Rejected("credential_revoked", "the issuer revoked a credential", status=403)
-        if status != "valid" and not accept_undetermined:
+        if status not in GOOD_STATUSES and not accept_undetermined:
             raise Rejected("status_undetermined", "the status of a credential is not known", status=403)

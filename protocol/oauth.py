@@ -108,10 +108,13 @@ class PushedResponse(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class PreAuthorizedCode:
-    """Token request with a pre-authorized code (VCI 6.1)."""
+    """Token request with a pre-authorized code (VCI 6.1). `details`: to be told the identifiers of what is given,
+    without which nothing can be issued again; a server reads them where it answers the request.
+    """
 
     pre_authorized_code: str
     tx_code: str | None = None
+    details: tuple[AuthorizationDetail, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,11 @@ class AuthorizationCode:
 
 @dataclass(frozen=True)
 class RefreshToken:
-    """Token request with a refresh token (RFC 6749 6)."""
+    """Token request with a refresh token (RFC 6749 6). `details`: what is to be issued again, by identifier
+    (RFC 9396 section 6)."""
 
     refresh_token: str
+    details: tuple[AuthorizationDetail, ...] = ()
 
 
 TokenRequest: TypeAlias = PreAuthorizedCode | AuthorizationCode | RefreshToken
@@ -323,6 +328,8 @@ def token_form(request: TokenRequest, client_id: str | None = None) -> dict[str,
         }
     else:
         form = {"grant_type": REFRESH_TOKEN_GRANT, "refresh_token": request.refresh_token}
+    if not isinstance(request, AuthorizationCode) and request.details:
+        form["authorization_details"] = msgspec.json.encode(request.details).decode("utf-8")
     return form if client_id is None else {**form, "client_id": client_id}
 
 

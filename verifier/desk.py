@@ -189,7 +189,7 @@ class Desk:
     def statuses(
         self, credentials: Mapping[str, VerifiedIssuerJwt], trust: TrustList, now: int
     ) -> dict[str, CredentialStatus]:
-        """Status of each credential: valid, revoked, or undetermined when its list cannot be had or trusted."""
+        """Status of each credential; undetermined when its list cannot be had or trusted."""
         return {
             name: self._status(credential.status, issuer_roots(credential, trust), now)
             for name, credential in credentials.items()
@@ -197,11 +197,16 @@ class Desk:
 
     def statuses_of_copy(self, contents: Mapping[str, VerifiedContent], now: int) -> dict[str, CredentialStatus]:
         """The same for what was shown once, whichever its format."""
-        return {name: self._status(shown.status, shown.status_roots, now) for name, shown in contents.items()}
+        return {
+            name: self._status(shown.status, shown.status_roots, now, is_listed=shown.is_listed)
+            for name, shown in contents.items()
+        }
 
-    def _status(self, reference: StatusReference | None, roots: Sequence[bytes], now: int) -> CredentialStatus:
+    def _status(
+        self, reference: StatusReference | None, roots: Sequence[bytes], now: int, *, is_listed: bool = True
+    ) -> CredentialStatus:
         found = None if reference is None else self._status_list(reference.uri, roots, now)
-        return status_of(reference, found)
+        return status_of(reference, found, is_listed=is_listed)
 
     def _status_list(self, uri: str, roots: Sequence[bytes], now: int) -> StatusList | None:
         row = self.store.seen.status_list(uri)

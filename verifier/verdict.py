@@ -137,6 +137,10 @@ WORDS: Mapping[str, Words] = {
         "De uitgever heeft de kaart niet teruggenomen", "The issuer has not revoked the card",
         "Token Status List section 8.3",
     ),
+    "current": Words(
+        "Het register heeft de gegevens van deze kaart niet veranderd",
+        "The register has not changed the data of this card", "protocol.md section 9",
+    ),
     "status_decision": Words(
         "De dienst gaat door met wat over de status bekend is",
         "The service goes on with what is known of the status", "config.json, accept_undetermined",

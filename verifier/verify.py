@@ -24,7 +24,7 @@ from protocol.presentation import grant_opening
 from protocol.receipt import parse_tlog_proof
 from protocol.seal import KemPrivate
 from protocol.standing import VerifiedStandingGrant, verify_standing
-from protocol.status_list import VALID, StatusList, StatusReference
+from protocol.status_list import SUPERSEDED, VALID, StatusList, StatusReference
 from protocol.trust_list import TrustedLog, TrustList
 from verifier.explain import failed_step
 from verifier.transaction import check_transactions
@@ -196,29 +196,42 @@ def _check_one_person(contents: Collection[VerifiedContent], trace: Trace) -> No
     trace.note("one_person", "passed" if is_known else "undetermined")
 
 
-def status_of(reference: StatusReference | None, found: StatusList | None) -> CredentialStatus:
-    """Three outcomes: an issuer that cannot be asked has not said that a credential is valid.
+def status_of(
+    reference: StatusReference | None, found: StatusList | None, *, is_listed: bool = True
+) -> CredentialStatus:
+    """An issuer that cannot be asked has not said that a credential is valid: `undetermined`.
 
-    Without a `status` member there is nothing to revoke; those of our vocabulary always have one.
+    Without a `status` member there is nothing to revoke; those of our vocabulary always have one. Only of a listed
+    issuer do we know what it means by a status that the standard leaves to applications.
     """
     if reference is None:
         return "valid"
     if found is None:
         return "undetermined"
     try:
-        return "valid" if found.status(reference.idx) == VALID else "revoked"
+        status = found.status(reference.idx)
     except Rejected:  # an index outside the list says nothing
         return "undetermined"
+    if status == SUPERSEDED and is_listed:
+        return "superseded"
+    return "valid" if status == VALID else "revoked"
+
+
+_STATUS_STEPS: dict[CredentialStatus, tuple[Outcome, str | None]] = {
+    "valid": ("passed", None),
+    "superseded": ("passed", None),
+    "revoked": ("failed", "credential_revoked"),
+    "undetermined": ("undetermined", "status_undetermined"),
+}
 
 
 def judge_statuses(statuses: Mapping[str, CredentialStatus], *, accept_undetermined: bool, trace: Trace) -> None:
     """`check_statuses`, with the outcome of each card and the service's decision in the verdict. Raises as it."""
-    outcomes: dict[CredentialStatus, Outcome] = {"valid": "passed", "revoked": "failed"}
     for name, status in statuses.items():
-        code = (
-            None if status == "valid" else "credential_revoked" if status == "revoked" else "status_undetermined"
-        )
-        trace.note("status", outcomes.get(status, "undetermined"), name, code)
+        outcome, code = _STATUS_STEPS[status]
+        trace.note("status", outcome, name, code)
+        if status == "superseded":
+            trace.note("current", "undetermined", name, "out_of_date")
     with trace.step("status_decision"):
         check_statuses(statuses, accept_undetermined=accept_undetermined)
 

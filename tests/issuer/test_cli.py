@@ -44,7 +44,13 @@ def shell(tmp_path: Path) -> Shell:
     """A home that was initialised and has our persons."""
     made = Shell(tmp_path / "issuer")
     made.answer("init", "--url", URL, "--name", "Gemeente Lindehaven")
-    assert made.answer("import", str(PERSONS)) == {"imported": 14, "refused": 0, "refusals": []}
+    assert made.answer("import", str(PERSONS)) == {
+        "imported": 14,
+        "refused": 0,
+        "refusals": [],
+        "superseded": 0,
+        "revoked": 0,
+    }
     return made
 
 
@@ -149,7 +155,7 @@ def test_import_of_a_missing_file_is_wrong_use(shell: Shell) -> None:
 @pytest.mark.shared
 def test_import_takes_all_persons_of_rvig(shell: Shell, shared: Path) -> None:
     answer = shell.answer("import", str(shared / "data/brp/personen.jsonl"))
-    assert answer == {"imported": 715, "refused": 0, "refusals": []}
+    assert answer == {"imported": 715, "refused": 0, "refusals": [], "superseded": 0, "revoked": 0}
 
 
 def test_offer_is_a_link_and_a_code(shell: Shell) -> None:

@@ -31,7 +31,7 @@ from issuer.offer import (
     make_offer,
     offer_message,
 )
-from issuer.revoke import revoked_bits
+from issuer.revoke import status_bits
 from protocol.errors import Rejected
 from protocol.issuer_metadata import BATCH_SIZE
 
@@ -223,11 +223,13 @@ def test_index_is_drawn_until_it_is_free() -> None:
     assert draw_index(lambda size: next(draws).to_bytes(size, "big"), lambda index: index == 5) == 7
 
 
-@given(st.sets(st.integers(0, LIST_SIZE - 1), max_size=20))
-def test_bits_of_a_list_are_those_that_were_revoked(indexes: set[int]) -> None:
-    bits = revoked_bits(indexes)
-    assert len(bits) == LIST_SIZE // 8
-    assert {8 * at + bit for at, byte in enumerate(bits) if byte for bit in range(8) if byte >> bit & 1} == indexes
+@given(st.sets(st.integers(0, LIST_SIZE - 1), max_size=20), st.sets(st.integers(0, LIST_SIZE - 1), max_size=20))
+def test_bits_of_a_list_are_those_that_were_revoked_or_superseded(revoked: set[int], others: set[int]) -> None:
+    bits = status_bits(revoked, others - revoked)
+    assert len(bits) == LIST_SIZE // 4
+    found = {4 * at + i: byte >> 2 * i & 3 for at, byte in enumerate(bits) if byte for i in range(4)}
+    expected = dict.fromkeys(revoked, 1) | dict.fromkeys(others - revoked, 3)
+    assert {index: status for index, status in found.items() if status} == expected
 
 
 def test_address_of_a_list_names_no_holder() -> None:

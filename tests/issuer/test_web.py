@@ -407,8 +407,8 @@ def test_status_list(desk: Desk) -> None:
     assert len(header["x5c"]) == 1
     assert (payload["sub"], payload["iat"]) == (uri, desk.clock.now())
     assert (payload["ttl"], payload["exp"]) == (TTL, desk.clock.now() + LIFETIME)
-    assert payload["status_list"]["bits"] == 1
-    assert len(zlib.decompress(unb64u(payload["status_list"]["lst"]))) == 2**20 // 8
+    assert payload["status_list"]["bits"] == 2
+    assert len(zlib.decompress(unb64u(payload["status_list"]["lst"]))) == 2**20 // 4
     assert read_status(desk, text) == 0
 
 
