@@ -50,8 +50,8 @@ from service.database import immediate
 
 
 def _asks_details(text: str | None) -> bool:
-    """Whether a wallet with a pre-authorized code wants to know what it is given by identifier (VCI 6.1). What that
-    is stands in the offer. Raises `Rejected`: `invalid_request`.
+    """Whether a wallet with a pre-authorized code wants to know what it is given by identifier (VCI 6.1). What it
+    is given stands in the offer. Raises `Rejected`: `invalid_request`.
     """
     if text is None:
         return False

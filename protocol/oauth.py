@@ -356,7 +356,7 @@ def parse_token_request(pairs: Pairs) -> TokenRequest:
     if grant == AUTHORIZATION_CODE_GRANT:
         return AuthorizationCode(*_required(found, "code", "redirect_uri", "code_verifier"))
     if grant == REFRESH_TOKEN_GRANT:
-        return RefreshToken(*_required(found, "refresh_token"))
+        return RefreshToken(_required(found, "refresh_token")[0])
     raise Rejected("unsupported_grant_type", "this grant is not supported")
 
 
