@@ -2,6 +2,10 @@
 
 A grant has one 16-byte code. From it come r_v (who shows it revokes version v), the lock H(r_v) that stands in the
 grant leaf, and the bearer that opens the grant's events. On paper the code is 39 decimal digits and a check digit.
+
+All codes of a wallet come from its 16-byte *stop seed*, which comes from the wallet seed: one paper with it,
+printed before anything was given, stops everything that is ever given. It leads to no other key: HKDF is one-way.
+On paper it has five check digits, for nobody can tell a mistyped one from that of a wallet that gave nothing.
 """
 
 import re
@@ -18,10 +22,20 @@ MAX_CODE_CHARS = 4 * CODE_DIGITS
 """Typed text: every digit with a few separators around it."""
 MAX_QR_CHARS = 2048
 PAPER_QR_PREFIX = "regie:revoke?log="
+STOP_DIGITS = 44
+"""Of a stop paper: 39 and five check digits. Four more than a code, so that neither is taken for the other."""
+STOP_QR_PREFIX = "regie:stop?code="
+
+
+def stop_seed_of(seed: bytes) -> bytes:
+    """What a wallet's codes come from and its stop paper holds: HKDF(wallet seed, `regie/stop/v1`)[:16]."""
+    return hkdf_sha256(seed, b"regie/stop/v1", length=CODE_BYTES)
 
 
 def code_from_seed(seed: bytes, i: int) -> bytes:
-    """Code number i of a wallet: HKDF(seed, `regie/code/v1` || u32 i)[:16]."""
+    """Code number i: HKDF(seed, `regie/code/v1` || u32 i)[:16]. `seed`: a wallet's stop seed, a mandate's seed, or
+    the wallet seed itself in wallets made before there were stop papers.
+    """
     return hkdf_sha256(seed, b"regie/code/v1" + i.to_bytes(4, "big"), length=CODE_BYTES)
 
 
@@ -97,3 +111,42 @@ def parse_paper_qr(text: str) -> tuple[str, bytes]:
     if not is_url:
         raise Rejected("bad_code", "the receipt's address is damaged")
     return log_url, parse_code(digits)
+
+
+def format_stop_digits(stop_seed: bytes) -> str:
+    """16 bytes for paper: 39 decimal digits and five check digits, in eleven groups of four."""
+    if len(stop_seed) != CODE_BYTES:
+        raise ValueError("a stop seed is 16 bytes")
+    digits = f"{int.from_bytes(stop_seed, 'big'):0{CODE_DIGITS}d}"
+    return " ".join(re.findall("....", digits + _check_digits(stop_seed)))
+
+
+def parse_stop_digits(text: str) -> bytes:
+    """Inverse of `format_stop_digits`, for what people type: spaces, dashes and dots are ignored. One mistyped
+    paper in 100,000 passes for another one, which then stops nothing. Raises `Rejected`: `bad_stop_paper`.
+    """
+    digits = re.sub(r"[\s.\u2010-\u2015-]", "", text) if len(text) <= MAX_CODE_CHARS else ""
+    if not re.fullmatch(rf"[0-9]{{{STOP_DIGITS}}}", digits):
+        raise Rejected("bad_stop_paper", f"the number on a stop paper has {STOP_DIGITS} digits")
+    number = int(digits[:CODE_DIGITS])
+    if number < 2 ** (8 * CODE_BYTES):
+        stop_seed = number.to_bytes(CODE_BYTES, "big")
+        if _check_digits(stop_seed) == digits[CODE_DIGITS:]:
+            return stop_seed
+    raise Rejected("bad_stop_paper", "a digit is wrong")
+
+
+def _check_digits(stop_seed: bytes) -> str:
+    """Five digits of H(`regie/stop/check/v1` || stop seed)."""
+    number = int.from_bytes(sha256(b"regie/stop/check/v1" + stop_seed), "big")
+    return f"{number % 10**5:05d}"
+
+
+def format_stop_qr(stop_seed: bytes) -> str:
+    """The QR of a stop paper. It names no log: the wallet may get to know more of them after it was printed."""
+    return STOP_QR_PREFIX + format_stop_digits(stop_seed).replace(" ", "")
+
+
+def parse_stop_paper(text: str) -> bytes:
+    """The stop seed of what was typed or scanned from a stop paper. Raises `Rejected`: `bad_stop_paper`."""
+    return parse_stop_digits(text.strip().removeprefix(STOP_QR_PREFIX))

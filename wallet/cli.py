@@ -6,7 +6,7 @@ import resource
 import click
 
 from service.command import home_option
-from wallet import cli_after, cli_give, cli_receive, cli_serve
+from wallet import cli_after, cli_give, cli_receive, cli_serve, cli_stop
 
 
 @click.group()
@@ -30,6 +30,8 @@ for _command in (
     cli_give.decline,
     cli_give.grants,
     cli_after.revoke,
+    cli_stop.stop_all,
+    cli_stop.stop_paper,
     cli_after.sync,
     cli_after.history,
     cli_after.erase,

@@ -12,7 +12,7 @@ from itertools import chain
 from protocol.canonical import parse_struct
 from protocol.errors import RegieError, Rejected
 from protocol.revocation_code import view_key
-from protocol.trust_list import TrustedLog
+from protocol.trust_list import TrustedLog, TrustedWitness
 from service.home import Home
 from wallet import errand_revoke
 from wallet.config import OUTBOX, Outbox
@@ -25,6 +25,8 @@ from wallet.recover import recover_terms
 from wallet.revoke import auditing_cosigners, queue_secrets, queue_text, versions
 
 _UNKNOWN = "unknown_lock"
+MAX_OUTBOX_BYTES = 4 * 1024 * 1024
+"""A code is 3 KiB in it; a stop paper leaves up to `errand_stop_all.QUEUED` of them."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class PaperStop:
 
 
 @dataclass(frozen=True)
-class _AtLog:
+class AtLog:
     """What one log and the cosigners said to r_1, r_2 ... The last delivery is the one that nobody took."""
 
     log: TrustedLog
@@ -71,9 +73,9 @@ def stop_by_code(around: Surroundings, code: bytes, *, log_url: str | None = Non
     cosigners = {name for outcome in outcomes for found in outcome.took for name in found.cosigners}
     pending = [outcome for outcome in outcomes if not outcome.is_done]
     if pending:
-        _queue(around.home, secrets)
+        queue(around.home, [secrets])
     confirmed = not pending and all(
-        _is_confirmed(around, outcome.log, code, found) for outcome in outcomes for found in outcome.took
+        is_confirmed(around, outcome.log, code, found) for outcome in outcomes for found in outcome.took
     )
     return PaperStop(
         "confirmed" if confirmed else "not yet confirmed", at_log=not pending, cosigners=tuple(sorted(cosigners))
@@ -81,39 +83,52 @@ def stop_by_code(around: Surroundings, code: bytes, *, log_url: str | None = Non
 
 
 def deliver_outbox(around: Surroundings) -> tuple[int, int]:
-    """Deliver what waits; (delivered, still waiting). What every log denies to have is dropped as delivered."""
+    """Deliver what waits; (delivered, still waiting). What every log denies to have is dropped as delivered.
+
+    While a log cannot be reached, and nobody keeps its revocations, the rest waits without being tried.
+    """
     waiting = _read_outbox(around.home).codes
-    left = []
+    left: list[list[str]] = []
+    is_away = False
     for texts in waiting:
-        outcomes = _post(around, queue_secrets(texts), None)
-        if not all(outcome.is_done or outcome.is_elsewhere for outcome in outcomes):
+        outcomes = [] if is_away else _post(around, queue_secrets(texts), None)
+        if is_away or not all(outcome.is_done or outcome.is_elsewhere for outcome in outcomes):
             left.append(texts)
+            is_away = is_away or any(not outcome.took and not outcome.is_elsewhere for outcome in outcomes)
     if len(left) < len(waiting):
         around.home.write_json(OUTBOX, Outbox(left), secret=True)
     return len(waiting) - len(left), len(left)
 
 
-def _post(around: Surroundings, secrets: Sequence[bytes], log_url: str | None) -> list[_AtLog]:
+def _post(around: Surroundings, secrets: Sequence[bytes], log_url: str | None) -> list[AtLog]:
     trust = around.trust_list()
     cosigners = auditing_cosigners(trust)
     outcomes = []
     for log in trust.logs:
-        if log_url not in (None, log.url):
-            continue
-        deliveries: list[Delivery] = []
-        for r in secrets:
-            deliveries.append(hand_over(around.peers, log, cosigners, r))
-            if not deliveries[-1].promise and not deliveries[-1].cosigners:
-                break
-        outcomes.append(_AtLog(log, tuple(deliveries)))
+        if log_url in (None, log.url):
+            outcomes.append(post_code(around, log, cosigners, secrets))
     if not outcomes:
         raise Rejected("unknown_log", "the log on this receipt is not on your trust list", status=404)
     return outcomes
 
 
-def _is_confirmed(around: Surroundings, log: TrustedLog, code: bytes, found: Delivery) -> bool:
+def post_code(
+    around: Surroundings, log: TrustedLog, cosigners: Sequence[TrustedWitness], secrets: Sequence[bytes]
+) -> AtLog:
+    """r_1, r_2 ... of one code to one log and the cosigners, until nobody takes the next one."""
+    deliveries: list[Delivery] = []
+    for r in secrets:
+        deliveries.append(hand_over(around.peers, log, cosigners, r))
+        if not deliveries[-1].promise and not deliveries[-1].cosigners:
+            break
+    return AtLog(log, tuple(deliveries))
+
+
+def is_confirmed(
+    around: Surroundings, log: TrustedLog, code: bytes, found: Delivery, *, tries: int | None = None
+) -> bool:
     """Whether the revocation stands in a witnessed checkpoint by now; gives the witnesses some seconds."""
-    for attempt in range(errand_revoke.CONFIRM_TRIES):
+    for attempt in range(tries or errand_revoke.CONFIRM_TRIES):
         if attempt:
             time.sleep(errand_revoke.CONFIRM_PAUSE)
         try:
@@ -135,12 +150,16 @@ def _is_in_log(around: Surroundings, log: TrustedLog, code: bytes, lock: bytes, 
     return verify_history(chain((first,), pages), own, log).revocation is not None
 
 
-def _queue(home: Home, secrets: Sequence[bytes]) -> None:
-    codes = _read_outbox(home).codes
-    texts = queue_text(secrets)
-    if texts not in codes:
-        home.write_json(OUTBOX, Outbox([*codes, texts]), secret=True)
+def queue(home: Home, codes: Sequence[Sequence[bytes]]) -> None:
+    """Keep the secrets of some codes until they can be delivered; one that is kept already is kept once."""
+    kept = _read_outbox(home).codes
+    firsts = {texts[0] for texts in kept}
+    fresh = [texts for texts in map(queue_text, codes) if texts[0] not in firsts]
+    if fresh:
+        home.write_json(OUTBOX, Outbox([*kept, *fresh]), secret=True)
 
 
 def _read_outbox(home: Home) -> Outbox:
-    return parse_struct(home.read_secret(OUTBOX), Outbox) if home.has(OUTBOX) else Outbox()
+    if not home.has(OUTBOX):
+        return Outbox()
+    return parse_struct(home.read_secret(OUTBOX), Outbox, max_bytes=MAX_OUTBOX_BYTES)

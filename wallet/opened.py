@@ -22,7 +22,7 @@ from wallet.config import VAULT, WalletConfig
 from wallet.passphrase import PROFILES, Random
 from wallet.records import Activity, Copy, GrantRecord, KnownLog, Secrets
 from wallet.revoke import auditing_cosigners
-from wallet.seed import SEED_BYTES, grant_code
+from wallet.seed import SEED_BYTES, STOP_CODES, grant_code
 from wallet.vault import Vault, create_vault, open_vault
 
 _SECRETS = "secrets"
@@ -165,7 +165,8 @@ def create_wallet(home: Home, config: WalletConfig, passphrase: bytes, profile: 
     try:
         if vault.get("secrets", _SECRETS, Secrets) is None:
             with vault.transaction():
-                vault.put("secrets", _SECRETS, Secrets(b64u_encode(secrets.token_bytes(SEED_BYTES))))
+                seed = b64u_encode(secrets.token_bytes(SEED_BYTES))
+                vault.put("secrets", _SECRETS, Secrets(seed, codes=STOP_CODES))
         home.write_config(config)  # last: a home without it counts as not initialised
     finally:
         vault.close()

@@ -30,12 +30,14 @@ ActivityKind: TypeAlias = Literal["shared", "maybe_shared", "declined"]
 
 class Secrets(msgspec.Struct, frozen=True):
     """The one secret, and how many grant codes were made from it. `restored`: from a backup, and not yet held
-    against every log.
+    against every log. `codes`: 2 when codes come from the stop seed, so that one paper stops everything; wallets
+    of before keep 1, for the codes of what they gave stand in a log (see `seed`).
     """
 
     seed: str
     next_code: int = 0
     restored: bool = False
+    codes: int = 1
 
 
 class Copy(msgspec.Struct, frozen=True):

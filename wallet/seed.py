@@ -6,13 +6,16 @@ two issuers or agencies could otherwise link.
 """
 
 from protocol.canonical import b64u_fixed, hkdf_sha256
+from protocol.errors import Rejected
 from protocol.keys import Es256Private
-from protocol.revocation_code import code_from_seed
+from protocol.revocation_code import code_from_seed, stop_seed_of
 from wallet.records import Copy, Secrets
 
 SEED_BYTES = 32
 BATCH_BYTES = 16
 _KEY_SECRET_BYTES = 48
+OLD_CODES, STOP_CODES = 1, 2
+"""How codes come about (`Secrets.codes`): from the wallet seed itself, or from the stop seed."""
 
 
 def holder_key(secrets: Secrets, batch: str, number: int) -> Es256Private:
@@ -41,7 +44,19 @@ def client_keys(secrets: Secrets, client: str) -> tuple[Es256Private, Es256Priva
 
 def grant_code(secrets: Secrets, number: int) -> bytes:
     """Code `number` (from 0), 16 bytes: what revokes and opens one grant (protocol section 4)."""
-    return code_from_seed(_seed(secrets), number)
+    root = _seed(secrets) if secrets.codes == OLD_CODES else stop_seed_of(_seed(secrets))
+    return code_from_seed(root, number)
+
+
+def stop_seed(secrets: Secrets) -> bytes:
+    """What stands on the stop paper, 16 bytes. Raises `Rejected`: `no_stop_paper`, of a wallet of before."""
+    if secrets.codes == OLD_CODES:
+        raise Rejected(
+            "no_stop_paper",
+            "this wallet was made before there were stop papers; print the recovery sheet instead",
+            status=409,
+        )
+    return stop_seed_of(_seed(secrets))
 
 
 def _seed(secrets: Secrets) -> bytes:

@@ -252,5 +252,9 @@ _PAPER = [
     Row("revocation_code.parse_code", revocation_code.format_code(g.CODE), revocation_code.parse_code),
     Row("revocation_code.parse_paper_qr", revocation_code.format_paper_qr(b.LOG_URL, g.CODE),
         revocation_code.parse_paper_qr),
+    Row("revocation_code.parse_stop_digits", revocation_code.format_stop_digits(g.CODE),
+        revocation_code.parse_stop_digits),
+    Row("revocation_code.parse_stop_paper", revocation_code.format_stop_qr(g.CODE),
+        revocation_code.parse_stop_paper),
 ]  # fmt: skip
 ROWS = [*_DCQL, *_ANSWERS, *_REQUESTS, *_ISSUING, *_PAPER]

@@ -1,7 +1,7 @@
 """The code that ends a grant: derivation, paper and QR (protocol section 4)."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from protocol.canonical import hkdf_sha256, sha256
@@ -10,13 +10,19 @@ from protocol.revocation_code import (
     MAX_CODE_CHARS,
     MAX_QR_CHARS,
     PAPER_QR_PREFIX,
+    STOP_DIGITS,
+    STOP_QR_PREFIX,
     code_from_seed,
     format_code,
     format_paper_qr,
+    format_stop_digits,
+    format_stop_qr,
     lock_for,
     parse_code,
     parse_paper_qr,
+    parse_stop_paper,
     revocation_secret,
+    stop_seed_of,
     view_hash,
     view_key,
 )
@@ -153,3 +159,42 @@ def test_damaged_qr_is_refused(text: str) -> None:
 def test_no_text_breaks_the_readers(text: str) -> None:
     for read, given_text in ((parse_code, text), (parse_paper_qr, text), (parse_paper_qr, PAPER_QR_PREFIX + text)):
         assert outcome(read, given_text) in (None, "bad_code")
+
+
+def test_stop_seed_leads_to_the_codes_and_comes_from_the_wallet_seed_one_way() -> None:
+    assert stop_seed_of(SEED) == hkdf_sha256(SEED, b"regie/stop/v1", length=16)
+    assert code_from_seed(stop_seed_of(SEED), 3) == hkdf_sha256(
+        stop_seed_of(SEED), b"regie/code/v1\0\0\0\3", length=16
+    )
+
+
+@given(codes)
+def test_stop_paper_comes_back_typed_and_scanned(seed: bytes) -> None:
+    digits = format_stop_digits(seed)
+    assert len(digits.split(" ")) == 11
+    assert {parse_stop_paper(text) for text in (digits, digits.replace(" ", "-"), format_stop_qr(seed))} == {seed}
+
+
+@given(codes, st.integers(0, STOP_DIGITS - 1), st.integers(1, 9))
+@example(bytes(16), 43, 1)
+def test_mistyped_stop_paper_is_refused(seed: bytes, place: int, more: int) -> None:
+    digits = format_stop_digits(seed).replace(" ", "")
+    wrong = digits[:place] + str((int(digits[place]) + more) % 10) + digits[place + 1 :]
+    assert outcome(parse_stop_paper, wrong) in ("bad_stop_paper", None)  # one in 100,000 is a paper of nobody
+    with pytest.raises((Rejected, AssertionError)):
+        assert parse_stop_paper(wrong) == seed
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0" * 43, "0" * 44, "0" * 45, "9" * 44, "٠" * 44, "0" * MAX_CODE_CHARS, STOP_QR_PREFIX, "x" * 999]
+)
+def test_what_is_not_a_stop_paper_is_refused(text: str) -> None:
+    with pytest.raises(Rejected, match="bad_stop_paper"):
+        parse_stop_paper(text)
+
+
+def test_code_of_one_grant_is_no_stop_paper_and_the_other_way_round() -> None:
+    with pytest.raises(Rejected, match="bad_stop_paper"):
+        parse_stop_paper(format_code(CODE))
+    with pytest.raises(Rejected, match="bad_code"):
+        parse_code(format_stop_digits(CODE))

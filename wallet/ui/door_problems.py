@@ -43,6 +43,13 @@ PROBLEMS: Problems = {
     "not_kept": Problem(_l("this page is over"), _l("What it was about is done, or too old. Begin again.")),
     "unknown_code": Problem(_l("nothing has this code"), _l("Check the digits on your paper.")),
     "bad_code": Problem(_l("this is not a code"), _l("A code has 40 digits. Check the digits on your paper.")),
+    "bad_stop_paper": Problem(
+        _l("this is not the number of a stop paper"), _l("It has 44 digits. Check the digits on your paper.")
+    ),
+    "unknown_stop_paper": Problem(
+        _l("nothing belongs to this paper"), _l("Nothing was stopped. Is it the paper of this person?")
+    ),
+    "no_stop_paper": Problem(_l("your wallet has no stop paper"), _l("Print the recovery sheet instead.")),
     "bad_passkey": Problem(_l("the passkey did not work"), _l("Try again, or use your passphrase.")),
     "wrong_passkey": Problem(_l("this passkey does not open the wallet"), _l("Use your passphrase.")),
     "unknown_passkey": Problem(_l("this passkey is not on your list"), _l("Use your passphrase.")),

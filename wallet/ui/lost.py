@@ -11,14 +11,24 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 
 from protocol.errors import RegieError, Rejected
 from protocol.names import visible
-from protocol.revocation_code import PAPER_QR_PREFIX, format_code, format_paper_qr, parse_code, parse_paper_qr
+from protocol.revocation_code import (
+    PAPER_QR_PREFIX,
+    format_code,
+    format_paper_qr,
+    format_stop_digits,
+    format_stop_qr,
+    parse_code,
+    parse_paper_qr,
+    parse_stop_paper,
+)
 from service.ui.errors import find
 from service.ui.words import ngettext
+from wallet import errand_stop_all
 from wallet.errand_paper import PaperStop, stop_by_code
 from wallet.errand_remove import running_grants
-from wallet.errand_revoke import stop_grant
 from wallet.opened import OpenWallet
 from wallet.records import GrantRecord
+from wallet.seed import STOP_CODES, stop_seed
 from wallet.ui.session import in_use, keeper
 from wallet.ui.sorry import sorry
 
@@ -54,18 +64,50 @@ class SheetRow:
 
 @pages.get("/lost")
 def page() -> str:
-    """What to do first, and the form for codes."""
-    return render_template("wallet/lost.html", errors=[], text="", can_stop=keeper().exists)
+    """What to do first, and the forms: for the stop paper, and for codes."""
+    return _show([])
+
+
+def _show(errors: list[tuple[str, str]]) -> str:
+    return render_template(
+        "wallet/lost.html", errors=errors, by_field=dict(errors), can_stop=bool(errors) or keeper().exists
+    )
+
+
+@pages.post("/lost/paper")
+def stop_all() -> tuple[str, int] | str:
+    """Stop everything that was given by the wallet of a stop paper: this one, or anybody's."""
+    return _stop_all("paper", request.form.get("paper", ""))
+
+
+def _stop_all(field: str, text: str) -> tuple[str, int] | str:
+    try:
+        done = errand_stop_all.stop_by_paper(keeper().around(), parse_stop_paper(text))
+    except Rejected as error:
+        if error.code not in ("bad_stop_paper", "unknown_stop_paper"):
+            raise
+        return _show([(field, sorry(error))]), 422
+    return render_template("wallet/lost_all_done.html", done=done)
+
+
+def _is_stop_paper(text: str) -> bool:
+    """Somebody typed the one paper where the codes of single agreements belong."""
+    try:
+        parse_stop_paper(text)
+    except Rejected:
+        return False
+    return True
 
 
 @pages.post("/lost")
 def stop() -> tuple[str, int] | str:
     """Stop what the codes on the paper can stop."""
     text = request.form.get("codes", "")
+    if _is_stop_paper(text):
+        return _stop_all("codes", text)
     codes = split_codes(text)
     if not codes or len(codes) > MAX_CODES:
-        errors = [("codes", sorry(Rejected("bad_code")))]
-        return render_template("wallet/lost.html", errors=errors, text="", can_stop=True), 422
+        return _show([("codes", sorry(Rejected("bad_code")))]), 422
     outcomes = [_stop(number, code) for number, code in enumerate(codes, 1)]
     return render_template("wallet/lost_done.html", outcomes=outcomes)
 
@@ -110,11 +152,21 @@ def ask_everything() -> str:
 def stop_everything() -> Response:
     """Stop every agreement of this wallet. What cannot be delivered now waits, and counts here at once."""
     with in_use() as wallet:
-        running = running_grants(wallet)
-        for number in running:
-            stop_grant(wallet, number)
+        running = errand_stop_all.stop_everything(wallet)
     flash(ngettext("You stopped %(num)d agreement.", "You stopped %(num)d agreements.", len(running)))
     return redirect(url_for("start.page"), 303)  # type: ignore[return-value]
+
+
+@pages.get("/stop-paper")
+def stop_paper() -> str:
+    """To print once: what stops everything, now and later. A wallet of before has none, and says so."""
+    with in_use() as wallet:
+        paper = stop_seed(wallet.secrets()) if wallet.secrets().codes == STOP_CODES else None
+    return render_template(
+        "wallet/stop_paper.html",
+        digits=format_stop_digits(paper) if paper else "",
+        qr_text=format_stop_qr(paper) if paper else "",
+    )
 
 
 @pages.get("/recovery-sheet")

@@ -1,12 +1,15 @@
 """A lost phone: what the paper and the open wallet can stop, and what nobody can."""
 
 import pytest
+from msgspec.structs import replace
 
-from protocol.revocation_code import format_code, format_paper_qr
+from protocol.revocation_code import format_code, format_paper_qr, format_stop_digits, format_stop_qr
 from tests.wallet.conftest import Resident
+from tests.wallet.neighbours import COSIGNER_HOST, LOG_HOST
 from tests.wallet.ui.face import Face
 from wallet.errand_grant import grant
 from wallet.records import Choice
+from wallet.seed import stop_seed
 from wallet.state import state_of
 from wallet.ui.lost import split_codes
 
@@ -79,3 +82,58 @@ def test_codes_are_told_apart_however_they_are_typed() -> None:
     assert split_codes(first.replace("4", "4-", 1)) == [first]
     assert split_codes(f"{qr}\n{first}") == [qr, first]
     assert split_codes("123") == ["123"]
+
+
+def paper_of(face: Face) -> bytes:
+    with face.keeper.in_use() as wallet:
+        return stop_seed(wallet.secrets())
+
+
+@pytest.mark.parametrize("scanned", [False, True])
+@pytest.mark.parametrize(("field", "address"), [("paper", "/lost/paper"), ("codes", "/lost")])
+def test_stop_paper_stops_everything_without_a_passphrase(
+    face: Face, holder: Resident, field: str, address: str, scanned: bool
+) -> None:
+    give(holder, face)
+    paper = paper_of(face)
+    face.post("/lock")
+    answer = face.post(address, {field: format_stop_qr(paper) if scanned else format_stop_digits(paper)})
+    assert "1 agreement has ended" in answer.text
+    assert not face.keeper.is_open
+    assert all(given.revoked is not None for given in holder.neighbours.log.grants)
+
+
+def test_stop_paper_is_shown_by_the_open_wallet_alone(face: Face) -> None:
+    digits = format_stop_digits(paper_of(face))
+    shown = "".join(f"<span>{part}</span> " for part in digits.split())
+    assert shown in face.get("/stop-paper").text
+    face.post("/lock")
+    assert face.get("/stop-paper").status_code == 303
+
+
+def test_wallet_of_before_points_to_the_recovery_sheet(face: Face) -> None:
+    with face.keeper.in_use() as wallet, wallet.vault.transaction():
+        wallet.keep_secrets(replace(wallet.secrets(), codes=1))
+    assert "Your wallet has no stop paper" in face.get("/stop-paper").text
+
+
+@pytest.mark.parametrize(
+    ("paper", "words"),
+    [("", "not the number"), ("1" * 44, "not the number"), (format_stop_digits(bytes(16)), "nothing belongs")],
+)
+def test_attack_wrong_or_mistyped_paper_stops_nothing_and_is_not_repeated(
+    face: Face, holder: Resident, paper: str, words: str
+) -> None:
+    number = give(holder, face)
+    answer = face.post("/lost/paper", {"paper": paper})
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert not paper or paper not in answer.text
+    assert state(face, number) == "active"
+
+
+def test_paper_waits_while_the_log_is_away(face: Face, holder: Resident) -> None:
+    give(holder, face)
+    holder.neighbours.down = {LOG_HOST, COSIGNER_HOST}
+    answer = face.post("/lost/paper", {"paper": format_stop_digits(paper_of(face))})
+    assert "Not yet confirmed" in answer.text
