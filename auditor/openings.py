@@ -29,13 +29,13 @@ from protocol.leaf import (
     parse_leaf,
 )
 from protocol.reading import (
-    RESIDENT_KINDS,
     UnverifiedRead,
     parse_message,
     parse_read,
     verify_agency_message,
     verify_read,
 )
+from protocol.rights import RESIDENT_KINDS
 from protocol.terms import Terms, parse_terms
 from protocol.trust_list import Agency
 

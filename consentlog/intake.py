@@ -11,16 +11,17 @@ from consentlog.rows import SpentTicket, StoredGrant, read_key
 from protocol.canonical import b64u_decode, b64u_fixed, is_equal, sha256
 from protocol.consent_api import GrantRequest, MessageRequest, ReadRequest, RevocationRequest
 from protocol.errors import Rejected
+from protocol.mandate import check_mandated, verify_mandate
 from protocol.narrowing import check_listed_operators, check_refresh
 from protocol.presentation import check_deposit, grant_opening, open_deposit
 from protocol.reading import (
-    RESIDENT_KINDS,
     parse_message,
     parse_read,
     verify_agency_message,
     verify_read,
     verify_ticket,
 )
+from protocol.rights import RESIDENT_KINDS
 from protocol.seal import KemPrivate
 from protocol.terms import Terms
 from protocol.trust_list import Agency, TrustList
@@ -53,8 +54,10 @@ def grant_operation(
 
     1. for this log; 2. a first version with a ticket for it, or 3. a refresh that `check_refresh` admits;
     4. the deposit opens and makes every share of T, or there is none; 5. the shares are dealt as the trust list
-    says for this log: to operators if it has some.
-    Raises `Rejected`: `bad_terms`, `bad_ticket` 403, `revoked` 410, `widened` 403, `bad_deposit`.
+    says for this log: to operators if it has some; 6. on behalf of somebody: the mandate that T names, and T within
+    it, of a refresh too, since its lock is another. Who signed, the log cannot see: the agency checks that.
+    Raises `Rejected`: `bad_terms`, `bad_ticket` 403, `revoked` 410, `widened` 403, `bad_deposit`, `bad_mandate` 403,
+    `mandate_ended` 403, `mandate_widened` 403.
     """
     terms = request.terms
     if terms.log != origin:  # 1.
@@ -71,6 +74,8 @@ def grant_operation(
         b = open_deposit(deposit_key, terms, b64u_decode(request.deposit))
         check_deposit(terms, b)
     check_listed_operators(terms, trust.log(origin).operators)  # 5.
+    if request.mandate is not None:  # 6. `parse_grant_request` saw that T names one
+        check_mandated(terms, verify_mandate(request.mandate, trust, now))
     return GrantOperation(
         terms=terms,
         opening=grant_opening(terms),

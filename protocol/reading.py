@@ -1,7 +1,7 @@
 """A READ, what admits or refuses it, and the release of key shares (protocol section 8, **ours**).
 
 Also the two other things that a party signs for the log: the ticket of a request (section 3) and the messages
-about erasure and complaints (section 9). A signed type never changes its meaning; another one is another `typ`.
+about rights and complaints (section 9). A signed type never changes its meaning; another one is another `typ`.
 """
 
 from calendar import monthrange
@@ -17,6 +17,7 @@ from protocol.errors import Rejected
 from protocol.jws import UnverifiedJws, parse_jws, sign_jws, verify_jws
 from protocol.keys import Es256Private, Es256Public
 from protocol.leaf import MAX_SLOTS
+from protocol.rights import REFUSALS, RESIDENT_KINDS, MessageKind
 from protocol.seal import KemPrivate, hpke_open, hpke_seal
 from protocol.terms import (
     MAX_CLAIMS,
@@ -57,8 +58,6 @@ Channel: TypeAlias = Literal["desk", "api", "batch"]
 Reason: TypeAlias = Literal[
     "not_yet", "expired", "reads_spent", "out_of_scope", "out_of_context", "revoked", "no_share"
 ]
-MessageKind: TypeAlias = Literal["erasure_asked", "erasure_acknowledged", "erased", "kept", "complaint"]
-RESIDENT_KINDS = frozenset({"erasure_asked", "complaint"})
 
 
 class Read(Form, frozen=True):
@@ -89,7 +88,11 @@ class Ticket(Form, frozen=True):
 
 
 class ResidentMessage(Form, frozen=True):
-    """A message between resident and agency about a grant; `law` and `until` only when data are `kept`."""
+    """A message between resident and agency about a grant.
+
+    `law` in every refusal, `until` only when data are `kept`. `claims`: digests, as in a READ, of what a resident
+    asks to rectify; `document`: the hash of what an agency gave as its answer to a request for access.
+    """
 
     slot: Slot
     lock: B64u32
@@ -98,6 +101,8 @@ class ResidentMessage(Form, frozen=True):
     jti: B64u16
     law: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9 .,:/_-]{1,128}\Z")] | None = None
     until: Time | None = None
+    claims: Annotated[list[B64u32], Meta(min_length=1, max_length=MAX_CLAIMS)] | None = None
+    document: B64u32 | None = None
 
 
 @dataclass(frozen=True)
@@ -339,8 +344,16 @@ def parse_message(token: str) -> ResidentMessage:
         message = parse_struct(_parse(token, MESSAGE_TYPE).payload, ResidentMessage)
     except Rejected as error:
         raise Rejected("bad_message", error.detail) from error
-    if (message.kind == "kept") != (message.law is not None) or (message.law is None) != (message.until is None):
-        raise Rejected("bad_message", "law and date belong to data that are kept, and only there")
+    if (message.kind in REFUSALS) != (message.law is not None):
+        raise Rejected("bad_message", "a refusal names its law, and nothing else does")
+    if (message.kind == "kept") != (message.until is not None):
+        raise Rejected("bad_message", "a date belongs to data that are kept, and only there")
+    if (message.kind == "rectification_asked") != (message.claims is not None):
+        raise Rejected("bad_message", "attributes belong to a request to rectify, and only there")
+    if message.claims is not None and len(set(message.claims)) != len(message.claims):
+        raise Rejected("bad_message", "a digest is named twice")
+    if message.document is not None and message.kind != "access_answered":
+        raise Rejected("bad_message", "a document belongs to the answer to a request for access")
     return message
 
 

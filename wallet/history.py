@@ -35,7 +35,6 @@ from protocol.log_keys import log_keys
 from protocol.policy import MAX_AGE, parse_policy
 from protocol.presentation import grant_leaf
 from protocol.reading import (
-    RESIDENT_KINDS,
     is_in_scope,
     parse_message,
     refusal_opening,
@@ -43,6 +42,7 @@ from protocol.reading import (
     verify_read,
     verify_resident_message,
 )
+from protocol.rights import RESIDENT_KINDS
 from protocol.terms import Terms, places_of
 from protocol.trust_list import Agency, TrustedLog
 from wallet.records import Seen
@@ -70,6 +70,7 @@ class OwnGrant:
 class VerifiedEvent(msgspec.Struct, frozen=True):
     """One entry of the log about a grant. `time` is the signer's (POSIX seconds); order is by `index`.
 
+    `document`: the hash of what an agency says that it gave as an answer to a request for access, b64u.
     `attributes` are names (`adres.postcode`); `officer` and `case` salted hashes, b64u. All empty when the opening
     was erased, which happens only after a grant has ended.
     """
@@ -87,6 +88,7 @@ class VerifiedEvent(msgspec.Struct, frozen=True):
     law: str | None = None
     until: int | None = None
     erased: bool = False
+    document: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def verify_history(
     *,
     seen: Seen = Seen(),  # noqa: B008 - frozen
     max_age: int = MAX_AGE,
+    is_part: bool = False,
 ) -> VerifiedHistory:
     """Every event is what it says, and none is missing that the wallet can know of; all pages are one answer:
 
@@ -131,11 +134,12 @@ def verify_history(
     each kind run from 0 without a gap, each tag made with our tag_key, never past max_reads; 5. each opening fits
     its leaf's commitment and its signature; 6. no read after the revocation; 7. not fewer events than `seen`.
     A page is asked for when the one before is verified, so only a log with true entries makes this long.
-    Raises `Rejected`: `wrong_grant`, `bad_event`, `missing_event`, `read_after_stop`, `fewer_events`,
+    `is_part`: one version of a grant that has had several, which share their numbers: then they only ascend here,
+    and `history_versions` MUST see the gaps. Raises `Rejected`: `wrong_grant`, `bad_event`, `missing_event`, `read_after_stop`, `fewer_events`,
     `bad_consistency` and those of `verify_slot_status`.
     """
     status: VerifiedStatus | None = None
-    reader = _Reader(grant)
+    reader = _Reader(grant, is_part=is_part)
     for page in pages:
         status = _verify_status(page, grant, log, status, max_age)  # 1.
         ended = status.is_revoked or page.now >= grant.terms.not_after
@@ -196,8 +200,9 @@ def _included_leaves(events: Sequence[Event], status: VerifiedStatus, last: int)
 class _Reader:
     """Takes the entries of a grant one by one, in the log's order, and judges each by those before."""
 
-    def __init__(self, grant: OwnGrant) -> None:
+    def __init__(self, grant: OwnGrant, *, is_part: bool = False) -> None:
         self._grant = grant
+        self._is_part = is_part
         self._own_leaf = grant_leaf(grant.terms, grant.slot, grant.opening_key)
         self.events: list[VerifiedEvent] = []
         self.counts = dict.fromkeys((LeafType.READ, LeafType.REFUSAL, LeafType.MESSAGE), 0)
@@ -214,8 +219,11 @@ class _Reader:
             self._check_end(leaf)
             self.revocation = event.index
         if isinstance(leaf, Read | Refusal | Message):
-            _check_number(event, leaf, self.counts[leaf.type], self._grant.terms)
-            self.counts[leaf.type] += 1
+            expected = self.counts[leaf.type]
+            if self._is_part and event.n is not None:
+                expected = max(expected, event.n)
+            _check_number(event, leaf, expected, self._grant.terms)
+            self.counts[leaf.type] = expected + 1
         self.events.append(_open(event, leaf, self._grant, ended=ended))
         if self.revocation is not None and leaf.type == LeafType.READ:
             raise Rejected("read_after_stop", "the log shows a read after the stop; report this to the auditor")
@@ -318,8 +326,10 @@ def _message_event(event: Event, token: str, grant: OwnGrant) -> VerifiedEvent:
         event.n,
         reason=message.kind,
         time=message.iat,
+        attributes=_names(grant.terms, message.claims or ()),
         law=message.law,
         until=message.until,
+        document=message.document,
     )
 
 

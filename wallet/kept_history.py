@@ -33,6 +33,7 @@ class KeptEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     law: str | None = None
     until: int | None = None
     erased: bool = False
+    document: str | None = None
 
 
 class HistoryPart(msgspec.Struct, frozen=True):

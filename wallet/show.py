@@ -25,6 +25,7 @@ _STATES = {
     "logged": "in the log, the agency does not have it yet",
     "delivering": "the agency may have it",
     "active": "active",
+    "renewing": "renewed in the log, the agency does not have it yet",
     "uncertain": "it is not certain that the agency has it",
     "failed": "refused by the log: nothing was given",
     "stopping": "stopped here, not yet confirmed by the log",
@@ -162,6 +163,7 @@ def event_data(grant_id: str, event: VerifiedEvent) -> dict[str, Any]:
         "time": event.time,
         "law": event.law,
         "until": event.until,
+        "document": event.document,
         "erased": event.erased or None,
         "verified": True,
     }
@@ -183,8 +185,10 @@ def event_text(event: Mapping[str, Any], agency: str) -> str:
         return f"  {when}: you gave access to {names}"
     if event["kind"] == "revocation":
         return f"  entry {event['index']}: stopped"
-    law = f" (under {event['law']} until {day(event['until'])})" if event.get("law") else ""
-    return f"  {when}: message: {str(event['reason']).replace('_', ' ')}{law}"
+    until = f" until {day(event['until'])}" if event.get("until") else ""
+    law = f" (under {event['law']}{until})" if event.get("law") else ""
+    about = f": {names}" if event["attributes"] else ""
+    return f"  {when}: message: {str(event['reason']).replace('_', ' ')}{law}{about}"
 
 
 def activity_data(activity: Activity) -> dict[str, Any]:

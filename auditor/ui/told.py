@@ -122,6 +122,14 @@ MESSAGES: Mapping[str, Any] = {
     "erasure_acknowledged": _l("The organisation has received the request"),
     "erased": _l("The organisation has erased the data"),
     "kept": _l("The organisation keeps the data, and names the law"),
+    "access_asked": _l("The resident asks to see the data"),
+    "access_acknowledged": _l("The organisation has received the request to see the data"),
+    "access_answered": _l("The organisation has shown the data"),
+    "access_refused": _l("The organisation does not show the data, and names the law"),
+    "rectification_asked": _l("The resident asks to correct the data"),
+    "rectification_acknowledged": _l("The organisation has received the request to correct"),
+    "rectified": _l("The organisation has corrected the data"),
+    "rectification_refused": _l("The organisation does not correct the data, and names the law"),
     "complaint": _l("The resident complains"),
 }
 WHY: Mapping[str, tuple[Any, Any]] = {

@@ -118,11 +118,19 @@ def message(kind: Any, **changes: Any) -> ResidentMessage:
     return ResidentMessage(kind=kind, **{**members, **changes})
 
 
-@pytest.mark.parametrize("kind", ["erasure_asked", "complaint"])
-def test_residents_message_is_verified_by_the_holder_key(kind: str) -> None:
-    token = sign_message(message(kind), HOLDER)
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("erasure_asked", {}),
+        ("access_asked", {}),
+        ("rectification_asked", {"claims": [TERMS.claims[0].digest]}),
+        ("complaint", {}),
+    ],
+)
+def test_residents_message_is_verified_by_the_holder_key(kind: str, more: dict[str, Any]) -> None:
+    token = sign_message(message(kind, **more), HOLDER)
     found = verify_resident_message(token, HOLDER.public, NOW)
-    assert (found.message, found.agency) == (message(kind), None)
+    assert (found.message, found.agency) == (message(kind, **more), None)
     assert outcome(verify_resident_message, token, AGENCY.key.public, NOW) == "bad_signature"
     assert outcome(verify_agency_message, token, AGENCY_ENTRY, NOW) == "bad_message"
 
@@ -133,6 +141,13 @@ def test_residents_message_is_verified_by_the_holder_key(kind: str) -> None:
         ("erasure_acknowledged", {}),
         ("erased", {}),
         ("kept", {"law": "Archiefwet 1995, art. 3", "until": NOW + DAY}),
+        ("access_acknowledged", {}),
+        ("access_answered", {}),
+        ("access_answered", {"document": b64u_encode(bytes(32))}),
+        ("access_refused", {"law": "UAVG artikel 41"}),
+        ("rectification_acknowledged", {}),
+        ("rectified", {}),
+        ("rectification_refused", {"law": "Archiefwet 1995, art. 3"}),
     ],
 )
 def test_agencys_message_is_signed_as_reads_are(kind: str, more: dict[str, Any]) -> None:
@@ -153,6 +168,16 @@ def test_agencys_message_is_signed_as_reads_are(kind: str, more: dict[str, Any])
         ("erased", {"law": "Archiefwet", "until": NOW}),
         ("kept", {"law": "<script>", "until": NOW}),
         ("kept", {"law": "w" * 129, "until": NOW}),
+        ("access_refused", {}),
+        ("rectification_refused", {"law": "Archiefwet", "until": NOW}),
+        ("access_answered", {"law": "UAVG artikel 41"}),
+        ("rectification_asked", {}),
+        ("rectification_asked", {"claims": []}),
+        ("rectification_asked", {"claims": ["x"]}),
+        ("rectification_asked", {"claims": [TERMS.claims[0].digest] * 2}),
+        ("access_asked", {"claims": [TERMS.claims[0].digest]}),
+        ("access_acknowledged", {"document": b64u_encode(bytes(32))}),
+        ("access_answered", {"document": "x"}),
         ("gossip", {}),
         ("erased", {"jti": "x"}),
     ],
