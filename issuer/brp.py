@@ -126,12 +126,47 @@ class Event(msgspec.Struct, frozen=True):
 class Relative(msgspec.Struct, frozen=True):
     """A partner, child or parent: who it is, and no more than is needed for that."""
 
+    burgerservicenummer: str | None = None
     naam: Name | None = None
     geboorte: Birth | None = None
     geslacht: Coded | None = None
     soortVerbintenis: Coded | None = None
     ontbindingHuwelijkPartnerschap: Event | None = None
     inOnderzoek: Investigation | None = None
+
+
+class Authority(msgspec.Struct, frozen=True):
+    """One person in a `Gezagsrelatie`: GezagOuder, BekendeDerde, Minderjarige; OnbekendeDerde: `type` only."""
+
+    burgerservicenummer: str | None = None
+    naam: Name | None = None
+    type: str | None = None
+
+
+class Gezagsrelatie(msgspec.Struct, frozen=True):
+    """Who has parental responsibility for a minor, or why the register cannot tell; told apart by `type`.
+
+    A person's list holds the relation that he is the minor of and those in which he has the responsibility.
+    """
+
+    type: str
+    minderjarige: Authority
+    ouders: list[Authority] = []
+    ouder: Authority | None = None
+    derde: Authority | None = None
+    derden: list[Authority] = []
+    toelichting: str | None = None
+    inOnderzoek: bool = False
+
+    @property
+    def parents(self) -> tuple[Authority, ...]:
+        """Who has it as a parent."""
+        return (*self.ouders, *((self.ouder,) if self.ouder else ()))
+
+    @property
+    def others(self) -> tuple[Authority, ...]:
+        """Who has it without being a parent."""
+        return (*self.derden, *((self.derde,) if self.derde else ()))
 
 
 class Suspension(msgspec.Struct, frozen=True):
@@ -154,6 +189,8 @@ class Person(msgspec.Struct, frozen=True):
     partners: list[Relative] = []
     kinderen: list[Relative] = []
     ouders: list[Relative] = []
+    gezag: list[Gezagsrelatie] = []
+    indicatieCurateleRegister: bool = False
     geheimhoudingPersoonsgegevens: bool = False
     inOnderzoek: Investigation | None = None
     opschortingBijhouding: Suspension | None = None

@@ -103,7 +103,7 @@ def _lines(source: str) -> Iterator[bytes]:
 
 @group.command("offer")
 @click.option("--bsn", required=True, help="Whose; - reads it from stdin.")
-@click.option("--credential", "credentials", multiple=True, help="persoon, adres or gezin; all without it.")
+@click.option("--credential", "credentials", multiple=True, help="persoon, adres, gezin or gezag; all without it.")
 @click.option("--replaces", metavar="ID", help="Issue again what was issued under ID: grants can be refreshed.")
 @click.option("--by-value", is_flag=True, help="Put the offer itself into the link, not its address.")
 @command

@@ -83,7 +83,7 @@ def login(
 
 
 @click.command("invite")
-@click.option("--credential", "credentials", multiple=True, help="persoon, adres or gezin; all without it.")
+@click.option("--credential", "credentials", multiple=True, help="persoon, adres, gezin or gezag; all without it.")
 @command
 def invite(ctx: click.Context, home: Home, credentials: tuple[str, ...]) -> None:
     """Print a link for everybody: it names nobody, and who opens it in a wallet logs in."""

@@ -27,6 +27,10 @@ _DESCRIPTIONS = {
     "persoon": ("Wie u bent, uit de Basisregistratie Personen", "Who you are, from the Dutch population register"),
     "adres": ("Waar u staat ingeschreven", "Where you are registered"),
     "gezin": ("Uw partner, kinderen en ouders", "Your partner, children and parents"),
+    "gezag": (
+        "Wie gezag over u heeft, over wie u gezag heeft, en curatele",
+        "Who has parental responsibility for you, whom you have it for, and guardianship",
+    ),
 }
 
 

@@ -8,6 +8,8 @@ Values are texts, whole numbers, booleans, and lists or objects of these:
 - `nationaliteiten`: `[{type, code?, omschrijving?}]`, one a nationality, with RvIG's type names;
 - `partner`: `{naam, geboortedatum, soortVerbintenis}`; `kinderen`, `ouders`: `[{naam, geboortedatum}]`. No BSN
   but the resident's own is in a credential;
+- `gezag`: `[{type, wie: [{rol, naam, geboortedatum}], toelichting?}]`, who has it over this minor;
+  `gezagOver`: `[{type, naam, geboortedatum}]`, the minors; `curatele`: true or false;
 - `geheimhouding`: true or false; `inOnderzoek`: names of this credential's attributes under investigation, sorted;
   `opschorting`: `{reden, datum}`, or false: the flags go with every request, and the wallets whose DCQL library
   holds null for absent (npm's dcql) could answer none.
@@ -16,7 +18,7 @@ Values are texts, whole numbers, booleans, and lists or objects of these:
 import datetime
 from collections.abc import Callable, Iterable, Mapping
 
-from issuer.brp import Coded, Datum, Investigation, Person, Relative, Residence
+from issuer.brp import Authority, Coded, Datum, Gezagsrelatie, Investigation, Person, Relative, Residence
 from issuer.dates import UNKNOWN, ThreeValued, is_of_age
 from issuer.names import full_name
 from protocol.attributes import CREDENTIAL_TYPES, fits
@@ -27,6 +29,7 @@ from protocol.errors import Rejected
 Attributes = dict[str, JsonValue]
 
 PERSON_VCT, ADDRESS_VCT, FAMILY_VCT = "urn:regie:nl:persoon:1", "urn:regie:nl:adres:1", "urn:regie:nl:gezin:1"
+AUTHORITY_VCT = "urn:regie:nl:gezag:1"
 AGES = (12, 16, 18, 21, 65)
 _AGE_NAMES = tuple(f"leeftijdBoven{years}" for years in AGES)
 _NO_SALT = bytes(16)
@@ -266,8 +269,50 @@ def _is_relative_investigated(person: Relative) -> bool:
     return any(_is_investigated(part.inOnderzoek) for part in parts if part is not None)
 
 
+# ---- gezag
+
+_IN_AUTHORITY = {"indicatieCurateleRegister": ("curatele",)}
+
+
+def _authority(person: Person, today: datetime.date) -> tuple[Attributes, set[str]]:
+    over_me = [
+        item for item in person.gezag if item.minderjarige.burgerservicenummer == person.burgerservicenummer
+    ]
+    of_me = [item for item in person.gezag if item not in over_me]
+    births = {
+        known.burgerservicenummer: known.geboorte
+        for known in (*person.ouders, *person.kinderen)
+        if known.burgerservicenummer is not None
+    }
+
+    def named(one: Authority) -> dict[str, JsonValue]:
+        birth = births.get(one.burgerservicenummer) if one.burgerservicenummer else None
+        return {"naam": full_name(one.naam, None), "geboortedatum": _date(birth.datum) if birth else None}
+
+    def holders(relation: Gezagsrelatie) -> list[JsonValue]:
+        third = "voogd" if relation.type == "Voogdij" else "derde"
+        return [{"rol": "ouder", **named(one)} for one in relation.parents] + [
+            {"rol": third, **named(one)} for one in relation.others
+        ]
+
+    content: Attributes = {
+        "gezag": [
+            {"type": item.type, "wie": holders(item)}
+            | ({} if item.toelichting is None else {"toelichting": item.toelichting})
+            for item in over_me
+        ],
+        "gezagOver": [{"type": item.type, **named(item.minderjarige)} for item in of_me],
+        "curatele": person.indicatieCurateleRegister,
+    }
+    investigated = _investigated(person.inOnderzoek, _IN_AUTHORITY)
+    investigated |= {"gezag"} if any(item.inOnderzoek for item in over_me) else set()
+    investigated |= {"gezagOver"} if any(item.inOnderzoek for item in of_me) else set()
+    return content, investigated
+
+
 _RULES: Mapping[str, Callable[[Person, datetime.date], tuple[Attributes, set[str]]]] = {
     PERSON_VCT: _person,
     ADDRESS_VCT: _address,
     FAMILY_VCT: _family,
+    AUTHORITY_VCT: _authority,
 }

@@ -136,8 +136,23 @@ _GEZIN = CredentialType(
     digest_count=12,
 )
 
+_GEZAG = CredentialType(
+    vct="urn:regie:nl:gezag:1",
+    configuration_id="gezag",
+    label_nl="Gezag en curatele",
+    label_en="Parental responsibility and guardianship",
+    attributes=(
+        Attribute("gezag", LARGE, "Wie gezag over mij heeft", "Who has parental responsibility for me"),
+        Attribute("gezagOver", LARGE, "Over wie ik gezag heb", "For whom I have parental responsibility"),
+        Attribute("curatele", SMALL, "Onder curatele", "Under guardianship"),
+        *_FLAGS,
+    ),
+    flags=FLAG_NAMES,
+    digest_count=10,
+)
+
 CREDENTIAL_TYPES: Mapping[str, CredentialType] = MappingProxyType(
-    {kind.vct: kind for kind in (_PERSOON, _ADRES, _GEZIN)}
+    {kind.vct: kind for kind in (_PERSOON, _ADRES, _GEZIN, _GEZAG)}
 )
 
 

@@ -90,6 +90,7 @@ def cards() -> list[Card]:
         "persoon": _("Name, date of birth, age, nationality, BSN."),
         "adres": _("Street, number, postcode, town, since when."),
         "gezin": _("Marriage or partnership, partner, children, parents."),
+        "gezag": _("Parental responsibility, and whether there is a guardian."),
     }
     return [Card(name, card_name(name), about.get(name, "")) for name in ALL_CREDENTIALS]
 

@@ -60,7 +60,7 @@ def test_init_prints_the_entry_for_the_trust_list(tmp_path: Path) -> None:
     assert set(answer) == {"entry"}
     entry = convert(answer["entry"], TrustedIssuer)
     assert (entry.id, entry.name) == (URL, "Gemeente Lindehaven")
-    assert entry.vcts == ["urn:regie:nl:persoon:1", "urn:regie:nl:adres:1", "urn:regie:nl:gezin:1"]
+    assert entry.vcts == [f"urn:regie:nl:{name}:1" for name in ("persoon", "adres", "gezin", "gezag")]
     assert len(entry.root_certificates) == 1
     assert json.loads((shell.home / "entry.json").read_text()) == answer["entry"]
     config = json.loads((shell.home / "config.json").read_text())
@@ -170,7 +170,7 @@ def test_offer_takes_the_bsn_from_stdin_and_all_credentials_by_default(shell: Sh
     answer = shell.answer("offer", "--bsn", "-", "--by-value", stdin=f"{NOOR}\n")
     offer = parse_offer_link(answer["offer"]).offer
     assert offer is not None
-    assert offer.credential_configuration_ids == ["persoon", "adres", "gezin"]
+    assert offer.credential_configuration_ids == ["persoon", "adres", "gezin", "gezag"]
 
 
 def test_offer_is_refused_for_whom_nobody_knows(shell: Shell) -> None:

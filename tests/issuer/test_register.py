@@ -14,6 +14,7 @@ from issuer.brp import MAX_PERSON_BYTES, Coded, Name, Person, parse_bsn, parse_p
 from issuer.names import full_name
 from issuer.register import (
     ADDRESS_VCT,
+    AUTHORITY_VCT,
     FAMILY_VCT,
     PERSON_VCT,
     attributes_of,
@@ -310,6 +311,53 @@ def test_person_without_relatives_has_empty_lists() -> None:
 def test_parent_of_whom_nothing_is_known_is_counted() -> None:
     person = changed("999117336", ouders=[{"ouderAanduiding": "1"}])
     assert attributes_of(FAMILY_VCT, person, TODAY)["ouders"] == [{"naam": None, "geboortedatum": None}]
+
+
+# ---- gezag
+
+
+def test_parental_responsibility_is_told_from_both_sides_without_numbers() -> None:
+    child = attributes("999105206", AUTHORITY_VCT)
+    assert child["gezag"] == [
+        {
+            "type": "GezamenlijkOuderlijkGezag",
+            "wie": [
+                {"rol": "ouder", "naam": "Noor Elisabeth Verhulst", "geboortedatum": "1987-04-12"},
+                {"rol": "ouder", "naam": "Jelle Brandsma", "geboortedatum": "1985-11-03"},
+            ],
+        }
+    ]
+    assert (child["gezagOver"], child["curatele"]) == ([], False)
+    mother = attributes("999100002", AUTHORITY_VCT)
+    assert mother["gezag"] == []
+    assert mother["gezagOver"][1] == {
+        "type": "GezamenlijkOuderlijkGezag", "naam": "Wende Brandsma", "geboortedatum": "2014-09-30",
+    }  # fmt: skip
+    assert "999" not in json.dumps([child, mother])
+
+
+def test_undetermined_and_guardianship_are_values_and_no_errors() -> None:
+    minor = {"burgerservicenummer": "999105206", "naam": {"volledigeNaam": "Wende Brandsma"}}
+    person = changed(
+        "999105206",
+        gezag=[
+            {
+                "type": "GezagNietTeBepalen",
+                "minderjarige": minor,
+                "toelichting": "buitenland",
+                "inOnderzoek": True,
+            },
+            {"type": "Voogdij", "minderjarige": minor, "derden": [{"type": "BekendeDerde"}]},
+        ],
+        indicatieCurateleRegister=True,
+        inOnderzoek={"indicatieCurateleRegister": True},
+    )
+    found = attributes_of(AUTHORITY_VCT, person, TODAY)
+    assert found["gezag"] == [
+        {"type": "GezagNietTeBepalen", "wie": [], "toelichting": "buitenland"},
+        {"type": "Voogdij", "wie": [{"rol": "voogd", "naam": None, "geboortedatum": None}]},
+    ]
+    assert (found["curatele"], found["inOnderzoek"]) == (True, ["curatele", "gezag"])
 
 
 # ---- refusals

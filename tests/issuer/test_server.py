@@ -122,7 +122,7 @@ def status_of(town: Town, text: str) -> int:
 def test_resident_receives_cards_and_the_issuer_takes_them_back(town: Town) -> None:
     offer = run(town.home, "offer", "--bsn", "-", stdin=f"{NOOR}\n")
     cards = receive(town, offer["offer"], offer["tx_code"], 4)
-    assert set(cards) == {"persoon", "adres", "gezin"}
+    assert set(cards) == {"persoon", "adres", "gezin", "gezag"}
     now = int(time.time())
     trust = TrustList(version=1, iat=now, exp=now + 3600, issuers=[town.entry])
     found = {name: [verify_credential(text, trust, now) for text in texts] for name, texts in cards.items()}
@@ -137,7 +137,7 @@ def test_resident_receives_cards_and_the_issuer_takes_them_back(town: Town) -> N
     assert {status_of(town, text) for text in everything} == {0}
     issued = {one["id"]: one for one in run(town.home, "issued", "--bsn", "-", stdin=f"{NOOR}\n")["issued"]}
     assert (issued[offer["id"]]["copies"], issued[offer["id"]]["revoked"]) == (4, 0)
-    assert run(town.home, "revoke", offer["id"], "--reason", "telefoon gestolen") == {"copies": 12, "revoked": 12}
+    assert run(town.home, "revoke", offer["id"], "--reason", "telefoon gestolen") == {"copies": 16, "revoked": 16}
     assert {status_of(town, text) for text in everything} == {1}
 
 
