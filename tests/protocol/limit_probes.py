@@ -17,6 +17,7 @@ from protocol import (
     merkle,
     note,
     openid4vp,
+    paper_form,
     policy,
     reading,
     receipt,
@@ -333,6 +334,12 @@ def query_claims(claims: list[Any]) -> object:
 def link(size: int) -> object:
     link = openid4vp.build_authorization_url(b.AGENCY.client_id, "https://a.example/1") + "&x="
     return openid4vp.parse_authorization_url(link + "x" * (size - len(link)))
+
+
+def paper_form_of(sheets: int) -> object:
+    count = sheets * paper_form.ROWS_PER_SHEET
+    rows = tuple(paper_form.Row("urn:a", f"n{number}", True) for number in range(count))
+    return paper_form.Form("x", "https://a.example/b", "s", 1, 1, None, rows).sheets
 
 
 def paper_qr(size: int) -> object:

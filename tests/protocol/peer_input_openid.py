@@ -13,6 +13,7 @@ from protocol import (
     names,
     openid4vci,
     openid4vp,
+    paper_form,
     request_form,
     request_object,
     revocation_code,
@@ -248,6 +249,7 @@ _ISSUING = [
     Row("openid4vci.parse_error", {"error": "invalid_grant", "error_description": "no"},
         lambda v: openid4vci.parse_error(dump(v), 400)),
 ]  # fmt: skip
+PAPER = paper_form.Form("x", "https://a.example/b", "s", 1, 1, None, (paper_form.Row("urn:a", "b", True),))
 _PAPER = [
     Row("revocation_code.parse_code", revocation_code.format_code(g.CODE), revocation_code.parse_code),
     Row("revocation_code.parse_paper_qr", revocation_code.format_paper_qr(b.LOG_URL, g.CODE),
@@ -256,5 +258,14 @@ _PAPER = [
         revocation_code.parse_stop_digits),
     Row("revocation_code.parse_stop_paper", revocation_code.format_stop_qr(g.CODE),
         revocation_code.parse_stop_paper),
+    Row("paper_form.parse_sheet_code", paper_form.sheet_code("openid4vp://?a=b", 1, g.CODE),
+        paper_form.parse_sheet_code),
+    Row("paper_form.parse_mark", paper_form.mark_text(1, 2, g.CODE), paper_form.parse_mark),
+    Row("paper_form.check_marks", paper_form.sheet_code("openid4vp://?a=b", 1, PAPER.digest),
+        lambda text: paper_form.check_marks(
+            paper_form.parse_sheet_code(text), [paper_form.parse_mark(paper_form.mark_text(1, 0, PAPER.digest))]
+        )),
+    Row("paper_form.check_form", paper_form.sheet_code("openid4vp://?a=b", 1, PAPER.digest),
+        lambda text: paper_form.check_form(paper_form.parse_sheet_code(text), PAPER)),
 ]  # fmt: skip
 ROWS = [*_DCQL, *_ANSWERS, *_REQUESTS, *_ISSUING, *_PAPER]

@@ -43,7 +43,7 @@ from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from tests.protocol import builders as b
 from tests.protocol import limit_probes as p
-from tests.protocol import limits_oauth
+from tests.protocol import limits_mandates, limits_oauth
 from tests.protocol import peer_input_trust as t
 from tests.protocol.limit_probes import NOW
 from tests.protocol.peer_input_openid import OFFER, PAYLOAD, read_request
@@ -185,6 +185,7 @@ LIMITS = {
         lambda n: read_request({**PAYLOAD, "verifier_info": [{"format": "x", "data": 1}] * n}), "bad_form"
     ),
     "revocation_code.MAX_CODE_CHARS": Limit(p.code, "bad_code"),
+    "paper_form.MAX_SHEETS": Limit(p.paper_form_of, "form_too_long"),
     "revocation_code.MAX_QR_CHARS": Limit(p.paper_qr, "bad_code"),
     "status_list.MAX_CLOCK_SKEW": Limit(lambda n: p.status(iat=NOW + n), "expired_status_list"),
     "status_list.MAX_LIST_BYTES": Limit(
@@ -239,7 +240,8 @@ ALSO = {
 """Other limits, and other places of the same."""
 
 
-LIMITS |= {name: Limit(*row) for name, row in limits_oauth.LIMITS.items()}
+LIMITS |= {name: Limit(*row) for name, row in {**limits_oauth.LIMITS, **limits_mandates.LIMITS}.items()}
+ALSO |= {name: Limit(*row) for name, row in limits_mandates.ALSO.items()}
 
 
 def named_limits() -> set[str]:

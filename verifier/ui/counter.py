@@ -1,5 +1,6 @@
 """At the counter: a form on paper, and help for a resident who decides, under four eyes."""
 
+import textwrap
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -9,10 +10,15 @@ from protocol.errors import Rejected
 from service.ui.staff import member, needs
 from service.ui.words import _
 from verifier.assisted import confirm_help, note_help
+from verifier.paper import form_of_request, sheets_of
 from verifier.ui.requests import view_of
 from verifier.ui.room import desk
+from verifier.ui.sheet import draw
+from verifier.ui.words import text_of
 
 pages = Blueprint("counter", __name__, url_prefix="/requests")
+TITLE_CHARACTERS = 46
+"""Of the name of a service in one line beside the QR code of a sheet."""
 HELP_STEPS = ("who", "what", "no", "self", "paper")
 """What an officer has done before he writes down that he helped; all of it."""
 SECOND_STEPS = ("understood", "free")
@@ -26,7 +32,21 @@ def form(request_id: str) -> str:
     found = view_of(request_id)
     if found["link"] is None or found["service"] is None:
         raise Rejected("request_ended", "this request has ended", status=410)
-    return render_template("verifier/form.html", agency=desk().config.name, oin=desk().config.oin, **found)
+    office = {"agency": desk().config.name, "oin": desk().config.oin}
+    return render_template("verifier/form.html", **office, **_sheets(request_id, found), **found)
+
+
+def _sheets(request_id: str, found: dict[str, Any]) -> dict[str, Any]:
+    """The sheets to tick; none for a copy."""
+    if found["is_copy"]:
+        return {"sheets": []}
+    form = form_of_request(desk().store.requests.get(request_id).request, found["link"])
+    return {
+        "sheets": [draw(sheet) for sheet in sheets_of(form, found["link"])],
+        "title_lines": textwrap.wrap(text_of(found["service"].name), TITLE_CHARACTERS)[:2],
+        "until": form.until,
+        "reads": form.reads,
+    }
 
 
 @pages.get("/<request_id>/help")
