@@ -6,7 +6,7 @@ import resource
 import click
 
 from service.command import home_option
-from wallet import cli_after, cli_give, cli_receive, cli_serve, cli_stop
+from wallet import cli_after, cli_give, cli_profile, cli_receive, cli_serve, cli_stop
 
 
 @click.group()
@@ -38,6 +38,7 @@ for _command in (
     cli_after.backup,
     cli_after.restore,
     cli_after.remove,
+    cli_profile.profile,
     cli_serve.serve,
     cli_serve.open_again,
 ):

@@ -26,6 +26,7 @@ from wallet.ui import (
     fresh,
     lan,
     lost,
+    profile,
     pwa,
     receive,
     result,
@@ -50,7 +51,16 @@ NAV = (
     NavItem("activities.index", _l("Activities"), "activity", "h"),
     NavItem("settings.page", _l("Settings"), "settings", "i"),
 )
-PAGES = (begin.pages, unlock.pages, start.pages, settings.pages, backup.pages, lost.pages, pwa.pages)
+PAGES = (
+    begin.pages,
+    unlock.pages,
+    start.pages,
+    settings.pages,
+    profile.pages,
+    backup.pages,
+    lost.pages,
+    pwa.pages,
+)
 GIVING = (scan.pages, receive.pages, cards.pages, asked_of.pages, result.pages)
 LOOKING_BACK = (agreements.pages, stop.pages, activities.pages, rights.pages, fresh.pages, evidence.pages)
 _SECRET, _SECRET_BYTES = "ui-secret", 32

@@ -11,11 +11,14 @@ from protocol.errors import RegieError, Rejected
 from protocol.names import visible
 from protocol.openid4vp import VerifiedRequest
 from wallet.errand_grant import Granted, allow
+from wallet.errand_profile import profile_of
 from wallet.errand_request import is_known, read_again, refuse, share
 from wallet.errand_sync import deliver_stops
 from wallet.opened import OpenWallet
+from wallet.profile import propose_until
 from wallet.records import Activity
 from wallet.state import state_of
+from wallet.ui.answerable import answer_to, latest_end
 from wallet.ui.asked import RequestView, view_request
 from wallet.ui.wish import NOTHING, Wish, choice_of, share_choice_of
 
@@ -52,6 +55,17 @@ class Done:
     names: tuple[str, ...] = ()
     redirect: str | None = None
     problem: str | None = None
+
+
+def begin(wallet: OpenWallet, link: str, request: VerifiedRequest, language: str) -> Asking:
+    """A request as its page begins: nothing is ticked. The resident's profile may propose an earlier last day."""
+    now = wallet.now()
+    try:
+        latest = answer_to(request, wallet.copies(), NOTHING, now, language).until or latest_end(request, now)
+    except Rejected:
+        latest = None  # the page says what is wrong with it
+    day = propose_until(profile_of(wallet), latest, now)
+    return Asking(link, request, Wish(until=day.isoformat()) if day else NOTHING)
 
 
 def look(wallet: OpenWallet, asking: Asking, language: str) -> RequestView:

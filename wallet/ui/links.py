@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 from protocol.errors import Rejected
 from protocol.openid4vci import MAX_OFFER_BYTES, OFFER_SCHEMES
 from protocol.openid4vp import SCHEMES
-from protocol.revocation_code import PAPER_QR_PREFIX
+from protocol.revocation_code import PAPER_QR_PREFIX, STOP_QR_PREFIX
 
 LinkKind: TypeAlias = Literal["offer", "request", "paper"]
-_CODE = re.compile(r"[0-9]{40}")
+_CODE = re.compile(r"[0-9]{40}|[0-9]{44}")
+"""Of one agreement, or of a stop paper."""
 
 
 def read_text(text: str) -> str:
@@ -22,7 +23,7 @@ def read_text(text: str) -> str:
 
 def kind_of(link: str) -> LinkKind:
     """By its scheme; a web address when it carries an offer. Raises `Rejected`: `not_a_link`."""
-    if link.startswith(PAPER_QR_PREFIX) or _CODE.fullmatch(link):
+    if link.startswith((PAPER_QR_PREFIX, STOP_QR_PREFIX)) or _CODE.fullmatch(link):
         return "paper"
     try:
         scheme, query = urlsplit(link).scheme.lower(), urlsplit(link).query

@@ -68,9 +68,15 @@ def page() -> str:
     return _show([])
 
 
-def _show(errors: list[tuple[str, str]]) -> str:
+def filled(text: str) -> str:
+    """The same with what was scanned in the form that it belongs to."""
+    return _show([], **{"paper" if _is_stop_paper(text) else "codes": text})
+
+
+def _show(errors: list[tuple[str, str]], *, paper: str = "", codes: str = "") -> str:
+    can_stop = bool(errors) or keeper().exists
     return render_template(
-        "wallet/lost.html", errors=errors, by_field=dict(errors), can_stop=bool(errors) or keeper().exists
+        "wallet/lost.html", errors=errors, by_field=dict(errors), can_stop=can_stop, paper=paper, codes=codes
     )
 
 

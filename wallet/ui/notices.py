@@ -26,6 +26,10 @@ ORDER: tuple[NoticeKind, ...] = (
     "card_over", "card_ending", "backup",
 )  # fmt: skip
 """What has to be seen first comes first."""
+IMPORTANT: frozenset[NoticeKind] = frozenset(
+    {"problem", "search", "refused", "unsure", "waiting", "stopped", "answered", "card_over"}
+)
+"""What the first page reports to who wants to hear what is important only."""
 _NEWS: Mapping[str, NoticeKind] = {"read": "read", "refusal": "refused", "revocation": "stopped"}
 DAY = 24 * 3600
 ENDING_DAYS = 14

@@ -6,11 +6,12 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 
 from protocol.errors import Rejected
 from service.ui.words import _, language
+from wallet.errand_profile import profile_of
 from wallet.errand_request import read_request
 from wallet.opened import OpenWallet
-from wallet.ui.giving import Asking, Done, decline, give, look
+from wallet.ui.giving import Asking, Done, begin, decline, give, look
 from wallet.ui.session import in_use, keeper, stay_open
-from wallet.ui.wish import FIELDS, NOTHING, only_needed, read_wish
+from wallet.ui.wish import FIELDS, only_needed, read_wish
 
 pages = Blueprint("request", __name__)
 TEMPLATES = {
@@ -32,6 +33,7 @@ def page(kept_id: str) -> Response | str:
         asking = keeper().kept(kept_id, Asking)
         view = look(wallet, asking, language())
         must_search = wallet.must_search
+        profile = profile_of(wallet)
     error = asking.error or (view.answer.error if asking.shows or not asking.wish.is_empty else None)
     return render_template(
         TEMPLATES[view.kind],
@@ -41,6 +43,7 @@ def page(kept_id: str) -> Response | str:
         error=error,
         field_of=FIELDS,
         must_search=must_search,
+        profile=profile,
     )
 
 
@@ -90,7 +93,8 @@ def _renewed(wallet: OpenWallet, asking: Asking) -> Asking:
         asking.request.service,
     )
     flash(_("You took your time, and that is fine. We fetched the request again. Please check it once more."))
-    return Asking(asking.link, fresh, asking.wish if is_same else NOTHING)
+    begun = begin(wallet, asking.link, fresh, language())
+    return replace(begun, wish=asking.wish) if is_same else begun
 
 
 def _done(kept_id: str, done: Done) -> Response:

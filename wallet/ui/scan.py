@@ -5,10 +5,12 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from protocol.errors import Rejected
 from protocol.names import visible
 from service.ui.headers import allow_camera
+from service.ui.words import language
 from wallet.errand_receive import find_offer
 from wallet.errand_request import read_request
 from wallet.errand_sync import deliver_stops
-from wallet.ui.giving import Asking
+from wallet.ui import lost
+from wallet.ui.giving import begin
 from wallet.ui.links import kind_of, read_text
 from wallet.ui.receiving import Offered
 from wallet.ui.session import Listed, in_use, keeper
@@ -36,7 +38,7 @@ def read() -> Response | str | tuple[str, int]:
             raise
         return _show(error.code), error.status
     if kind == "paper":
-        return render_template("wallet/lost.html", errors=[], text=link, can_stop=True)
+        return lost.filled(link)
     target = _offer(link) if kind == "offer" else _request(link)
     return redirect(target, 303)  # type: ignore[return-value]
 
@@ -54,7 +56,8 @@ def _request(link: str) -> str:
     with in_use() as wallet:
         deliver_stops(wallet)
         asked = read_request(wallet, link)
-    kept_id = keeper().keep(Asking(link, asked), Listed(visible(asked.asker.name), "request.page"))
+        asking = begin(wallet, link, asked, language())
+    kept_id = keeper().keep(asking, Listed(visible(asked.asker.name), "request.page"))
     return url_for("request.page", kept_id=kept_id)
 
 

@@ -6,10 +6,11 @@ from typing import cast
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 
 from service.ui.words import _, language
+from wallet.errand_profile import profile_of
 from wallet.opened import OpenWallet
 from wallet.records import Copy
 from wallet.ui.names import card_label
-from wallet.ui.notices import Notice, find_notices, now_told
+from wallet.ui.notices import IMPORTANT, Notice, find_notices, now_told
 from wallet.ui.prefs import keep_told, preferences, told
 from wallet.ui.session import in_use, keeper
 from wallet.ui.shelf import book_of
@@ -37,12 +38,14 @@ def page() -> str:
     """Open requests first, then three numbers, then what happened."""
     with in_use() as wallet:
         seen = _look(wallet)
+        news = profile_of(wallet).news
+    shown = [notice for notice in seen.notices if news == "all" or notice.kind in IMPORTANT]
     return render_template(
         "wallet/start.html",
         open_now=keeper().listed(),
         counted=seen.numbers,
-        notices=seen.notices[:FIRST],
-        more=max(0, len(seen.notices) - FIRST),
+        notices=shown[:FIRST],
+        more=max(0, len(seen.notices) - FIRST) if shown else 0,
     )
 
 

@@ -4,7 +4,7 @@ Nothing is given that was not ticked: what the asker can do without is left out 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from protocol.errors import Rejected
@@ -45,8 +45,8 @@ class Wish:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the resident has chosen nothing so far."""
-        return self == NOTHING
+        """Whether the resident has chosen nothing so far; a proposed last day is no choice yet."""
+        return replace(self, until="") == NOTHING
 
 
 NOTHING = Wish()

@@ -76,6 +76,13 @@ def _wrong_code(visit: Visit) -> None:
     page.locator("main .r-notice--wrong").first.wait_for()
 
 
+def _wrong_paper(visit: Visit) -> None:
+    page = visit.go("/lost")
+    page.fill("#paper", "1" * 44)
+    page.locator("main form[action$=paper] button").click()
+    page.locator("#summary").wait_for()
+
+
 def _wrong_passphrase(visit: Visit) -> None:
     page = visit.go("/backup")
     page.fill("#passphrase", "dit is hem niet")
@@ -93,6 +100,9 @@ SCREENS += (
     Screen("lost", at("/lost")),
     Screen("lost-everything", at("/lost/everything")),
     Screen("lost-wrong-code", _wrong_code, in_tour=False),
+    Screen("lost-wrong-paper", _wrong_paper, in_tour=False),
+    Screen("stop-paper", at("/stop-paper"), prints=True, qr=True),
+    Screen("profile", at("/settings/profile")),
     Screen("recovery-sheet", at("/recovery-sheet"), prints=True, qr=True),
     Screen("restored", at("/begin/restored/1795305600"), in_tour=False),
 )
