@@ -54,10 +54,10 @@ def grant_operation(
 
     1. for this log; 2. a first version with a ticket for it, or 3. a refresh that `check_refresh` admits;
     4. the deposit opens and makes every share of T, or there is none; 5. the shares are dealt as the trust list
-    says for this log: to operators if it has some; 6. on behalf of somebody: the mandate that T names, and T within
+    says for this log: to operators if it has some; 6. on behalf of somebody: the mandate that T names, T within
     it, of a refresh too, since its lock is another. Who signed, the log cannot see: the agency checks that.
-    Raises `Rejected`: `bad_terms`, `bad_ticket` 403, `revoked` 410, `widened` 403, `bad_deposit`, `bad_mandate` 403,
-    `mandate_ended` 403, `mandate_widened` 403.
+    Raises `Rejected`: `bad_terms`, `bad_ticket` 403, `revoked` 410, `widened` 403, `bad_deposit`, `bad_mandate`,
+    `mandate_ended`, `mandate_widened` 403.
     """
     terms = request.terms
     if terms.log != origin:  # 1.

@@ -1,24 +1,28 @@
 """The consent of a holder: key-binding JWTs that sign the terms, by the keys that the issuer bound (**ours**).
 
-Protocol section 4: one signature fixes who may read, what, why, until when and how often; the digests in T bind
-the values. Nothing here needs a value, the log or a key of the agency.
+Protocol sections 4 and 10: one signature fixes who may read, what, why, until when and how often; the digests in T
+bind the values. Nothing here needs a value, the log or a key of the agency.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from protocol.canonical import b64u_decode, b64u_encode, sha256
+from protocol.cosign import mandated_party, verify_cosigned
 from protocol.credential import split_sd_jwt
 from protocol.errors import Rejected
 from protocol.issuer_jwt import VerifiedIssuerJwt, verify_issuer_jwt
 from protocol.key_binding import verify_key_binding
+from protocol.mandate import VerifiedMandate, check_mandated, check_presence, check_signers, verify_mandate
 from protocol.presentation import RegieSealed, grant_opening
 from protocol.terms import ConsentElement, Terms, terms_hash
 from protocol.trust_list import Service, TrustList
 
 KEY_BINDING_AGE = 300
 """Seconds between the holder's signature and the agency's acceptance, of a copy too (section 7.4)."""
+FIRST_VERSION = 1
+"""Of a grant, before any refresh."""
 CredentialStatus: TypeAlias = Literal["valid", "superseded", "revoked", "undetermined"]
 """`superseded`: good, but the register has changed since and a newer one exists (section 9)."""
 GOOD_STATUSES: frozenset[CredentialStatus] = frozenset({"valid", "superseded"})
@@ -55,10 +59,21 @@ class StandingAnswer:
 
 @dataclass(frozen=True)
 class VerifiedConsent:
-    """The holder's signature over T with every credential that T uses, all of one `set`."""
+    """The holder's signature over T with every credential that T uses, all of one `set`.
+
+    On behalf of somebody: the `mandate`, and the credentials by which other parties agreed to T, under names that
+    no credential query can have.
+    """
 
     credentials: Mapping[str, VerifiedIssuerJwt]
     set_id: str
+    mandate: VerifiedMandate | None = None
+    cosigners: Mapping[str, VerifiedIssuerJwt] = field(default_factory=dict)
+
+    @property
+    def everybody(self) -> Mapping[str, VerifiedIssuerJwt]:
+        """All that the grant rests on: each has a status, and a holder who may write about the grant."""
+        return {**self.credentials, **self.cosigners}
 
 
 def refresh_nonce(terms: Terms) -> str:
@@ -76,15 +91,17 @@ def verify_consent(
     to be there); 3. issuer's signature, trust, dates; its type is the one asked and T's; 4. the digests of T stand
     in this JWT; 5. T ends no later than it; 6. key binding: audience, nonce, when `fresh` at most 300 s old,
     `consent` = H(JCS(T)), `transaction_data_hashes` at the named credential and nowhere else; 7. one `set`: not
-    the attributes of two residents.
-    **Not**: what the log says. A mandate (`on_behalf_of`) is refused, never ignored.
+    the attributes of two residents; 8. on behalf of somebody: the mandate that T names, T within it, every
+    credential of that mandate and of its issuer, one party of each group that has to sign; on nobody's behalf: no
+    credential of a mandate, no co-signature.
+    **Not**: what the log says, and the status of `VerifiedConsent.everybody`.
     Raises `Rejected`: `bad_vp_token`, `disclosures_present`, `key_binding_missing`, `not_listed`,
     `claim_mismatch`, `digest_mismatch`, `outlives_credential`, `consent_mismatch`, `transaction_data_mismatch`,
-    `mandate_unsupported` and those of `verify_issuer_jwt` and `verify_key_binding`.
+    `mandate_mismatch` and those of `verify_mandate`, `check_mandated`, `check_signers`, `verify_cosigned`,
+    `verify_issuer_jwt` and `verify_key_binding`.
     """
     terms = answer.terms
-    if terms.on_behalf_of is not None:
-        raise Rejected("mandate_unsupported", "grants under a mandate are not accepted here")
+    check_presence(terms, answer.sealed.mandate)
     needed = {claim.credential for claim in terms.claims} | set(asked.element.credential_ids)  # 1.
     if not needed <= set(answer.vp_token) <= set(asked.vcts):
         raise Rejected("bad_vp_token", "not exactly the presentations that these terms need")
@@ -97,7 +114,40 @@ def verify_consent(
     set_id = sets.pop()
     if sets or set_id is None:
         raise Rejected("claim_mismatch", "credentials are not of one set")
-    return VerifiedConsent(credentials, set_id)
+    consent = VerifiedConsent(credentials, set_id)
+    return _verify_mandated(consent, answer, asked.audience, trust=trust, now=now, fresh=fresh)  # 8.
+
+
+def _verify_mandated(
+    consent: VerifiedConsent, answer: StandingAnswer, audience: str, *, trust: TrustList, now: int, fresh: bool
+) -> VerifiedConsent:
+    """Step 8 of `verify_consent`.
+
+    A refresh needs no co-signature: it never widens what all of them agreed to, and `verify_refresh` holds it
+    against that.
+    """
+    terms, sealed = answer.terms, answer.sealed
+    if sealed.mandate is None:
+        if sealed.cosigned or any(one.mandate is not None for one in consent.credentials.values()):
+            raise _mismatch("a credential of a mandate speaks for nobody but under that mandate")
+        return consent
+    verified = verify_mandate(sealed.mandate, trust, now)
+    check_mandated(terms, verified)
+    parties = {mandated_party(credential, verified) for credential in consent.credentials.values()}
+    if len(parties) != 1:
+        raise _mismatch("credentials of two parties sign as one")
+    cosigned = [
+        verify_cosigned(text, terms, client_id=audience, mandate=verified, trust=trust, now=now, fresh=fresh)
+        for text in sealed.cosigned
+    ]
+    if terms.version == FIRST_VERSION:
+        check_signers(verified.mandate, parties | {one.party for one in cosigned})
+    cosigners = {f"cosigned.{number}": one.credential for number, one in enumerate(cosigned, start=1)}
+    return replace(consent, mandate=verified, cosigners=cosigners)
+
+
+def _mismatch(detail: str) -> Rejected:
+    return Rejected("mandate_mismatch", detail, status=403)
 
 
 def _verify_one(
@@ -148,11 +198,12 @@ def _verify_one(
 def check_status(
     consent: VerifiedConsent, statuses: Mapping[str, CredentialStatus], accept_undetermined: bool
 ) -> None:
-    """Credential status by DCQL id, as the caller found it; not found is `undetermined`, which a service decides.
+    """Credential status by name in `everybody`, as the caller found it; not found: `undetermined`, for which each
+    service decides.
 
     Raises `Rejected`: `credential_revoked`, `status_undetermined`, both 403.
     """
-    for name in consent.credentials:
+    for name in consent.everybody:
         status = statuses.get(name, "undetermined")
         if status == "revoked":
             raise Rejected("credential_revoked", "the issuer revoked a credential", status=403)

@@ -10,6 +10,7 @@ from msgspec import Meta
 from protocol.canonical import MAX_SAFE_INTEGER, parse_struct
 from protocol.checkpoint import ChunkProof, Evidence, LeafProof
 from protocol.errors import Rejected
+from protocol.mandate import ShownMandate, check_presence
 from protocol.presentation import SealedSecret
 from protocol.reading import MAX_READ_BYTES, MAX_TICKET_BYTES, Slot
 from protocol.seal import HPKE_OVERHEAD
@@ -48,7 +49,8 @@ T = TypeVar("T", bound=Form)
 class GrantRequest(Form, frozen=True):
     """`POST /v1/grants`: with the agency's `ticket`, or with `replaced_r` for a refresh.
 
-    `deposit`: absent exactly when T names operators, who get a deposit each (`DepositRequest`).
+    `deposit`: absent exactly when T names operators, who get a deposit each (`DepositRequest`). `mandate`: there
+    exactly when T has `on_behalf_of`, of a refresh too: `JWS~salt`, by `mandate.show_mandate` for the lock of T.
     """
 
     terms: Terms
@@ -57,6 +59,7 @@ class GrantRequest(Form, frozen=True):
     deposit: SealedSecret | None = None
     ticket: Annotated[str, Meta(max_length=MAX_TICKET_BYTES)] | None = None
     replaced_r: B64u32 | None = None
+    mandate: ShownMandate | None = None
 
 
 class GrantAnswer(Form, frozen=True):
@@ -239,9 +242,10 @@ def parse_body(data: bytes, kind: type[T], *, max_bytes: int = MAX_REQUEST_BYTES
 
 
 def parse_grant_request(data: bytes) -> GrantRequest:
-    """1. form; 2. the terms' own rules; 3. either a ticket or a replaced secret; 4. a deposit, or operators in T.
+    """1. form; 2. the terms' own rules; 3. either a ticket or a replaced secret; 4. a deposit, or operators in T;
+    5. a mandate, or terms on nobody's behalf.
 
-    Raises `Rejected`: `bad_form`, `bad_terms`, `flags_missing` and those of `canonical.parse_json`.
+    Raises `Rejected`: `bad_form`, `bad_terms`, `flags_missing`, `bad_mandate` and those of `canonical.parse_json`.
     """
     request = parse_body(data, GrantRequest)
     check_terms(request.terms)
@@ -249,4 +253,5 @@ def parse_grant_request(data: bytes) -> GrantRequest:
         raise Rejected("bad_form", "a grant comes with a ticket or with the secret that it replaces")
     if (request.deposit is None) == (request.terms.operators is None):
         raise Rejected("bad_form", "a grant comes with a deposit, unless its terms name operators")
+    check_presence(request.terms, request.mandate)
     return request

@@ -4,16 +4,17 @@ Issuing puts every attribute into a disclosure of its own. Verifying joins the i
 its disclosures and the key binding.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from protocol import disclosure
-from protocol.attributes import CREDENTIAL_TYPES, credential_type, fits
+from protocol.attributes import CREDENTIAL_TYPES, CredentialType, credential_type, fits
 from protocol.canonical import JsonValue, b64u_encode, b64u_fixed
 from protocol.errors import Rejected
 from protocol.issuer_jwt import CREDENTIAL_TYP, OWN_MEMBERS, VerifiedIssuerJwt, read_issuer_jwt, verify_issuer_jwt
+from protocol.issuer_payload import MANDATED_SUFFIX, base_type
 from protocol.jws import sign_jws
 from protocol.key_binding import VerifiedKeyBinding, read_key_binding
 from protocol.keys import Es256Private, Es256Public
@@ -23,8 +24,8 @@ from protocol.trust_list import TrustList
 MAX_SD_JWT_BYTES = 192 * 1024
 """One credential with its disclosures: ours are 6 kB, a PID with the largest portrait 150 kB."""
 SET_BYTES = 16
-_OWN_TYPE_MEMBERS = OWN_MEMBERS | {"loa", "set"}
-"""In a type of our vocabulary; in other types `loa` and `set` are claims like any other."""
+_OWN_TYPE_MEMBERS = OWN_MEMBERS | {"loa", "set", "mandate", "party"}
+"""In a type of our vocabulary; in other types these are claims like any other."""
 
 
 class SdJwt(msgspec.Struct, frozen=True):
@@ -101,23 +102,30 @@ def issue_credential(
     set_id: str,
     status: StatusReference,
     random: Callable[[int], bytes],
+    mandate: bytes | None = None,
+    party: int | None = None,
+    names: Collection[str] | None = None,
 ) -> str:
     """`JWT~D..~` with one disclosure for each attribute of the type, in the order of the vocabulary.
 
     `attributes` names every attribute of `vct`, None where the register has nothing; arrays stay whole. `iat` and
     `exp` are rounded to the day by the caller, `set_id` is b64u of 16 bytes, `x5c` is leaf first without the root.
     Decoys fill `_sd` to the type's fixed length; it is sorted so that its order tells nothing (RFC 9901 4.2.4.1).
-    Raises `ValueError` for a missing, unknown or too large attribute; `Rejected` `unknown_vct`.
+    To somebody who acts for the person: `mandate` = M (32 bytes), `party` = who that is under it, `names` = what
+    the mandate opens of this type, flags always; of all else there are decoys only. `vct` is the plain type here.
+    Raises `ValueError` for a missing, unknown or too large attribute, for `names` without a mandate, for a mandate
+    without a party; `Rejected` `unknown_vct`.
     """
     kind = credential_type(vct)
     if set(attributes) != set(kind.by_name):
         raise ValueError("every attribute of the type is issued, and no other")
+    shown = _shown(kind, mandate, party, names)
     b64u_fixed(set_id, SET_BYTES)
     salt = disclosure.SALT_BYTES
-    disclosures = [_disclose(vct, name, attributes[name], random(salt)) for name in kind.names]
+    disclosures = [_disclose(vct, name, attributes[name], random(salt)) for name in shown]
     digests = [made.digest for made in disclosures]
     digests += [random(32) for _ in range(kind.digest_count - len(digests))]
-    payload = {
+    payload: dict[str, object] = {
         "_sd": sorted(b64u_encode(digest) for digest in digests),
         "_sd_alg": disclosure.SD_ALG,
         "cnf": {"jwk": holder.jwk()},
@@ -127,15 +135,32 @@ def issue_credential(
         "loa": loa,
         "set": set_id,
         "status": {"status_list": status},
-        "vct": vct,
+        "vct": vct if mandate is None else vct + MANDATED_SUFFIX,
     }
+    if mandate is not None:
+        payload |= {"mandate": b64u_encode(mandate), "party": party}
     jwt = sign_jws(payload, signer, typ=CREDENTIAL_TYP, header={"x5c": list(x5c)})
     return "~".join((jwt, *(made.encoded for made in disclosures), ""))
 
 
+def _shown(
+    kind: CredentialType, mandate: bytes | None, party: int | None, names: Collection[str] | None
+) -> list[str]:
+    """The attributes that get a disclosure, in the order of the vocabulary."""
+    if (mandate is None) != (party is None) or (mandate is None and names is not None):
+        raise ValueError("mandate and party go together, and nothing else is narrowed")
+    if mandate is not None and len(mandate) != 32:
+        raise ValueError("a mandate's hash is 32 bytes")
+    if names is None:
+        return list(kind.names)
+    if not set(names) <= set(kind.by_name):
+        raise ValueError("the type has no such attribute")
+    return [name for name in kind.names if name in names or name in kind.flags]
+
+
 def claims_about_holder(processed: Mapping[str, Any]) -> dict[str, Any]:
     """A processed payload without the members that are about the credential itself."""
-    about_itself = _OWN_TYPE_MEMBERS if processed["vct"] in CREDENTIAL_TYPES else OWN_MEMBERS
+    about_itself = _OWN_TYPE_MEMBERS if base_type(processed["vct"]) in CREDENTIAL_TYPES else OWN_MEMBERS
     return {name: value for name, value in processed.items() if name not in about_itself}
 
 
@@ -156,7 +181,8 @@ def verify_credential(sd_jwt: str, trust: TrustList, now: int) -> VerifiedCreden
 
     1. form, and no key binding: a holder MUST NOT take an SD-JWT+KB from an issuer; 2. `verify_issuer_jwt`;
     3. disclosures belong to it (RFC 9901 7.1 steps 3-5); 4. a type of our vocabulary comes whole: `_sd` of the
-    fixed length, every attribute disclosed and within its padded size, or it could not be sealed later.
+    fixed length, every attribute disclosed and within its padded size, or it could not be sealed later. Under a
+    mandate some attributes may be missing, never a flag; which ones, the caller MUST compare with that mandate.
     The caller MUST compare `holder` with its own key and `vct` with what it asked for.
     Raises `Rejected`: `unexpected_key_binding`, `incomplete_credential` and those of the parts.
     """
@@ -166,7 +192,9 @@ def verify_credential(sd_jwt: str, trust: TrustList, now: int) -> VerifiedCreden
     verified = _with_disclosures(verify_issuer_jwt(parts.jwt, trust, now), parts.disclosures)  # 2, 3
     kind = CREDENTIAL_TYPES.get(verified.issuer_jwt.vct)
     if kind is not None:  # 4
-        if set(verified.disclosures) != set(kind.by_name) or set(verified.claims) != set(kind.by_name):
+        shown = set(verified.disclosures)
+        least = set(kind.by_name if verified.issuer_jwt.mandate is None else kind.flags)
+        if not least <= shown <= set(kind.by_name) or set(verified.claims) != shown:
             raise Rejected("incomplete_credential", "the credential has not exactly the attributes of its type")
         if len(verified.issuer_jwt.digests) != kind.digest_count:
             raise Rejected("incomplete_credential", "the credential has not the digests of its type")

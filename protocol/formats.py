@@ -37,7 +37,8 @@ class VerifiedContent:
     so not by an anchor of the home; `holder`: None when it is bound to no key; `exp`: `issuer_jwt.NO_END` when
     only its status ends it; `loa`, `set_id`: None for types outside our vocabulary; `status_roots` (DER): who may
     sign its status list; `marks`: of an issued one, the salts: what two copies have in common would link them;
-    `key_binding`: of a presentation, None when it is bound to no key.
+    `key_binding`: of a presentation, None when it is bound to no key; `mandate` (its hash, 32 bytes) and `party`:
+    of a card of somebody else, who is represented by its holder.
     """
 
     format: str
@@ -57,6 +58,8 @@ class VerifiedContent:
     status_roots: tuple[bytes, ...]
     marks: tuple[str, ...] = ()
     key_binding: VerifiedKeyBinding | None = None
+    mandate: bytes | None = None
+    party: int | None = None
 
     @property
     def card(self) -> Card:
@@ -220,6 +223,8 @@ def _content(
         status=told.status,
         status_roots=issuer_roots(told, trust),
         key_binding=key_binding,
+        mandate=told.mandate,
+        party=told.party,
     )
 
 

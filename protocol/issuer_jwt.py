@@ -10,16 +10,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
 from protocol import x509
 from protocol.anchors import AnchoredTrust, StrangerIssuer, origin_of, speaks_for, verify_stranger_issuer
-from protocol.attributes import CREDENTIAL_TYPES
-from protocol.canonical import b64u_decode, b64u_fixed, convert, parse_object
+from protocol.canonical import b64u_decode, b64u_fixed, parse_object
 from protocol.disclosure import is_flat
 from protocol.errors import Rejected
+from protocol.issuer_payload import read_members, type_and_mandate
 from protocol.jws import parse_jws
 from protocol.keys import Es256Public, parse_jwk
 from protocol.status_list import StatusReference
@@ -38,59 +38,6 @@ OWN_MEMBERS = frozenset(
 )
 """Members of the JWT that are about the credential, not about the resident."""
 _REMEMBERED_VERDICTS = 2048
-_Digest = Annotated[str, msgspec.Meta(min_length=43, max_length=43)]
-_Digests = Annotated[list[_Digest], msgspec.Meta(max_length=512)]
-_Time = Annotated[int, msgspec.Meta(ge=0)]
-_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
-_Type = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-_Set = Annotated[str, msgspec.Meta(min_length=22, max_length=22)]
-"""`set` is compared as the text it is: 22 characters of base64url."""
-
-
-class _Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`cnf`: the key itself; a key to be fetched (jku, kid) would be a way to phone home."""
-
-    jwk: dict[str, Any]
-
-
-class _Status(msgspec.Struct, frozen=True):
-    status_list: StatusReference
-
-
-class _OwnPayload(msgspec.Struct, frozen=True):
-    """A credential of our vocabulary."""
-
-    iss: _Text
-    vct: _Type
-    iat: _Time
-    exp: _Time
-    cnf: _Confirmation
-    status: _Status
-    loa: Literal["low", "substantial", "high"]
-    set: _Set
-    sd: _Digests = msgspec.field(name="_sd", default_factory=list)
-    nbf: _Time = 0
-
-
-class _ForeignPayload(msgspec.Struct, frozen=True):
-    """A credential of any other type: what SD-JWT VC section 2.2.2 requires. `loa` and `set` are claims in it."""
-
-    vct: _Type
-    iss: _Text | None = None
-    iat: _Time = 0
-    exp: _Time | None = None
-    cnf: _Confirmation | None = None
-    status: _Status | None = None
-    sd: _Digests = msgspec.field(name="_sd", default_factory=list)
-    nbf: _Time = 0
-
-    @property
-    def loa(self) -> None:
-        """Has a meaning in our vocabulary only."""
-
-    @property
-    def set(self) -> None:
-        """Has a meaning in our vocabulary only."""
 
 
 class VerifiedIssuerJwt(msgspec.Struct, frozen=True, dict=True):
@@ -99,7 +46,8 @@ class VerifiedIssuerJwt(msgspec.Struct, frozen=True, dict=True):
     `iss`: who issued it, said by the certificate where the JWT does not; `exp`: `NO_END` when only the status
     tells; `loa` and `set_id` (b64u, 16 bytes): None for types outside our vocabulary; `payload`: the claims set as
     signed, with its digests, which stand at its top level only when it `is_flat`; `stranger`: the home's anchor,
-    None for an issuer of the trust list.
+    None for an issuer of the trust list. `mandate` (its hash, 32 bytes) and `party`: of a credential of somebody
+    who may act for the person it is about; `vct` is then the type without `issuer_payload.MANDATED_SUFFIX`.
     """
 
     token: str
@@ -116,6 +64,8 @@ class VerifiedIssuerJwt(msgspec.Struct, frozen=True, dict=True):
     chain: tuple[bytes, ...]
     is_flat: bool
     stranger: StrangerIssuer | None = None
+    mandate: bytes | None = None
+    party: int | None = None
 
     @property
     def holder(self) -> Es256Public:
@@ -180,12 +130,13 @@ def _read_issuer_jwt(jwt: str) -> tuple[VerifiedIssuerJwt, bytes]:
     chain = _read_header(parts[0])
     text = b64u_decode(parts[1])
     payload = parse_object(text, floats=True)
-    claims = _convert(payload)
+    claims = read_members(payload)
+    vct, mandate = type_and_mandate(claims)
     read = VerifiedIssuerJwt(
-        jwt, claims.iss or "", claims.vct, claims.iat, NO_END if claims.exp is None else min(claims.exp, NO_END),
+        jwt, claims.iss or "", vct, claims.iat, NO_END if claims.exp is None else min(claims.exp, NO_END),
         claims.nbf, None if claims.cnf is None else parse_jwk(claims.cnf.jwk), claims.loa, claims.set,
         None if claims.status is None else claims.status.status_list, payload, chain,
-        is_flat(text, payload),
+        is_flat(text, payload), mandate=mandate, party=claims.party,
     )  # fmt: skip
     return read, b64u_fixed(parts[2], 64)
 
@@ -197,16 +148,6 @@ def read_payload(jwt: str) -> tuple[Mapping[str, Any], tuple[bytes, ...]]:
     """
     read, _ = _read_issuer_jwt(jwt)
     return read.payload, read.chain
-
-
-def _convert(payload: Mapping[str, Any]) -> _OwnPayload | _ForeignPayload:
-    vct = payload.get("vct")
-    if isinstance(vct, str) and vct in CREDENTIAL_TYPES:
-        return convert(payload, _OwnPayload)
-    claims = convert(payload, _ForeignPayload)
-    if claims.exp is None and claims.status is None:
-        raise Rejected("bad_credential", "the credential says neither when it ends nor where its status stands")
-    return claims
 
 
 def _find_issuer(read: VerifiedIssuerJwt, trust: TrustList, now: int) -> tuple[VerifiedIssuerJwt, Es256Public]:

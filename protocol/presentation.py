@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from protocol.attributes import attribute, fits
 from protocol.canonical import (
@@ -24,6 +24,7 @@ from protocol.canonical import (
 from protocol.disclosure import digest_of
 from protocol.errors import Rejected
 from protocol.leaf import Grant, LeafType, commitment
+from protocol.mandate import ShownMandate
 from protocol.reading import SHARE_BYTES, Slot
 from protocol.seal import NONCE_BYTES, KemPrivate, aead_open, aead_seal, hpke_open, hpke_seal, pad, unpad
 from protocol.terms import (
@@ -41,10 +42,14 @@ from protocol.terms import (
 
 AEAD_OVERHEAD = 16
 """Bytes that XChaCha20-Poly1305 adds."""
-MAX_SEALED_BYTES = 448 * 1024
-"""JSON of a `regie_sealed`: `MAX_CLAIMS` disclosures of the largest size, the terms and a tlog-proof."""
+MAX_SEALED_BYTES = 576 * 1024
+"""JSON of a `regie_sealed`: `MAX_CLAIMS` disclosures of the largest size, the terms, a tlog-proof, a mandate and
+`MAX_COSIGNED` co-signatures."""
+MAX_COSIGNED = 4
+"""Parties besides the one that presents: more than two parents and a child."""
 
 Ciphertext: TypeAlias = Annotated[str, Meta(max_length=(4096 + AEAD_OVERHEAD) * 4 // 3 + 1)]
+Cosigned: TypeAlias = Annotated[str, Meta(max_length=20 * 1024, pattern=r"\A[A-Za-z0-9_.~-]+\Z")]
 SealedSecret: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1557}[AQgw]\Z")]
 """One HPKE-sealed 32-byte secret: 1168 bytes."""
 
@@ -58,7 +63,11 @@ class SealedDisclosure(Form, frozen=True):
 
 
 class RegieSealed(Form, frozen=True):
-    """The response parameter `regie_sealed`; `proof` is the tlog-proof text of the grant leaf."""
+    """The response parameter `regie_sealed`; `proof` is the tlog-proof text of the grant leaf.
+
+    When T is on behalf of somebody: `mandate` as `mandate.show_mandate` makes it, and `cosigned`: `JWT~KB-JWT` of
+    each other party that has to agree to T (`cosign.cosign`).
+    """
 
     terms: Terms
     slot: Slot
@@ -66,6 +75,8 @@ class RegieSealed(Form, frozen=True):
     opening_key: B64u32
     share_a: SealedSecret
     proof: Annotated[str, Meta(max_length=72 * 1024)]
+    mandate: ShownMandate | None = None
+    cosigned: Annotated[list[Cosigned], Meta(max_length=MAX_COSIGNED)] = field(default_factory=list)
 
 
 def parse_regie_sealed(value: Any) -> RegieSealed:

@@ -158,7 +158,7 @@ def _check_now(
     now: int,
 ) -> VerifiedStanding:
     """What only the network knows: the status of the credentials, and that the grant stands in the log today."""
-    statuses = desk.statuses(grant.consent.credentials, trust, now)
+    statuses = desk.statuses(grant.consent.everybody, trust, now)
     judge_statuses(statuses, accept_undetermined=desk.accepts_undetermined(service), trace=trace)
     with trace.step("standing"):
         return desk.current_standing(grant.answer, grant.grant_index, log, now)

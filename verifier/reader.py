@@ -114,7 +114,7 @@ def _prepare(desk: Desk, grant_id: str) -> _Context:
     trust = desk.trust(now)
     asked = desk.asked(trust, grant.request, grant.request_hash)
     consent = verify_consent(grant.answer, asked, trust=trust, now=now, fresh=False)
-    statuses = desk.statuses(consent.credentials, trust, now)
+    statuses = desk.statuses(consent.everybody, trust, now)
     accept_undetermined = desk.accepts_undetermined(grant.request.service)
     check_statuses(statuses, accept_undetermined=accept_undetermined)
     return _Context(grant, asked, trust, desk.log_trust(trust, grant.log), statuses, accept_undetermined)

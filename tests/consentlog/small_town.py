@@ -48,7 +48,7 @@ from service.database import engine_for, sqlite_url
 from service.home import Home
 from service.witness import Witness, witness_blueprint
 from tests.consentlog.peers import Cosigner, HandClock, Wires, wait_until
-from tests.protocol import builders, granting
+from tests.protocol import builders, granting, mandates
 from tests.protocol.builders import AGENCY, AGENCY_ID, AUDITOR_NAME, LOG_ORIGIN, LOG_URL, NOW, WITNESS_NAME
 from tests.protocol.granting import HUISNUMMER, POSTCODE
 
@@ -201,12 +201,19 @@ class SmallTown:
         return sign_ticket(Ticket(**{**members, **changes}), AGENCY.key, AGENCY.x5c)
 
     def grant_request(
-        self, code: bytes | None = None, *, b: bytes | None = None, version: int = 1, **terms: Any
+        self,
+        code: bytes | None = None,
+        *,
+        b: bytes | None = None,
+        version: int = 1,
+        mandate: str | None = None,
+        **terms: Any,
     ) -> tuple[bytes, bytes, GrantRequest]:
-        """(code, b, request) of a grant of postcode and house number."""
-        code, b = code or os.urandom(16), b or os.urandom(32)
+        """(code, b, request) of a grant of postcode and house number; `mandate`: the JWS, on behalf of somebody."""
+        code, b = code or (mandates.CODE if mandate else os.urandom(16)), b or os.urandom(32)
         members = {
             "lock": b64u_encode(lock_for(code, version)),
+            "on_behalf_of": mandates.behalf(mandate) if mandate else None,
             "tag_key": b64u_encode(sha256(b"tag", code)),
             "version": version,
             **terms,
@@ -218,6 +225,7 @@ class SmallTown:
             deposit=b64u_encode(seal_deposit(b64u_decode(self.entry.deposit_key), made, b)),
             view_hash=b64u_encode(view_hash(code)),
             ticket=self.ticket(),
+            mandate=mandates.shown(mandate, code=code, version=version) if mandate else None,
         )
         return code, b, request
 
@@ -232,7 +240,8 @@ class SmallTown:
         b = os.urandom(32)
         kept = {name: getattr(given.terms, name) for name in ("tag_key", "not_after", "max_reads")}
         members = {**kept, "not_before": self.clock.now(), "version": version, **changes}
-        _, _, request = self.grant_request(given.code, b=b, **members)
+        mandate = (given.request.mandate or "").partition("~")[0] or None
+        _, _, request = self.grant_request(given.code, b=b, mandate=mandate, **members)
         return b, msgspec.structs.replace(request, ticket=None, replaced_r=b64u_encode(given.r))
 
     def make_read(self, given: Given, *places: Any, signer: Any = AGENCY, **changes: Any) -> Sent:

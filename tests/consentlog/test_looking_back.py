@@ -19,6 +19,7 @@ from protocol.receipt import parse_tlog_proof, verify_tlog_proof
 from protocol.revocation_code import view_key
 from tests.consentlog.peers import code_of, wait_until
 from tests.consentlog.small_town import Given, SmallTown
+from tests.protocol import mandates
 from tests.protocol.builders import AGENCY, DAY, HOLDER, NOW, STRANGER, WITNESS_NAME
 
 
@@ -354,7 +355,7 @@ def test_openings_stay_while_the_grant_does(town: SmallTown) -> None:
 
 
 def test_represented_person_can_look_back_for_ninety_days(town: SmallTown) -> None:
-    given = town.grant(on_behalf_of=b64u_encode(os.urandom(32)))
+    given = town.grant(mandate=mandates.token())
     town.revoke(given)
     town.advance(90 * DAY - 1)
     assert code_of(erase(town, given)) == (409, "not_ended")

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from protocol.attributes import credential_type
 from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, sha256
 from protocol.checkpoint import (
     Checkpoint,
@@ -22,9 +21,10 @@ from protocol.checkpoint import (
     cosign_checkpoint,
     sign_checkpoint,
 )
-from protocol.consent import Asked, StandingAnswer
+from protocol.consent import Asked, StandingAnswer, refresh_nonce
 from protocol.consent_api import ReadAnswer
 from protocol.credential import split_sd_jwt
+from protocol.disclosure import parse_disclosure
 from protocol.errors import Rejected
 from protocol.key_binding import sign_key_binding
 from protocol.keys import Es256Private
@@ -137,7 +137,7 @@ def asked(**changes: Any) -> Asked:
 def disclosure(place: Place, cards: dict[str, str] | None = None) -> str:
     """The base64url disclosure of an attribute on the holder's card."""
     parts = split_sd_jwt((cards or CARDS)[place.credential])
-    return dict(zip(credential_type(place.vct).names, parts.disclosures, strict=True))[place.name]
+    return next(one for one in parts.disclosures if parse_disclosure(one).name == place.name)
 
 
 def terms(
@@ -194,6 +194,11 @@ def bind(
     if name in request.element.credential_ids:
         arguments["transaction_data_hashes"] = [sha256(request.transaction_data.encode())]
     return presented + sign_key_binding(presented, holder or HOLDERS[name], **{**arguments, **kw})
+
+
+def refresh_nonce_of(signed: Terms) -> str:
+    """Nonce of the KB-JWTs of a later version."""
+    return refresh_nonce(signed)
 
 
 def parse_jws_payload(token: str) -> bytes:
@@ -381,13 +386,26 @@ def town(
     kb: dict[str, Any] | None = None,
     kem_key: bytes | None = None,
     b: bytes = B,
+    holders: dict[str, Es256Private] | None = None,
+    beside: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Town:
-    """An honest grant; `signed` are terms ready made, `changes` members of the terms, `kb` of every KB-JWT."""
+    """An honest grant; `signed` are terms ready made, `changes` members of the terms, `kb` of every KB-JWT,
+    `beside` of `regie_sealed`.
+    """
     request = request or asked()
     signed = signed or terms(places, b=b, cards=cards, **changes)
     touched = dict.fromkeys([*request.element.credential_ids, *(claim.credential for claim in signed.claims)])
-    vp_token = {name: bind(name, signed, request, card=(cards or CARDS)[name], **(kb or {})) for name in touched}
+    vp_token = {
+        name: bind(
+            name,
+            signed,
+            request,
+            card=(cards or CARDS)[name],
+            **{"holder": (holders or HOLDERS)[name], **(kb or {})},
+        )
+        for name in touched
+    }
     own = {
         claim.digest: disclosure(Place(claim.credential, claim.vct, claim.path[0]), cards)
         for claim in signed.claims
@@ -406,6 +424,7 @@ def town(
         opening_key=b64u_encode(OPENING_KEY),
         share_a=b64u_encode(share_a),
         proof=make_tlog_proof(index, log.proof(index), note),
+        **(beside or {}),
     )
     quorum = satisfied(POLICY, note, NOW)
     return Town(signed, request, log, StandingAnswer(vp_token, regie), quorum, index, slot, b)

@@ -116,7 +116,7 @@ def test_terms_without_a_needed_attribute_are_refused() -> None:
 
 
 def test_mandate_is_refused_and_never_ignored() -> None:
-    assert outcome(town(on_behalf_of=OTHER).accept) == "mandate_unsupported"
+    assert outcome(town(on_behalf_of=OTHER).accept) == "bad_mandate"
 
 
 def test_key_binding_cannot_be_stripped() -> None:

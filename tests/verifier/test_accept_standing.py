@@ -182,7 +182,7 @@ def test_tampered_terms(agency: Agency, granted: Granted, changes: dict[str, Any
         ({"request_hash": b64u_encode(sha256(b"another request"))}, "wrong_request"),
         ({"version": 2}, "wrong_request"),
         ({"not_before": NOW - 10, "not_after": NOW}, "expired"),
-        ({"on_behalf_of": b64u_encode(sha256(b"somebody"))}, "mandate_unsupported"),
+        ({"on_behalf_of": b64u_encode(sha256(b"somebody"))}, "bad_mandate"),
     ],
 )
 def test_widened_terms(agency: Agency, wallet: Wallet, asked: Any, changes: dict[str, Any], code: str) -> None:
