@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from protocol.checkpoint import VerifiedCheckpoint
 from protocol.reading import ResidentMessage
+from protocol.rights import RIGHTS, Right
 from verifier.tables import StoreFile
 
 
@@ -18,32 +19,43 @@ class KeptNote:
 
 
 @dataclass(frozen=True)
-class Erasure:
-    """A resident's request to erase, by `jti`; `lock` and `slot` of the version that it is about.
+class Asked:
+    """What a resident asks of their rights, by `jti`; `lock` and `slot` of the version that it is about.
 
-    `acknowledged`, `answered`: when that was entered into the log; `answer`: the signed `erased` or `kept`.
+    `acknowledged`, `answered`: when that was entered into the log; `answer`: what we signed, done or refused.
+    `token`: the request as it was signed.
     """
 
+    right: Right
     jti: str
     request: str
     lock: str
     slot: int
     received: int
+    token: str
     acknowledged: int | None
     answered: int | None
     answer: str | None
 
 
-_ERASURE = """
-SELECT asked.jti, grants.request, asked.lock, asked.slot, asked.received,
-  (SELECT min(received) FROM messages WHERE lock = asked.lock AND kind = 'erasure_acknowledged'),
-  (SELECT min(received) FROM messages AS said WHERE said.lock = asked.lock AND said.kind IN ('erased', 'kept')
-    AND said.received >= asked.received),
-  (SELECT token FROM messages AS said WHERE said.lock = asked.lock AND said.kind IN ('erased', 'kept')
-    AND said.received >= asked.received ORDER BY said.received LIMIT 1)
-FROM messages AS asked JOIN grants ON grants.lock = asked.lock WHERE asked.kind = 'erasure_asked'
-"""
-"""An answer is one to all that was asked about this version until then."""
+def _asked_sql(right: Right) -> str:
+    """Only constants of the protocol go into it."""
+    kinds = RIGHTS[right]
+    said = (
+        f"FROM messages AS said WHERE said.lock = asked.lock AND said.kind IN ('{kinds.done}', '{kinds.refused}')"
+        " AND said.received >= asked.received"
+    )
+    return f"""
+SELECT '{right}', asked.jti, grants.request, asked.lock, asked.slot, asked.received, asked.token,
+  (SELECT min(received) FROM messages AS heard WHERE heard.lock = asked.lock
+    AND heard.kind = '{kinds.acknowledged}' AND heard.received >= asked.received),
+  (SELECT min(received) {said}), (SELECT token {said} ORDER BY said.received LIMIT 1)
+FROM messages AS asked JOIN grants ON grants.lock = asked.lock WHERE asked.kind = '{kinds.asked}'
+"""  # noqa: S608 - our own words
+
+
+_ASKED = " UNION ALL ".join(map(_asked_sql, RIGHTS))
+"""An answer is one to all that was asked of one right about this version until then."""
 
 
 class Seen:
@@ -66,19 +78,15 @@ class Seen:
         """All messages, the oldest first."""
         return self._file.rows("SELECT * FROM messages ORDER BY received, jti")
 
-    def message_of(self, lock: str, kind: str) -> sqlite3.Row | None:
-        """The first message of a kind about a grant."""
-        rows = self._file.rows("SELECT * FROM messages WHERE lock = ? AND kind = ? ORDER BY received", lock, kind)
-        return rows[0] if rows else None
+    def asked(self) -> list[Asked]:
+        """All that residents asked of their rights, the oldest first."""
+        rows = self._file.rows(f"SELECT * FROM ({_ASKED}) ORDER BY received, jti")  # noqa: S608 - our own words
+        return [Asked(*row) for row in rows]
 
-    def erasures(self) -> list[Erasure]:
-        """All requests to erase, the oldest first."""
-        return [Erasure(*row) for row in self._file.rows(f"{_ERASURE} ORDER BY asked.received, asked.jti")]
-
-    def erasure(self, jti: str) -> Erasure | None:
+    def asked_by(self, jti: str) -> Asked | None:
         """One of them."""
-        rows = self._file.rows(f"{_ERASURE} AND asked.jti = ?", jti)
-        return Erasure(*rows[0]) if rows else None
+        rows = self._file.rows(f"SELECT * FROM ({_ASKED}) WHERE jti = ?", jti)  # noqa: S608 - our own words
+        return Asked(*rows[0]) if rows else None
 
     def answer(self, message: ResidentMessage, token: str, now: int, *, erased: str | None) -> None:
         """Our answer, after the log has it; of the request `erased` nothing waits to be handed over any more."""

@@ -1,5 +1,7 @@
 """What an officer does besides asking: look with a reason, help under four eyes, answer who asks to erase."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,11 +9,12 @@ import pytest
 from protocol.canonical import b64u_encode, sha256
 from protocol.errors import Rejected, Unavailable
 from protocol.reading import ResidentMessage, one_month_after, parse_message, sign_message
+from protocol.rights import MessageKind
 from tests.protocol.builders import ADRES, DAY, NOW
 from tests.verifier.agency import PURPOSE, Agency, Granted, Wallet, copy_form
 from verifier.assisted import confirm_help, note_help
 from verifier.gate import Purpose
-from verifier.inbox import answer_erasure
+from verifier.inbox import answer_request
 from verifier.look import look, look_once, parse_case
 from verifier.reader import read_grant, take_copy
 
@@ -31,8 +34,15 @@ def code_of(act: Any, *arguments: Any, **named: Any) -> str:
 
 def ask_erasure(agency: Agency, wallet: Wallet, made: Granted, name: str = "one") -> str:
     """The resident's message in the inbox; its jti."""
+    return ask_right(agency, wallet, made, "erasure_asked", name)
+
+
+def ask_right(
+    agency: Agency, wallet: Wallet, made: Granted, kind: MessageKind, name: str = "one", **more: Any
+) -> str:
+    """The same about any right."""
     jti = b64u_encode(sha256(name.encode())[:16])
-    message = ResidentMessage(made.sealed.slot, made.sealed.terms.lock, "erasure_asked", agency.clock.time, jti)
+    message = ResidentMessage(made.sealed.slot, made.sealed.terms.lock, kind, agency.clock.time, jti, **more)
     rid = made.request.response_uri.rpartition("/")[2]
     sent = agency.web.post(f"/v1/inbox/{rid}", json={"message": sign_message(message, wallet.keys[ADRES])})
     assert sent.status_code == 202
@@ -155,19 +165,19 @@ def test_nobody_helps_with_what_is_over(agency: Agency) -> None:
 def test_agency_answers_that_data_are_erased(agency: Agency, wallet: Wallet) -> None:
     _, made = granted(agency, wallet)
     jti = ask_erasure(agency, wallet, made)
-    answer_erasure(agency.desk, jti, "erased")
-    (asked,) = agency.desk.store.seen.erasures()
+    answer_request(agency.desk, jti, "erased")
+    (asked,) = agency.desk.store.seen.asked()
     assert asked.answer is not None
     assert [parse_message(token).kind for token in agency.log.messages] == ["erasure_acknowledged", "erased"]
     assert parse_message(asked.answer).kind == "erased"
-    assert code_of(answer_erasure, agency.desk, jti, "erased") == "answered_already"
+    assert code_of(answer_request, agency.desk, jti, "erased") == "answered_already"
     assert len(agency.log.messages) == 2
 
 
 def test_agency_names_the_law_under_which_it_keeps(agency: Agency, wallet: Wallet) -> None:
     _, made = granted(agency, wallet)
     jti = ask_erasure(agency, wallet, made)
-    answer_erasure(agency.desk, jti, "kept", law="AWR artikel 52", until=NOW + 7 * 365 * DAY)
+    answer_request(agency.desk, jti, "kept", law="AWR artikel 52", until=NOW + 7 * 365 * DAY)
     said = parse_message(agency.log.messages[-1])
     assert (said.kind, said.law, said.until) == ("kept", "AWR artikel 52", NOW + 7 * 365 * DAY)
 
@@ -189,7 +199,7 @@ def test_answer_that_the_law_does_not_know_is_not_given(
     _, made = granted(agency, wallet)
     jti = ask_erasure(agency, wallet, made)
     before = agency.stored()
-    assert code_of(answer_erasure, agency.desk, jti, kind, **given) == "bad_answer"
+    assert code_of(answer_request, agency.desk, jti, kind, **given) == "bad_answer"
     assert agency.stored() == before
 
 
@@ -198,24 +208,94 @@ def test_answer_counts_only_when_the_log_has_it(agency: Agency, wallet: Wallet) 
     jti = ask_erasure(agency, wallet, made)
     agency.log.down = True
     before = agency.stored()
-    assert code_of(answer_erasure, agency.desk, jti, "erased") == "unreachable"
+    assert code_of(answer_request, agency.desk, jti, "erased") == "unreachable"
     assert agency.stored() == before
     agency.log.down = False
-    answer_erasure(agency.desk, jti, "erased")
+    answer_request(agency.desk, jti, "erased")
 
 
 def test_receipt_that_the_log_missed_goes_before_the_answer(agency: Agency, wallet: Wallet) -> None:
     _, made = granted(agency, wallet)
     agency.log.down = True
     jti = ask_erasure(agency, wallet, made)
-    assert code_of(answer_erasure, agency.desk, jti, "erased") == "log"
+    assert code_of(answer_request, agency.desk, jti, "erased") == "log"
     agency.log.down = False
-    answer_erasure(agency.desk, jti, "erased")
+    answer_request(agency.desk, jti, "erased")
     assert [parse_message(token).kind for token in agency.log.messages] == ["erasure_acknowledged", "erased"]
 
 
+def test_who_asks_to_see_gets_what_the_agency_did_and_its_hash_stands_in_the_log(
+    agency: Agency, wallet: Wallet, run: Any, tmp_path: Path
+) -> None:
+    rid, made = granted(agency, wallet)
+    look(agency.desk, rid, ["postcode"], PURPOSE, "application")
+    jti = ask_right(agency, wallet, made, "access_asked")
+    file = tmp_path / "access.json"
+    shown = run("access", rid, str(file))["document"]
+    agency.clock.time += 60
+    look(agency.desk, rid, ["postcode"], PURPOSE, "application")  # after the question: not part of the answer
+    document = json.loads(file.read_bytes())
+    (read,) = document["reads"]
+    assert "adres.postcode" in read["attributes"]
+    assert (read["case"], read["reason"]) == (PURPOSE.case, "application")
+    assert "adres.postcode" in document["agreement"]["attributes"]
+    assert PURPOSE.officer not in file.read_text()
+    assert "1234AB" not in file.read_text()
+    run("answer", rid, "access_answered")
+    said = parse_message(agency.log.messages[-1])
+    assert (said.kind, said.document) == ("access_answered", shown)
+    assert b64u_encode(sha256(file.read_bytes())) == shown
+    assert code_of(answer_request, agency.desk, jti, "access_answered") == "answered_already"
+
+
+def test_agency_corrects_or_names_the_law_under_which_it_does_not(agency: Agency, wallet: Wallet) -> None:
+    _, made = granted(agency, wallet)
+    wrong = [made.sealed.terms.claims[0].digest]
+    first = ask_right(agency, wallet, made, "rectification_asked", claims=wrong)
+    answer_request(agency.desk, first, "rectification_refused", law="Wet BRP artikel 2.58")
+    agency.clock.time += DAY
+    second = ask_right(agency, wallet, made, "rectification_asked", "two", claims=wrong)
+    answer_request(agency.desk, second, "rectified")
+    kinds = [parse_message(token).kind for token in agency.log.messages]
+    heard = "rectification_acknowledged"
+    assert kinds == [heard, "rectification_refused", heard, "rectified"]
+
+
+def test_request_to_correct_what_was_never_given_is_refused(agency: Agency, wallet: Wallet) -> None:
+    rid, made = granted(agency, wallet)
+    before = agency.stored()
+    message = ResidentMessage(
+        made.sealed.slot,
+        made.sealed.terms.lock,
+        "rectification_asked",
+        NOW,
+        b64u_encode(bytes(16)),
+        claims=[b64u_encode(sha256(b"another"))],
+    )
+    sent = agency.web.post(f"/v1/inbox/{rid}", json={"message": sign_message(message, wallet.keys[ADRES])})
+    assert (sent.status_code, sent.get_json()["code"]) == (400, "bad_message")
+    assert agency.stored() == before
+
+
+def test_each_right_has_its_own_answers(agency: Agency, wallet: Wallet) -> None:
+    _, made = granted(agency, wallet)
+    access = ask_right(agency, wallet, made, "access_asked", "access")
+    erasure = ask_right(agency, wallet, made, "erasure_asked", "erasure")
+    before = agency.stored()
+    for jti, kind, more in (
+        (access, "erased", {}),
+        (erasure, "access_answered", {}),
+        (access, "access_acknowledged", {}),
+        (access, "access_refused", {}),
+        (access, "access_refused", {"law": "UAVG artikel 41", "until": NOW + DAY}),
+        (erasure, "erased", {"document": b64u_encode(bytes(32))}),
+    ):
+        assert code_of(answer_request, agency.desk, jti, kind, **more) == "bad_answer", kind
+    assert agency.stored() == before
+
+
 def test_unknown_request_to_erase_is_not_answered(agency: Agency) -> None:
-    assert code_of(answer_erasure, agency.desk, "x" * 22, "erased") == "unknown_message"
+    assert code_of(answer_request, agency.desk, "x" * 22, "erased") == "unknown_message"
 
 
 def test_officer_lists_and_answers_on_the_command_line(run: Any, agency: Agency, wallet: Wallet) -> None:

@@ -2,5 +2,5 @@
 
 Pure: shown (services and what they ask), values (what was read), standing (states of requests and grants in
 codes). Edge: room (what every page needs), words (codes into sentences), watch (does it stand still), and the
-pages: start, asking, requests, counter, agreements, reading, erasures, oversight, finding; `app` is all of them.
+pages: start, asking, requests, counter, agreements, reading, rights, oversight, finding; `app` is all of them.
 """

@@ -17,11 +17,11 @@ from verifier.ui import (
     agreements,
     asking,
     counter,
-    erasures,
     finding,
     oversight,
     reading,
     requests,
+    rights,
     room,
     start,
     words,
@@ -31,15 +31,15 @@ from verifier.ui.problems import PROBLEMS
 OFFICERS = frozenset({"clerk", "manager"})
 """Who asks, helps and reads."""
 OVERSEERS = frozenset({"manager", "privacy"})
-"""Who answers requests to erase, and sees who read what."""
-PAGES = (start, asking, requests, counter, agreements, reading, erasures, oversight, finding)
+"""Who answers what residents ask of their rights, and sees who read what."""
+PAGES = (start, asking, requests, counter, agreements, reading, rights, oversight, finding)
 NAVIGATION = (
     NavItem("start.index", _l("Work"), "home", "w"),
     NavItem("asking.index", _l("Ask"), "new", "n", roles=OFFICERS),
     NavItem("requests.index", _l("Requests"), "list", "r"),
     NavItem("agreements.index", _l("Agreements"), "agreement", "a"),
     NavItem("finding.index", _l("Search"), "search", "s"),
-    NavItem("erasures.index", _l("Erasing"), "erase", "e", roles=OVERSEERS),
+    NavItem("rights.index", _l("Rights"), "shield", "e", roles=OVERSEERS),
     NavItem("oversight.index", _l("Who read what"), "read", "o", roles=OVERSEERS),
 )
 

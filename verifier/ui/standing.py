@@ -6,10 +6,11 @@ from typing import Literal, TypeAlias
 
 from protocol.attributes import FLAG_NAMES
 from protocol.reading import one_month_after
+from protocol.rights import MessageKind
 from protocol.terms import places_of
 from verifier.grants import StoredGrant
 from verifier.requests import StoredRequest
-from verifier.seen import Erasure
+from verifier.seen import Asked
 from verifier.sessions import StoredSession
 from verifier.ui.shown import Card, Datum, by_card
 from verifier.verdict import Step, Verdict
@@ -31,7 +32,8 @@ RequestState: TypeAlias = Literal[
 a second officer is awaited; `coming_back`, `broken`: of the way back on that device."""
 GrantState: TypeAlias = Literal["stands", "not_yet", "expired", "stopped", "unsure"]
 """`unsure`: the log was asked just now, and nobody can tell."""
-ErasureState: TypeAlias = Literal["late", "soon", "in_time", "erased", "kept"]
+RightState: TypeAlias = Literal["late", "soon", "in_time"] | MessageKind
+"""How long there is to answer, or what was answered."""
 SOON = 7 * 86_400
 """Before the end of the month: time to look up what is where."""
 
@@ -121,11 +123,11 @@ def state_of_grant(grant: StoredGrant, now: int) -> GrantState:
     return "expired" if now >= terms.not_after else "stands"
 
 
-def state_of_erasure(erasure: Erasure, kind: str | None, now: int) -> ErasureState:
+def state_of_asked(asked: Asked, kind: MessageKind | None, now: int) -> RightState:
     """`kind` of the answer, if there is one; else how long the month still lasts."""
     if kind is not None:
-        return "kept" if kind == "kept" else "erased"
-    due = one_month_after(erasure.received)
+        return kind
+    due = one_month_after(asked.received)
     if now >= due:
         return "late"
     return "soon" if due - now <= SOON else "in_time"

@@ -8,7 +8,7 @@ from protocol.reading import one_month_after
 from service.ui.staff import has_role
 from verifier.book import Helped
 from verifier.lists import Counts, GrantLine, RequestLine
-from verifier.seen import Erasure
+from verifier.seen import Asked
 from verifier.ui.room import desk
 
 pages = Blueprint("start", __name__)
@@ -28,17 +28,17 @@ class Work:
     copies: list[RequestLine]
     unread: list[GrantLine]
     unconfirmed: list[Helped]
-    erasures: list[Erasure]
+    rights: list[Asked]
 
     @property
     def next_due(self) -> int | None:
-        """Until when the first request to erase is answered."""
-        return one_month_after(self.erasures[0].received) if self.erasures else None
+        """Until when the first request of a resident is answered."""
+        return one_month_after(self.rights[0].received) if self.rights else None
 
     @property
     def is_done(self) -> bool:
         """Whether nothing waits."""
-        return not (self.open or self.copies or self.unread or self.unconfirmed or self.erasures)
+        return not (self.open or self.copies or self.unread or self.unconfirmed or self.rights)
 
 
 def work() -> Work:
@@ -54,7 +54,7 @@ def work() -> Work:
         store.lists.copies(SHOWN) if asks else [],
         store.lists.unread(now, SHOWN) if asks else [],
         store.book.unconfirmed(SHOWN) if asks else [],
-        [each for each in store.seen.erasures() if each.answer is None] if oversees else [],
+        [each for each in store.seen.asked() if each.answer is None] if oversees else [],
     )
 
 

@@ -46,12 +46,21 @@ GRANT_STATES: Mapping[str, tuple[str, Any]] = {
     "revoked": ("stopped", _l("Read no more")),
     "unsure": ("unsure", _l("Not known now")),
 }
-ERASURE_STATES: Mapping[str, tuple[str, Any]] = {
+RIGHT_STATES: Mapping[str, tuple[str, Any]] = {
     "late": ("wrong", _l("Too late")),
     "soon": ("wait", _l("Answer this week")),
     "in_time": ("wait", _l("To answer")),
     "erased": ("ok", _l("Answered: erased")),
     "kept": ("ok", _l("Answered: kept under a law")),
+    "access_answered": ("ok", _l("Answered: shown")),
+    "access_refused": ("ok", _l("Answered: not shown under a law")),
+    "rectified": ("ok", _l("Answered: corrected")),
+    "rectification_refused": ("ok", _l("Answered: not corrected under a law")),
+}
+RIGHTS_ASKED: Mapping[str, Any] = {
+    "erasure": _l("Erase the data"),
+    "access": _l("See the data"),
+    "rectification": _l("Correct the data"),
 }
 STEP_STATES: Mapping[str, tuple[str, Any]] = {
     "passed": ("ok", _l("Right")),
@@ -153,7 +162,8 @@ def install(app: Flask) -> None:
         request_states=REQUEST_STATES,
         line_states=LINE_STATES,
         grant_states=GRANT_STATES,
-        erasure_states=ERASURE_STATES,
+        right_states=RIGHT_STATES,
+        rights_asked=RIGHTS_ASKED,
         step_states=STEP_STATES,
         bases=BASES,
         modes=MODES,

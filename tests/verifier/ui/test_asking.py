@@ -135,7 +135,7 @@ def test_form_on_paper_says_you_to_the_resident_and_holds_both_boxes(agency: Des
 
 def test_what_does_not_exist_is_not_found(agency: DeskAgency) -> None:
     browser = agency.open("manager")
-    for path in ("/requests/0", "/requests/%00", "/agreements/0", "/erasing/x", "/requests/0/help"):
+    for path in ("/requests/0", "/requests/%00", "/agreements/0", "/rights/x", "/requests/0/help"):
         assert get(browser, path).answer.status_code == 404, path
 
 

@@ -14,7 +14,7 @@ from verifier.front import create as create_front
 from verifier.ui.counter import HELP_STEPS, SECOND_STEPS
 
 OFFICERS = ("/new/", "/new/parkeervergunning@1", "/requests/{rid}/form", "/requests/{rid}/help")
-OVERSEERS = ("/erasing/", "/oversight/")
+OVERSEERS = ("/rights/", "/oversight/")
 EVERYBODY = ("/", "/numbers", "/requests/", "/agreements/", "/search/", "/requests/{rid}")
 
 
@@ -49,7 +49,7 @@ def test_clerk_answers_no_request_to_erase(agency: DeskAgency, wallet: Wallet) -
     _, made = granted(agency, wallet)
     jti = ask_erasure(agency, wallet, made)
     page = get(agency.open("clerk"), "/")
-    assert page.post(f"/erasing/{jti}", answer="erased", sure="1").answer.status_code == 403
+    assert page.post(f"/rights/{jti}", answer="erased", sure="1").answer.status_code == 403
     assert len(agency.log.messages) == 1
 
 
@@ -91,12 +91,12 @@ def test_request_to_erase_has_its_clock(agency: DeskAgency, wallet: Wallet) -> N
     _, made = granted(agency, wallet)
     jti = ask_erasure(agency, wallet, made)
     browser = agency.open("privacy")
-    assert "Te beantwoorden" in words_of(get(browser, "/erasing/"))
+    assert "Te beantwoorden" in words_of(get(browser, "/rights/"))
     agency.clock.time += 25 * DAY
-    assert "Deze week antwoorden" in words_of(get(agency.open("privacy"), "/erasing/"))
+    assert "Deze week antwoorden" in words_of(get(agency.open("privacy"), "/rights/"))
     agency.clock.time += 10 * DAY
     browser = agency.open("privacy")
-    assert "Te laat" in words_of(get(browser, f"/erasing/{jti}"))
+    assert "Te laat" in words_of(get(browser, f"/rights/{jti}"))
 
 
 UNFINISHED: tuple[tuple[dict[str, str], str], ...] = (
@@ -113,10 +113,10 @@ UNFINISHED: tuple[tuple[dict[str, str], str], ...] = (
 def test_answer_that_is_not_whole_is_not_sent(agency: DeskAgency, wallet: Wallet) -> None:
     _, made = granted(agency, wallet)
     jti = ask_erasure(agency, wallet, made)
-    page = get(agency.open("privacy"), f"/erasing/{jti}")
+    page = get(agency.open("privacy"), f"/rights/{jti}")
     before = agency.stored()
     for fields, field in UNFINISHED:
-        refused = page.post(f"/erasing/{jti}", **fields)
+        refused = page.post(f"/rights/{jti}", **fields)
         assert refused.answer.status_code == 400, fields
         assert f'href="#{field}"' in refused.text
     assert agency.stored() == before
@@ -125,13 +125,13 @@ def test_answer_that_is_not_whole_is_not_sent(agency: DeskAgency, wallet: Wallet
 def test_privacy_officer_answers_once(agency: DeskAgency, wallet: Wallet) -> None:
     _, made = granted(agency, wallet)
     jti = ask_erasure(agency, wallet, made)
-    page = get(agency.open("privacy"), f"/erasing/{jti}")
+    page = get(agency.open("privacy"), f"/rights/{jti}")
     answer = {"answer": "kept", "law": "AWR artikel 52 lid 4", "until": "2034"}
-    assert page.post(f"/erasing/{jti}", **answer).answer.status_code == 303
-    shown = words_of(get(page.browser, f"/erasing/{jti}"))
+    assert page.post(f"/rights/{jti}", **answer).answer.status_code == 303
+    shown = words_of(get(page.browser, f"/rights/{jti}"))
     assert "AWR artikel 52 lid 4" in shown
     assert "1 januari 2034" in shown
-    assert page.post(f"/erasing/{jti}", **answer).answer.status_code == 409
+    assert page.post(f"/rights/{jti}", **answer).answer.status_code == 409
     assert len(agency.log.messages) == 2
 
 
@@ -139,11 +139,11 @@ def test_two_officers_who_answer_at_once_do_not_both_get_into_the_log(agency: De
     _, made = granted(agency, wallet)
     jti = ask_erasure(agency, wallet, made)
     pages = [
-        get(agency.open("privacy", name=name), f"/erasing/{jti}") for name in ("Bente Bakker", "Joris Jansen")
+        get(agency.open("privacy", name=name), f"/rights/{jti}") for name in ("Bente Bakker", "Joris Jansen")
     ]
     kept = {"answer": "kept", "law": "AWR artikel 52 lid 4", "until": "2034"}
     answers: list[int] = []
-    second = Thread(target=lambda: answers.append(pages[1].post(f"/erasing/{jti}", **kept).answer.status_code))
+    second = Thread(target=lambda: answers.append(pages[1].post(f"/rights/{jti}", **kept).answer.status_code))
     log = agency.log.answer
 
     def slow_log(path: str, body: bytes | None) -> bytes:
@@ -153,7 +153,7 @@ def test_two_officers_who_answer_at_once_do_not_both_get_into_the_log(agency: De
         return log(path, body)
 
     agency.log.answer = slow_log  # type: ignore[method-assign]
-    answers.append(pages[0].post(f"/erasing/{jti}", answer="erased", sure="1").answer.status_code)
+    answers.append(pages[0].post(f"/rights/{jti}", answer="erased", sure="1").answer.status_code)
     second.join()
     assert sorted(answers) == [303, 409]
     assert len(agency.log.messages) == 2  # the receipt, and one answer
