@@ -6,6 +6,7 @@ the agreement from somebody else's machine, without the wallet, its passphrase o
 
 import json
 
+from examples import within
 from examples.founding import PARKING, PERSONS, Teller, Town, town_for_a_story, verdict_words
 
 FAMILY = "urn:regie:nl:gezin:1"
@@ -44,7 +45,7 @@ def story(town: Town, tell: Teller) -> None:
     tell.say(f"The helper reads under the case of this talk; under another case it is refused: {elsewhere.code}.")
 
     tell.say("The phone is lost. At the library the resident types the digits from the paper.")
-    town.regie("library", "wallet", "init", *town.trust)
+    town.make_wallet("library")
     stopped = town.regie("library", "wallet", "revoke", "--code", "-", stdin=grant["code"])
     refused = town.regie("agency", "verifier", "read", ask["id"], "--only", "kinderen", "--case", "S-77", expect=1)
     tell.say(f"The agreement is stopped ({stopped.answer['state']}), and the helper is refused: {refused.code}.")
@@ -61,7 +62,7 @@ def story(town: Town, tell: Teller) -> None:
 def main() -> None:
     """Found a town, tell the story, leave nothing behind."""
     tell = Teller()
-    with town_for_a_story(tell, [DEBT_HELP]) as town:
+    with town_for_a_story(tell, [DEBT_HELP], command=within.run) as town:
         story(town, tell)
 
 

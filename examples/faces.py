@@ -7,13 +7,14 @@ what runs on somebody's own machine. Every face is a process of its own, known b
 import re
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from examples.founding import Town
-from examples.processes import START_SECONDS, CommandFailed, Server, free_ports, is_port_dead
+from examples.processes import START_SECONDS, CommandFailed, Outcome, Server, free_ports, is_port_dead, run
 
 ACCOUNTS = {"clerk": "b.bakker", "manager": "m.mulder", "privacy": "f.faber", "nobody": "s.smit"}
 """The account of each role at the town's identity provider (`identity_provider.STAFF`); no password is asked."""
@@ -40,8 +41,10 @@ class LocalFace:
 class FacesTown(Town):
     """See the module. `provider`: the identity provider of all staff of the town."""
 
-    def __init__(self, home: Path, operators: tuple[int, int] | None = None) -> None:
-        super().__init__(home, operators)
+    def __init__(
+        self, home: Path, operators: tuple[int, int] | None = None, command: Callable[..., Outcome] = run
+    ) -> None:
+        super().__init__(home, operators, command)
         (port,) = free_ports(1)
         self.provider = f"http://localhost:{port}"
         self.local: dict[str, LocalFace] = {}

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,10 +51,14 @@ class Town:
     """Homes and servers of one town below `home`. `found()` makes and starts them; `close()` stops them.
 
     `operators`: (needed, count) of those that hold the shares instead of the log; None for none.
+    `command`: how a command is run, `processes.run` or `within.run`. Servers are always processes.
     """
 
-    def __init__(self, home: Path, operators: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, home: Path, operators: tuple[int, int] | None = None, command: Callable[..., Outcome] = run
+    ) -> None:
         self.home = home
+        self._command = command
         self.needed, count = operators or (0, 0)
         self.operators = [f"operator{number}" for number in range(count)]
         names = ["registrar", "issuer", "log", "witness", "cosigner", "agency", *self.operators]
@@ -73,7 +77,7 @@ class Town:
         """A command in the home of `who`; wallets are given the resident's passphrase file."""
         if arguments[0] == "wallet":
             arguments = (*arguments, "--passphrase-file", str(self.passphrase))
-        return run(self.at(who), *arguments, stdin=stdin, expect=expect)
+        return self._command(self.at(who), *arguments, stdin=stdin, expect=expect)
 
     def found(self, services: list[dict[str, Any]] | None = None) -> None:
         """Keys, trust list and servers. Raises `CommandFailed` when a part does not start."""
@@ -166,9 +170,13 @@ class Town:
         for server in self.servers.values():
             server.wait()
 
+    def make_wallet(self, who: str) -> None:
+        """A wallet to throw away: the small profile, under which a command does not take a second longer."""
+        self.regie(who, "wallet", "init", "--profile", "small", *self.trust)
+
     def open_wallet(self, who: str, bsn: str, cards: tuple[str, ...] = ("persoon", "adres", "gezin")) -> None:
         """A resident comes to the counter: a new wallet, an offer and its code, the cards."""
-        self.regie(who, "wallet", "init", *self.trust)
+        self.make_wallet(who)
         wanted = [part for card in cards for part in ("--credential", card)]
         offer = self.regie("issuer", "issuer", "offer", "--bsn", "-", *wanted, stdin=bsn).answer
         self.regie(who, "wallet", "receive", offer["offer"], "--tx-code", offer["tx_code"])
@@ -224,9 +232,10 @@ def found_town(
     tell: Teller,
     services: list[dict[str, Any]] | None = None,
     operators: tuple[int, int] | None = None,
+    command: Callable[..., Outcome] = run,
 ) -> Town:
-    """A running town with an auditor of its own, or nothing left running. `operators`: see `Town`."""
-    return start_town(Town(home, operators), tell, services)
+    """A running town with an auditor of its own, or nothing left running. `operators`, `command`: see `Town`."""
+    return start_town(Town(home, operators, command), tell, services)
 
 
 @contextmanager
@@ -239,11 +248,14 @@ def folder_for_a_story() -> Iterator[Path]:
 
 @contextmanager
 def town_for_a_story(
-    tell: Teller, services: list[dict[str, Any]] | None = None, operators: tuple[int, int] | None = None
+    tell: Teller,
+    services: list[dict[str, Any]] | None = None,
+    operators: tuple[int, int] | None = None,
+    command: Callable[..., Outcome] = run,
 ) -> Iterator[Town]:
     """A running town in a folder of its own; neither outlives the block."""
     with folder_for_a_story() as folder:
-        town = found_town(folder, tell, services, operators)
+        town = found_town(folder, tell, services, operators, command)
         try:
             yield town
         finally:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from examples import within
 from examples.debt_help import DEBT_HELP
 from examples.faces import ACCOUNTS, FacesTown
 from examples.founding import PASSPHRASE, PERSONS, Teller, folder_for_a_story, start_town
@@ -34,7 +35,7 @@ class Living:
 def running(teller: Teller) -> Iterator[tuple[FacesTown, Living]]:
     """The town with its autumn told, in a folder of its own; neither outlives the block."""
     with folder_for_a_story() as folder:
-        town = start_town(FacesTown(folder), teller, SERVICES)
+        town = start_town(FacesTown(folder, command=within.run), teller, SERVICES)
         try:
             yield town, tell(town, teller)
         finally:
@@ -76,7 +77,7 @@ def _grant(town: FacesTown, service: str, case: str, *options: str) -> str:
 def _wait_at_the_counter(town: FacesTown, bsn: str) -> None:
     """The neighbour's address is under investigation: the wallet is told to come back."""
     town.regie("issuer", "issuer", "hold", "--bsn", "-", "--reason", "adres in onderzoek", stdin=bsn)
-    town.regie(NEIGHBOUR, "wallet", "init", *town.trust)
+    town.make_wallet(NEIGHBOUR)
     offer = town.regie("issuer", "issuer", "offer", "--bsn", "-", "--credential", "adres", stdin=bsn).answer
     town.regie(NEIGHBOUR, "wallet", "receive", offer["offer"], "--tx-code", offer["tx_code"], expect=None)
 

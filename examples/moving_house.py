@@ -8,6 +8,7 @@ import json
 import time
 from typing import Any
 
+from examples import within
 from examples.founding import PARKING, PERSONS, Teller, Town, town_for_a_story, verdict_words
 
 DAY = 86400
@@ -91,7 +92,7 @@ def story(town: Town, tell: Teller) -> None:
 def main() -> None:
     """Found a town, tell the story, leave nothing behind."""
     tell = Teller()
-    with town_for_a_story(tell, SERVICES) as town:
+    with town_for_a_story(tell, SERVICES, command=within.run) as town:
         story(town, tell)
 
 

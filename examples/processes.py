@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,12 @@ class Outcome:
 
 def environment(home: Path) -> dict[str, str]:
     """The surroundings of every command: its home, and plain HTTP on the loopback address only."""
-    return {**os.environ, "REGIE_HOME": str(home), "REGIE_LOOPBACK": "1", "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, **surroundings(home), "PYTHONUNBUFFERED": "1"}
+
+
+def surroundings(home: Path) -> dict[str, str]:
+    """What of it is Regie's own."""
+    return {"REGIE_HOME": str(home), "REGIE_LOOPBACK": "1"}
 
 
 def run(home: Path, *arguments: str, stdin: str = "", expect: int | None = 0) -> Outcome:
@@ -54,11 +59,16 @@ def run(home: Path, *arguments: str, stdin: str = "", expect: int | None = 0) ->
         timeout=120,
         check=False,
     )
-    if expect is not None and done.returncode != expect:
+    return checked(arguments, done.returncode, done.stdout, done.stderr, expect)
+
+
+def checked(arguments: Sequence[str], status: int, told: str, complained: str, expect: int | None) -> Outcome:
+    """What a command that has ended left. Raises `CommandFailed` unless its status is `expect` (None: any)."""
+    if expect is not None and status != expect:
         called = " ".join(arguments[:2])
-        raise CommandFailed(f"regie {called}: status {done.returncode}, not {expect}:\n{done.stdout}{done.stderr}")
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    return Outcome(done.returncode, json.loads(lines[-1]) if lines else {}, done.stdout + done.stderr)
+        raise CommandFailed(f"regie {called}: status {status}, not {expect}:\n{told}{complained}")
+    lines = [line for line in told.splitlines() if line.startswith("{")]
+    return Outcome(status, json.loads(lines[-1]) if lines else {}, told + complained)
 
 
 @dataclass

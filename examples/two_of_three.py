@@ -6,6 +6,7 @@
 import json
 from typing import Any
 
+from examples import within
 from examples.founding import PERSONS, Teller, Town, town_for_a_story, verdict_words
 
 CASE = "Z-2026-0042"
@@ -38,7 +39,7 @@ def story(town: Town, tell: Teller) -> list[dict[str, Any]]:
 def main() -> None:
     """The story in a town of its own."""
     tell = Teller()
-    with town_for_a_story(tell, operators=(2, 3)) as town:
+    with town_for_a_story(tell, operators=(2, 3), command=within.run) as town:
         story(town, tell)
 
 

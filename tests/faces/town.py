@@ -16,20 +16,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from click.testing import CliRunner
-
+from examples import within
 from examples.founding import ORIGIN, PARKING, PERSONS, Town
 from examples.processes import (
     START_SECONDS,
-    CommandFailed,
-    Outcome,
     Server,
     environment,
     free_ports,
     is_answering,
     is_port_dead,
 )
-from service.command import root
 
 BSNS = [json.loads(line)["burgerservicenummer"] for line in PERSONS.read_text().splitlines()]
 CASE = "Z-2026-0042"
@@ -59,26 +55,11 @@ class FacesTown(Town):
     """`Town` whose agency and issuer let staff sign in at `provider`, and whose users' faces can be started."""
 
     def __init__(self, home: Path) -> None:
-        super().__init__(home)
+        super().__init__(home, command=within.run)
         (port,) = free_ports(1)
         self.provider = f"http://localhost:{port}"
         self.local: dict[str, LocalFace] = {}
-        self.is_founded = False
         self._provider: subprocess.Popen[bytes] | None = None
-
-    def regie(self, who: str, *arguments: str, stdin: str = "", expect: int | None = 0) -> Outcome:
-        """The same command, once the town stands in this process: most of each is starting Python."""
-        if not self.is_founded:
-            return super().regie(who, *arguments, stdin=stdin, expect=expect)
-        if arguments[0] == "wallet":
-            arguments = (*arguments, "--passphrase-file", str(self.passphrase))
-        done = CliRunner().invoke(
-            root, [*arguments, "--json"], input=stdin, env={**environment(self.at(who)), "TERM": "dumb"}
-        )
-        if expect is not None and done.exit_code != expect:
-            raise CommandFailed(f"regie {' '.join(arguments[:2])}: status {done.exit_code}: {done.output}")
-        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-        return Outcome(done.exit_code, json.loads(lines[-1]) if lines else {}, done.output)
 
     def _register(self, entries: dict[str, Path], services: list[dict[str, Any]]) -> None:
         super()._register(entries, services)
@@ -216,7 +197,6 @@ def town_with_faces(home: Path) -> Iterator[FacesTown]:
             if time.monotonic() > deadline:
                 raise AssertionError((town.home / "provider.log").read_text()[-2000:])
             time.sleep(0.05)
-        town.is_founded = True
         yield town
     finally:
         town.close()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from examples import within
 from examples.founding import ORIGIN, Town
 from examples.processes import Server
 
@@ -12,7 +13,7 @@ class ClusterTown(Town):
     """`found` as ever; `database`: the URL that the log's process finds in its environment."""
 
     def __init__(self, home: Path, database: str) -> None:
-        super().__init__(home)
+        super().__init__(home, command=within.run)
         self.database = database
 
     def _serve(self, name: str, *arguments: str) -> None:

@@ -47,7 +47,7 @@ def test_read_after_the_revocation_exits_1_with_the_code_revoked(town: Town) -> 
 
 def test_revocation_by_paper_code_from_a_stranger_s_machine(town: Town) -> None:
     agreement = agree(town, "dora", person=3)
-    town.regie("library", "wallet", "init", *town.trust)
+    town.make_wallet("library")
     town.regie("library", "wallet", "revoke", "--code", "-", stdin=agreement.code)
     assert read(town, agreement, expect=1).code == "revoked"
 

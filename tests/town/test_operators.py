@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from auditor.config import epochs_of
+from examples import within
 from examples.founding import Teller, Town, found_town
 from examples.two_of_three import story
 from protocol.canonical import b64u_decode, sha256
@@ -40,7 +41,9 @@ NAMES = ("operator0", "operator1", "operator2")
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """A town whose shares are dealt to two of three."""
-    founded = found_town(tmp_path_factory.mktemp("dealt"), Teller(quiet=True), operators=(2, 3))
+    founded = found_town(
+        tmp_path_factory.mktemp("dealt"), Teller(quiet=True), operators=(2, 3), command=within.run
+    )
     yield founded
     founded.close()
 

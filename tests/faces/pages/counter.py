@@ -62,7 +62,7 @@ def waits(town: FacesTown) -> str:
     """A neighbour whose record is held has asked; the id under which he waits."""
     if id(town) not in _WAITS:
         town.regie("issuer", "issuer", "hold", "--bsn", "-", "--reason", "adres in onderzoek", stdin=KARIM)
-        town.regie("karim", "wallet", "init", *town.trust)
+        town.make_wallet("karim")
         offer = town.regie("issuer", "issuer", "offer", "--bsn", "-", "--credential", "adres", stdin=KARIM).answer
         town.regie("karim", "wallet", "receive", offer["offer"], "--tx-code", offer["tx_code"], expect=None)
         (waiting,) = town.regie("issuer", "issuer", "waiting").answer["waiting"]
