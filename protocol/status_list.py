@@ -23,7 +23,7 @@ VALID, INVALID, SUSPENDED = 0, 1, 2
 """Section 7.1. INVALID is for ever; SUSPENDED may end."""
 SUPERSEDED = 3
 """Of the values that section 7.1 leaves to applications: what a listed issuer of ours says of a copy whose data
-have changed since. It is good, and a newer one exists (**ours**; protocol section 9). From others it is no VALID."""
+have changed since. It is good, and a newer one exists (**ours**; protocol section 9). Of others: not VALID."""
 MAX_LIST_BYTES = 1024 * 1024
 """Inflated: 2^23 statuses of one bit. 256 MiB of zeros fit in 261 kB of zlib, hence the bound."""
 MAX_TOKEN_BYTES = 2 * 1024 * 1024

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 from msgspec.structs import replace
 
-from protocol.attributes import FLAG_NAMES
+from protocol.attributes import FLAG_NAMES, short_name
 from protocol.canonical import parse_object, to_builtins
 from protocol.errors import Rejected
 from protocol.keys import parse_jwk
@@ -20,11 +20,12 @@ from protocol.terms import Context, Zone, places_of
 from protocol.trust_list import Service
 from service.app import serve as run_server
 from service.cli_staff import staff_command
-from service.command import command, emit, read_input, tls_of, tls_options
+from service.command import command, emit, progress, read_input, tls_of, tls_options
 from service.home import CONFIG, Home
 from verifier import cli_inbox, cli_request, cli_standing
 from verifier.ask import Wish
 from verifier.config import DATABASE, DESK, VerifierConfig, check_verifier_url
+from verifier.currency import check_current, outdated_types
 from verifier.desk import Desk
 from verifier.evidence import export_evidence
 from verifier.gate import Purpose
@@ -238,6 +239,7 @@ def read(
     ctx: click.Context,
     home: Home,
     grant_id: str,
+@click.option("--only-current", is_flag=True, help="Do not read when the register has newer data.")
     only: tuple[str, ...],
     case: str | None,
     officer: str | None,
@@ -246,8 +248,10 @@ def read(
 ) -> None:
     """Read under a grant, or take what was shared once.
 
-    Under a grant every reading is entered in the log first; values are printed and never kept. A copy
+    Under a grant every reading is entered in the log first; values are printed and never kept. Before that it is
+    said which of them are out of date: the register has changed, and the resident has not sent newer ones. A copy
     (`ask --once`) waits sealed in this home for at most seven days, is handed over once, and then deleted.
+    only_current: bool,
     """
     desk = Desk(home)
     if desk.store.requests.get(grant_id).request.kind == "copy":
@@ -262,9 +266,15 @@ def read(
     data: dict[str, Any] = {"values": values, "flags": flags, "index": opened.index, "n": opened.n}
     if opened.gaps:
         data["gaps"] = list(opened.gaps)
+    outdated = outdated_types(desk, desk.store.grants.get(grant_id))
+    if outdated:
+        progress(ctx, f"Out of date: {', '.join(map(short_name, outdated))}. The register has newer data.")
+    if only_current:
+        check_current(outdated)
     told = f"{_lines(values)}\n\nThe register adds:\n{_lines(flags)}"
     emit(ctx, f"{told}\n\nEntry {opened.index} in the log, reading {opened.n + 1}", data)
 
+    data["out_of_date"] = [short_name(vct) for vct in outdated]
 
 def _apart(opened: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What was read, and the register flags that travel with every attribute (protocol section 2)."""

@@ -5,9 +5,11 @@ from typing import Any
 
 import click
 
+from protocol.attributes import short_name
 from protocol.errors import Unavailable
 from service.command import command, emit
 from service.home import Home
+from verifier.currency import outdated_types
 from verifier.desk import Desk
 from verifier.follow import Followed, Follower
 from verifier.standing import Standing, check_standing
@@ -25,9 +27,21 @@ def check(ctx: click.Context, home: Home, grant_ids: tuple[str, ...]) -> None:
     stored = [desk.store.grants.get(each) for each in grant_ids] or [
         grant for grant in desk.store.grants.all() if grant.state == "active"
     ]
-    found = [check_standing(desk, grant) for grant in stored]
-    lines = [f"{each.id}  slot {each.slot}  {each.state}  {_seen(each)}" for each in found]
-    emit(ctx, "\n".join(lines) or "No grants to look at.", {"grants": [_standing(each) for each in found]})
+    found = [(each, _outdated(desk, each)) for each in (check_standing(desk, grant) for grant in stored)]
+    lines = [f"{each.id}  slot {each.slot}  {each.state}  {_seen(each)}{_old(old)}" for each, old in found]
+    data = [_standing(each) | {"out_of_date": old} for each, old in found]
+    emit(ctx, "\n".join(lines) or "No grants to look at.", {"grants": data})
+
+
+def _outdated(desk: Desk, standing: Standing) -> list[str]:
+    """Of a grant that stands, the cards of which the register has a newer one."""
+    if standing.state != "stands":
+        return []
+    return [short_name(vct) for vct in outdated_types(desk, desk.store.grants.get(standing.id))]
+
+
+def _old(names: list[str]) -> str:
+    return f"  out of date: {', '.join(names)}" if names else ""
 
 
 def _seen(standing: Standing) -> str:

@@ -272,8 +272,8 @@ class Net(Fetcher):
     def _status_token(self, uri: str = builders.STATUS_URI) -> str:
         return sign_status_token(
             uri=uri,
-            bits=1,
-            lst=encode_list(1, self.statuses),
+            bits=2,
+            lst=encode_list(2, self.statuses),
             iat=self.clock.time,
             exp=self.clock.time + DAY,
             ttl=60,

@@ -8,9 +8,11 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 
+from protocol.errors import RegieError
 from service.ui.staff import has_role
 from verifier.assisted import waits_for_second
 from verifier.book import REASONS
+from verifier.currency import outdated_types
 from verifier.grants import StoredGrant
 from verifier.lists import GRANT_STATES, GrantLineState
 from verifier.ui.requests import listed_service
@@ -52,6 +54,7 @@ def page_of(grant_id: str, *, filled: Any = None, errors: Any = (), asks: bool =
     return render_template(
         "verifier/agreement.html",
         **_view(shown),
+        outdated=_outdated(grant) if shown.can_be_read else (),
         looks=desk().store.book.looks_of(grant_id),
         helped=(helped := desk().store.book.helped(grant_id)),
         awaits_second=waits_for_second(helped),
@@ -62,6 +65,14 @@ def page_of(grant_id: str, *, filled: Any = None, errors: Any = (), asks: bool =
         filled=filled,
         errors=list(errors),
     )
+
+
+def _outdated(grant: StoredGrant) -> tuple[str, ...]:
+    """Types of cards that are out of date; none while nobody can tell."""
+    try:
+        return outdated_types(desk(), grant)
+    except RegieError:
+        return ()
 
 
 def _view(shown: ShownGrant) -> dict[str, Any]:

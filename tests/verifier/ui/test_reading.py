@@ -3,6 +3,7 @@
 from typing import Any
 
 from protocol.reading import parse_read
+from protocol.status_list import SUPERSEDED
 from protocol.terms import salted_hash
 from tests.protocol import builders
 from tests.protocol.builders import ADRES, DAY
@@ -242,3 +243,15 @@ def test_what_was_decided_with_help_is_not_fetched_before_the_second_officer(
     refused = page.post(f"/requests/{rid}/take", token=token_of(page), case="Z-1", reason="application")
     assert refused.answer.status_code == 403
     assert agency.desk.store.lists.has_copy(rid)
+
+
+def test_officer_sees_that_data_are_out_of_date_before_reading_them(agency: DeskAgency, wallet: Wallet) -> None:
+    rid, _ = granted(agency, wallet)
+    client = agency.open("clerk")
+    assert "out of date" not in words_of(get(client, f"/agreements/{rid}"))
+    agency.net.statuses[4711] = SUPERSEDED
+    agency.clock.time += 901
+    told = words_of(get(client, f"/agreements/{rid}"))
+    assert "These data are out of date" in told
+    assert told.index("out of date") < told.index("Read data")
+    assert not agency.log.requests

@@ -1,0 +1,30 @@
+"""Are the data of a grant still what the register says? Asked before a READ, which the resident would see.
+
+The issuer says of each card in its status list that a newer one exists; not since when, and not what changed. An
+issuer that cannot be asked has not said so. A card that was revoked is another matter: it is refused (`reader`).
+"""
+
+from protocol.consent import verify_consent
+from protocol.errors import Rejected
+from verifier.desk import Desk
+from verifier.grants import StoredGrant
+
+
+def outdated_types(desk: Desk, grant: StoredGrant) -> tuple[str, ...]:
+    """Types (`urn:regie:nl:adres:1`) of the cards of a grant of which a newer one exists, in the order of T.
+
+    Raises `Rejected` of `verify_consent`; `Unavailable` without a trust list.
+    """
+    now = desk.now()
+    trust = desk.trust(now)
+    asked = desk.asked(trust, grant.request, grant.request_hash)
+    consent = verify_consent(grant.answer, asked, trust=trust, now=now, fresh=False)
+    statuses = desk.statuses(consent.credentials, trust, now)
+    old = {consent.credentials[name].vct for name, status in statuses.items() if status == "superseded"}
+    return tuple(dict.fromkeys(claim.vct for claim in grant.answer.terms.claims if claim.vct in old))
+
+
+def check_current(outdated: tuple[str, ...]) -> None:
+    """For who can do nothing with old data: no READ is made of them. Raises `Rejected`: `out_of_date` 409."""
+    if outdated:
+        raise Rejected("out_of_date", "the register has newer data than this grant holds", status=409)
