@@ -20,6 +20,7 @@ from service.command import root
 from service.staff import StaffConfig
 from verifier.config import VerifierConfig
 from wallet.config import WalletConfig
+from wallet.counter_config import CounterConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
@@ -61,7 +62,7 @@ def rows(text: str, column: int = 0) -> list[str]:
     "kind",
     [
         *(LogConfig, WitnessConfig, Config, IssuerConfig, LoginConfig, StaffConfig),
-        *(VerifierConfig, WalletConfig, RegistrarConfig),
+        *(VerifierConfig, WalletConfig, CounterConfig, RegistrarConfig),
     ],
     ids=lambda kind: kind.__name__,
 )

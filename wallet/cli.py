@@ -6,7 +6,7 @@ import resource
 import click
 
 from service.command import home_option
-from wallet import cli_after, cli_give, cli_profile, cli_receive, cli_serve, cli_stop
+from wallet import cli_after, cli_counter, cli_give, cli_profile, cli_receive, cli_serve, cli_stop
 
 
 @click.group()
@@ -41,5 +41,6 @@ for _command in (
     cli_profile.profile,
     cli_serve.serve,
     cli_serve.open_again,
+    cli_counter.counter,
 ):
     group.add_command(_command)

@@ -7,6 +7,7 @@ looked for within a millimetre and a half of its place, since paper bends. Needs
 import io
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import zxingcpp
@@ -240,3 +241,16 @@ def _level(piece: Image.Image, share: float) -> int:
         if seen >= wanted:
             return value
     return 255
+
+
+def row_picture(sheets: Sequence[bytes], place: int) -> bytes:
+    """One row of a form (`place` from 0) out of the straightened pictures of its sheets; PNG."""
+    number, at = divmod(place, form.ROWS_PER_SHEET)
+    steps = STEPS / 2
+    middle, half = form.row_middle(at), form.ROW_STEP / 2 + 0.3
+    with Image.open(io.BytesIO(sheets[number]), formats=("PNG",)) as sheet:
+        frame = [round(side * steps) for side in (form.TEXT_X - 2, middle - half, form.NO_X + 12, middle + half)]
+        piece = sheet.crop((frame[0], frame[1], frame[2], frame[3]))
+    out = io.BytesIO()
+    piece.save(out, "PNG")
+    return out.getvalue()

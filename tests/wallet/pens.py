@@ -70,11 +70,11 @@ class Sheet:
         return self.line(points)
 
 
-def drawn(form: Form, number: int = 1, dpi: int = DPI) -> Sheet:
+def drawn(form: Form, number: int = 1, dpi: int = DPI, link: str = "openid4vp://?client_id=x") -> Sheet:
     """A blank sheet of a form: its code, marks, boxes, and lines of text that are only grey."""
     size = (round(px(paper_form.WIDTH, dpi)), round(px(paper_form.HEIGHT, dpi)))
     picture = Image.new("L", size, 255)
-    text = sheet_code("openid4vp://?client_id=x", number, form.digest)
+    text = sheet_code(link, number, form.digest)
     _put(picture, text, paper_form.CODE_X, paper_form.CODE_Y, paper_form.CODE_SIDE, dpi)
     for place, (x, y) in enumerate(paper_form.MARKS):
         _put(picture, mark_text(number, place, form.digest), x, y, paper_form.MARK_SIDE, dpi)
