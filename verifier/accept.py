@@ -137,6 +137,8 @@ def _accept_standing(
         log = desk.log_trust(trust, asked.element.log.origin)
     with trace.step("grant"):
         grant = verify_grant(answer, asked, trust=trust, kem=request.kem, log=log, now=now)
+    if grant.consent.mandate is not None:
+        trace.note("mandate", "passed")
     if stored.state == "answered":
         if stored.binding is None or not is_equal(stored.binding, terms_hash(answer.terms)):
             raise Rejected("already_answered", "this request has been answered")

@@ -207,7 +207,11 @@ def grants(ctx: click.Context, home: Home) -> None:
     desk = Desk(home)
     now = desk.now()
     found = [_grant(grant, now) for grant in desk.store.grants.all()]
-    lines = [f"{item['id']}  slot {item['slot']}  {item['service']}  {item['state']}" for item in found]
+    lines = [
+        f"{item['id']}  slot {item['slot']}  {item['service']}  {item['state']}"
+        + ("  on behalf of the resident" if item["on_behalf"] else "")
+        for item in found
+    ]
     emit(ctx, "\n".join(lines) or "No grants yet.", {"grants": found})
 
 
@@ -222,6 +226,7 @@ def _grant(grant: StoredGrant, now: int) -> dict[str, Any]:
         "claims": labels(places),
         "not_after": terms.not_after,
         "version": terms.version,
+        "on_behalf": terms.on_behalf_of is not None,
     }
 
 
@@ -234,24 +239,24 @@ def _grant(grant: StoredGrant, now: int) -> dict[str, Any]:
 @click.option("--officer", help="Who reads; default: the name of this account.")
 @click.option("--channel", type=click.Choice(["desk", "api", "batch"]), default="desk", show_default=True)
 @click.option("--zone", type=click.Choice(["office", "remote"]), default="office", show_default=True)
+@click.option("--only-current", is_flag=True, help="Do not read when the register has newer data.")
 @command
 def read(
     ctx: click.Context,
     home: Home,
     grant_id: str,
-@click.option("--only-current", is_flag=True, help="Do not read when the register has newer data.")
     only: tuple[str, ...],
     case: str | None,
     officer: str | None,
     channel: Channel,
     zone: Zone,
+    only_current: bool,
 ) -> None:
     """Read under a grant, or take what was shared once.
 
     Under a grant every reading is entered in the log first; values are printed and never kept. Before that it is
     said which of them are out of date: the register has changed, and the resident has not sent newer ones. A copy
     (`ask --once`) waits sealed in this home for at most seven days, is handed over once, and then deleted.
-    only_current: bool,
     """
     desk = Desk(home)
     if desk.store.requests.get(grant_id).request.kind == "copy":
@@ -261,20 +266,20 @@ def read(
         return
     if not case:
         raise click.UsageError("say which case this is for: --case N")
-    opened = read_grant(desk, grant_id, only, Purpose(case, officer or getpass.getuser(), channel, zone))
-    values, flags = _apart(opened.values)
-    data: dict[str, Any] = {"values": values, "flags": flags, "index": opened.index, "n": opened.n}
-    if opened.gaps:
-        data["gaps"] = list(opened.gaps)
     outdated = outdated_types(desk, desk.store.grants.get(grant_id))
     if outdated:
         progress(ctx, f"Out of date: {', '.join(map(short_name, outdated))}. The register has newer data.")
     if only_current:
         check_current(outdated)
+    opened = read_grant(desk, grant_id, only, Purpose(case, officer or getpass.getuser(), channel, zone))
+    values, flags = _apart(opened.values)
+    data: dict[str, Any] = {"values": values, "flags": flags, "index": opened.index, "n": opened.n}
+    data["out_of_date"] = [short_name(vct) for vct in outdated]
+    if opened.gaps:
+        data["gaps"] = list(opened.gaps)
     told = f"{_lines(values)}\n\nThe register adds:\n{_lines(flags)}"
     emit(ctx, f"{told}\n\nEntry {opened.index} in the log, reading {opened.n + 1}", data)
 
-    data["out_of_date"] = [short_name(vct) for vct in outdated]
 
 def _apart(opened: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What was read, and the register flags that travel with every attribute (protocol section 2)."""

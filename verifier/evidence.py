@@ -5,7 +5,8 @@ key, no sealed disclosure, and no salt, so that case numbers and names of office
 
     meta            name, value: format (`regie/evidence/v1`), oin, agency, log, exported (POSIX seconds)
     grants          id, version, slot, lock, state, received, terms (JCS), vp_token (JSON), request (the signed
-                    object), opening_key, grant_index, proof (tlog-proof text)
+                    object), opening_key, grant_index, proof (tlog-proof text), mandate (as shown for this
+                    lock) and cosigned (JSON), when it was given on behalf of somebody
     reads           id, slot, created, state, code, token (the READ), n, leaf_index, opening_key, proof, evidence
                     (JSON: checkpoint, head, grant, status), statuses (JSON)
     releases        read, operator, outcome: `agreed`, `lied`, `odd`, `gave`, or why it gave nothing
@@ -92,6 +93,8 @@ def _grants(store: Store, history: Sequence[StoredGrant]) -> list[dict[str, Any]
                 "opening_key": sealed.opening_key,
                 "grant_index": grant.grant_index,
                 "proof": sealed.proof,
+                "mandate": sealed.mandate,
+                "cosigned": canonical_bytes(sealed.cosigned).decode() if sealed.mandate else None,
             }
         )
     return rows
@@ -102,6 +105,7 @@ _COLUMNS: dict[str, dict[str, type]] = {
     "grants": {
         "id": str, "version": int, "slot": int, "lock": str, "state": str, "received": int, "terms": str,
         "vp_token": str, "request": str, "opening_key": str, "grant_index": int, "proof": str,
+        "mandate": str, "cosigned": str,
     },
     "reads": {
         "id": str, "slot": int, "created": int, "state": str, "code": str, "token": str, "n": int,

@@ -114,6 +114,13 @@ WORDS: Mapping[str, Words] = {
         "Alles wat getoond is hoort bij de kaart", "All that was shown belongs to the card",
         "RFC 9901 section 7.1",
     ),
+    "own_data": Words(
+        "De kaarten gaan over wie ze toont", "The cards are about who shows them", "protocol.md section 10",
+    ),
+    "mandate": Words(
+        "Wie tekende mag dit namens de inwoner toestaan", "Who signed may grant this on behalf of the resident",
+        "protocol.md section 10",
+    ),
     "one_person": Words(
         "De kaarten zijn van een en dezelfde persoon", "The cards are of one and the same person",
         "protocol.md section 2",
@@ -163,8 +170,8 @@ PRESENTATION_STEPS = (
 _BEFORE = ("form", "request_open", "answers_request")
 STEPS: Mapping[str, Sequence[str]] = {
     "copy": (
-        *_BEFORE, "presentations", *PRESENTATION_STEPS, "one_person", "query", "transaction", "status",
-        "status_decision",
+        *_BEFORE, "presentations", *PRESENTATION_STEPS, "own_data", "one_person", "query", "transaction",
+        "status", "status_decision",
     ),
     "standing": (*_BEFORE, "terms", "grant", "status", "status_decision", "standing"),
 }  # fmt: skip

@@ -3,7 +3,7 @@
 The desk does the I/O between these rules: it fetches status lists and the log's evidence, and stores at the end.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,17 +123,19 @@ def verify_copy(
     """A plain OpenID4VP answer (section 8.6):
 
     1. as many presentations as were asked, under the ids that were asked; 2. every presentation: issuer, holder's
-    signature for this audience and nonce, disclosures (`CredentialFormat.verify_presented`); 3. one `set`: not the
+    signature for this audience and nonce, disclosures (`CredentialFormat.verify_presented`); 3. no card of who is
+    represented by the holder: a copy could be neither seen nor stopped by that person; one `set`: not the
     attributes of two residents; 4. the query is answered: we look ourselves (section 14.9), and drop what was not
     asked; 5. `transactions`, as sent, are signed, and nothing else is.
     **Not** checked: credential status; the caller MUST.
-    Raises `Rejected`: `bad_vp_token`, `claim_mismatch`, `dcql_not_satisfied`, `bad_transaction`, and those of
-    `verify_presented`.
+    Raises `Rejected`: `bad_vp_token`, `mandate_unsupported` 403, `claim_mismatch`, `dcql_not_satisfied`,
+    `bad_transaction`, and those of `verify_presented`.
     """
     with trace.step("presentations"):
         _check_presentations(response, query)  # 1.
     presented = _verify_presentations(response, query, trust, challenge, now, trace)  # 2.
     contents = {label: content for found in presented.values() for label, content in found.items()}
+    _check_own_data(contents.values(), trace)
     _check_one_person(contents.values(), trace)  # 3.
     with trace.step("query"):
         cards = {name: [content.card for content in found.values()] for name, found in presented.items()}
@@ -184,6 +186,12 @@ def _verify_presentations(
                 raise
             trace.presentation(label)
     return presented
+
+
+def _check_own_data(contents: Iterable[VerifiedContent], trace: Trace) -> None:
+    with trace.step("own_data"):
+        if any(content.mandate is not None for content in contents):
+            raise Rejected("mandate_unsupported", "data of another person are not shared as a copy", status=403)
 
 
 def _check_one_person(contents: Collection[VerifiedContent], trace: Trace) -> None:

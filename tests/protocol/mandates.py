@@ -75,11 +75,18 @@ def cards(text: str, *, party: int = 1, **changes: Any) -> dict[str, str]:
 
 
 def cosigned(
-    text: str, terms: Terms, *, party: int, holder: Es256Private | None = None, now: int = NOW, **changes: Any
+    text: str,
+    terms: Terms,
+    *,
+    party: int,
+    holder: Es256Private | None = None,
+    now: int = NOW,
+    audience: str = AGENCY.client_id,
+    **changes: Any,
 ) -> str:
     """This party agrees to T; `changes` are those of its card."""
     jwt = split_sd_jwt(card(text, party=party, **changes)).jwt
-    return cosign(jwt, holder or HOLDERS[party], terms, client_id=AGENCY.client_id, now=now)
+    return cosign(jwt, holder or HOLDERS[party], terms, client_id=audience, now=now)
 
 
 def every_name(but: Sequence[str] = ()) -> list[dict[str, Any]]:

@@ -54,8 +54,8 @@ def test_accepted_copy_passes_every_step(agency: Agency, wallet: Wallet) -> None
     verdict = judged(agency, post(agency, wallet))
     assert (verdict.accepted, verdict.code, failed(verdict)) == (True, None, [])
     assert names(verdict, "passed") == [
-        "form", "request_open", "answers_request", "presentations", "one_person", "query", "transaction",
-        "status_decision",
+        "form", "request_open", "answers_request", "presentations", "own_data", "one_person", "query",
+        "transaction", "status_decision",
     ]  # fmt: skip
     for card in ("adres", "persoon"):
         assert names(verdict, "passed", card) == [*PRESENTATION_STEPS, "status"]
@@ -73,7 +73,8 @@ def test_steps_after_the_one_that_failed_are_not_reached(agency: Agency, wallet:
     taken = PRESENTATION_STEPS[: PRESENTATION_STEPS.index("nonce")]
     assert names(verdict, "passed", credential) == list(taken)
     assert set(names(verdict, "not_reached")) == {
-        "binding_time", "disclosures", "one_person", "query", "transaction", "status", "status_decision",
+        "binding_time", "disclosures", "own_data", "one_person", "query", "transaction", "status",
+        "status_decision",
     }  # fmt: skip
 
 

@@ -47,6 +47,13 @@ PROBLEMS: Mapping[str, Problem] = {
         _l("the card behind these data was taken back"),
         _l("Nothing was read. The data may be out of date: ask the resident to share again."),
     ),
+    "mandate_ended": Problem(
+        _l("who agreed may no longer act for the resident"),
+        _l("Nothing was read. Ask the resident, or who may act for the resident now."),
+    ),
+    "bad_mandate": Problem(
+        _l("we cannot see any more who may act for the resident"), _l("Nothing was read. Try again later.")
+    ),
     "expired_credential": Problem(
         _l("the card behind these data is out of date"), _l("Nothing was read. Ask the resident to share again.")
     ),

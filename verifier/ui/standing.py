@@ -67,7 +67,10 @@ def state_of_request(stored: StoredRequest, known: Known, now: int) -> RequestSt
 
 @dataclass(frozen=True)
 class ShownGrant:
-    """A grant for an officer; `max_reads` is None when there is no limit, `case` whether it is for one case."""
+    """A grant for an officer; `max_reads` is None when there is no limit, `case` whether it is for one case.
+
+    `signers`: how many agreed on behalf of the resident; 0 when the resident agreed.
+    """
 
     id: str
     slot: int
@@ -84,6 +87,7 @@ class ShownGrant:
     has_context: bool
     mode: Literal["view", "store"]
     version: int
+    signers: int
 
     @property
     def can_be_read(self) -> bool:
@@ -110,6 +114,7 @@ def shown_grant(grant: StoredGrant, now: int) -> ShownGrant:
         terms.context is not None,
         terms.mode,
         terms.version,
+        0 if terms.on_behalf_of is None else 1 + len(grant.answer.sealed.cosigned),
     )
 
 
