@@ -6,7 +6,7 @@ import resource
 import click
 
 from service.command import home_option
-from wallet import cli_after, cli_counter, cli_give, cli_profile, cli_receive, cli_serve, cli_stop
+from wallet import cli_after, cli_counter, cli_give, cli_migrate, cli_profile, cli_receive, cli_serve, cli_stop
 
 
 @click.group()
@@ -37,6 +37,8 @@ for _command in (
     cli_after.erase,
     cli_after.backup,
     cli_after.restore,
+    cli_migrate.export,
+    cli_migrate.import_,
     cli_after.remove,
     cli_profile.profile,
     cli_serve.serve,

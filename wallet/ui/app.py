@@ -26,6 +26,7 @@ from wallet.ui import (
     fresh,
     lan,
     lost,
+    migrate,
     profile,
     pwa,
     receive,
@@ -58,6 +59,7 @@ PAGES = (
     settings.pages,
     profile.pages,
     backup.pages,
+    migrate.pages,
     lost.pages,
     pwa.pages,
 )
@@ -105,8 +107,8 @@ def create(
 
 
 def _allow_upload() -> None:
-    """A backup may be larger than anything else; before the form is read to find its token."""
-    if request.path == UPLOAD:
+    """Files of a whole wallet are larger than anything else; before the form is read to find its token."""
+    if request.path in (UPLOAD, migrate.TAKE_IN):
         request.max_content_length = MAX_UPLOAD_BYTES + _FORM_BYTES
 
 

@@ -43,6 +43,9 @@ PROBLEMS: Problems = {
     "not_kept": Problem(_l("this page is over"), _l("What it was about is done, or too old. Begin again.")),
     "unknown_code": Problem(_l("nothing has this code"), _l("Check the digits on your paper.")),
     "bad_code": Problem(_l("this is not a code"), _l("A code has 40 digits. Check the digits on your paper.")),
+    "bad_migration": Problem(
+        _l("this file is not of another wallet"), _l("Choose the file that your other wallet made.")
+    ),
     "bad_stop_paper": Problem(
         _l("this is not the number of a stop paper"), _l("It has 44 digits. Check the digits on your paper.")
     ),

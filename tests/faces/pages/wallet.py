@@ -102,6 +102,7 @@ SCREENS += (
     Screen("lost-wrong-code", _wrong_code, in_tour=False),
     Screen("lost-wrong-paper", _wrong_paper, in_tour=False),
     Screen("stop-paper", at("/stop-paper"), prints=True, qr=True),
+    Screen("move", at("/settings/move")),
     Screen("profile", at("/settings/profile")),
     Screen("recovery-sheet", at("/recovery-sheet"), prints=True, qr=True),
     Screen("restored", at("/begin/restored/1795305600"), in_tour=False),
