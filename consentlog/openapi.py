@@ -108,7 +108,7 @@ _PARTIES = (
         {201: Reply("It stands.", (json_of(GrantAnswer),))},
         {
             400: "`bad_form`, `bad_terms`, `bad_deposit` and the like",
-            403: "`bad_ticket`, `widened`, `not_listed`",
+            403: "`bad_ticket`, `widened`, `not_listed`, `bad_mandate`, `mandate_ended`, `mandate_widened`",
             409: "`lock_used`",
             410: "`revoked`, `log_closed`",
             415: _MEDIA,

@@ -66,6 +66,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "vectors" / "v1"
 DIGESTS = {
     "codes.json": "174d4273e975e0bdb3df1cc687709976a45f950dd0c19f56582d95b8bf865266",
     "leaves.json": "13b1e73996f11d430e73f00cbcc02f205386574a1cd65dc40330647a67978fc5",
+    "mandates.json": "8329cfc74779dbdfbdad497d0b13bcdd8cd153e57d04f5fb1327387204c21203",
     "operators.json": "149577bdbd11885878409a6b0f8fbf02eb7ce3d11a1eccdf7da97e5172825154",
     "sealing.json": "05135fcd83674699c2b0ccbb3c7f8798f04e3bcbe25828467d4dc8761d2dea56",
     "standing.json": "9403fb619c557485231495946e41746b72e2dc2596a401e945635568c32f3ecc",
