@@ -42,7 +42,8 @@ class Secrets(msgspec.Struct, frozen=True):
 
 class Copy(msgspec.Struct, frozen=True):
     """One copy of a credential. `set_id`: copies of all types that may stand in one grant share it; empty for a
-    type outside our vocabulary, of which each copy stands alone.
+    type outside our vocabulary, of which each copy stands alone. `mandate`: the hash of the mandate under which it
+    may be used, and only so; None for a card of the resident's own.
 
     `batch` and `number` name its holder key (see `seed`). `agency`: the asker (`Asker.id`; of an agency its OIN)
     that this copy's whole set was spent on; no other ever sees a copy of the set. `format`: see
@@ -64,6 +65,7 @@ class Copy(msgspec.Struct, frozen=True):
     format: str = "dc+sd-jwt"
     is_bound: bool = True
     title: str = ""
+    mandate: str | None = None
 
 
 class Access(msgspec.Struct, frozen=True):
