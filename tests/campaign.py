@@ -46,6 +46,7 @@ STAGES = (
     Stage("answers", ("tests/wallet/test_spoiled_answers.py",), {"REGIE_SPOILED_ANSWERS": "500"}),
     Stage("accusations", ("tests/auditor/test_fraud_proofs.py",), {"REGIE_ACCUSATIONS": "20000"}),
     Stage("lies", ("tests/town/test_lies.py",), {}),
+    Stage("everybody", ("tests/town/test_everybody.py",), {}),
     Stage("openapi", ("tests/openapi/test_answers.py",), {"REGIE_OPENAPI_EXAMPLES": "1000"}),
 )
 
