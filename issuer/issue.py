@@ -62,15 +62,27 @@ class Signer:
     not_after: int
 
 
-def validity(now: int, not_after: int) -> Validity:
-    """From the start of this day for `CREDENTIAL_DAYS`, but never past the certificate that signs.
+@dataclass(frozen=True)
+class Narrowed:
+    """Copies for somebody who acts for the resident: `mandate` = M (32 bytes), `party` who that is under it,
+    `names` the attributes of this type that it opens.
+    """
 
-    Raises `Rejected`: `credential_request_denied` when that certificate ends before tomorrow.
+    mandate: bytes
+    party: int
+    names: frozenset[str]
+
+
+def validity(now: int, not_after: int) -> Validity:
+    """From the start of this day for `CREDENTIAL_DAYS`, but never past `not_after`: the end of the certificate
+    that signs, or of a mandate.
+
+    Raises `Rejected`: `credential_request_denied` when that is before tomorrow.
     """
     iat = now - now % DAY
     exp = min(iat + CREDENTIAL_DAYS * DAY, not_after - not_after % DAY)
     if exp < iat + DAY:
-        raise Rejected("credential_request_denied", "the issuer's certificate has expired")
+        raise Rejected("credential_request_denied", "the issuer's certificate, or the mandate, has expired")
     return Validity(iat, exp)
 
 
@@ -119,6 +131,7 @@ def sign_copies(
     signer: Signer,
     valid: Validity,
     random: Callable[[int], bytes],
+    narrowed: Narrowed | None = None,
 ) -> list[str]:
     """One SD-JWT VC for each holder key, in order; every copy has salts, index and set of its own."""
     return [
@@ -135,6 +148,9 @@ def sign_copies(
             set_id=copy.set_id,
             status=copy.status,
             random=random,
+            mandate=narrowed.mandate if narrowed else None,
+            party=narrowed.party if narrowed else None,
+            names=narrowed.names if narrowed else None,
         )
         for copy, holder in zip(copies, holders, strict=True)
     ]

@@ -21,7 +21,9 @@ from issuer.defer import (
 )
 from issuer.handle import ID_BYTES
 from issuer.holders import ShownProofs, read_proofs, verify_holders
-from issuer.issue import Copy, Validity, decide_positions, sign_copies, validity
+from issuer.issue import Copy, Narrowed, Validity, decide_positions, sign_copies, validity
+from issuer.mandate_books import end_unlawful, narrowed_to, standing
+from issuer.mandate_caller import CALLER_CONFIGURATION
 from issuer.nonce import make_nonce, verify_nonce
 from issuer.offer import Offer, configuration, token_hash
 from issuer.office import Office
@@ -57,6 +59,7 @@ class _Batch:
     copies: list[Copy]
     valid: Validity
     notification_id: str | None
+    narrowed: Narrowed | None = None
 
 
 class Issuing:
@@ -183,7 +186,12 @@ class Issuing:
     ) -> _Batch:
         """Give out positions, sets and status indexes. Raises `Rejected`: `credential_request_denied`."""
         offer, name = wanted.offer, wanted.configuration
-        valid = validity(self._office.clock.now(), self._office.signer.not_after)
+        not_after, narrowed = self._office.signer.not_after, None
+        if offer.under is not None:
+            mandate = standing(connection, offer.under, self._office.clock.now())
+            not_after = min(not_after, mandate.until)
+            narrowed = narrowed_to(mandate, offer.under.party, configuration(name).vct)
+        valid = validity(self._office.clock.now(), not_after)
         if wanted.again is None:
             room = store.room_of(connection, offer)
         else:
@@ -204,7 +212,10 @@ class Issuing:
         if with_notification:
             notification_id = b64u_encode(self._office.random(_NOTIFICATION_ID_BYTES))
             store.add_notification(connection, notification_id, offer.id, name)
-        return _Batch(wanted, attributes, copies, valid, notification_id)
+        if offer.under is None and name == CALLER_CONFIGURATION:
+            # A minor who has a wallet now decides together with his parents.
+            end_unlawful(connection, offer.bsn, valid.iat, valid.day)
+        return _Batch(wanted, attributes, copies, valid, notification_id, narrowed)
 
     def _attributes(self, record: str | None, name: str, valid: Validity) -> Attributes:
         if record is None:
@@ -224,6 +235,7 @@ class Issuing:
             signer=replace(signer, loa=batch.wanted.offer.loa or signer.loa),
             valid=batch.valid,
             random=self._office.random,
+            narrowed=batch.narrowed,
         )
         return CredentialResponse([IssuedCredential(text) for text in texts], batch.notification_id)
 

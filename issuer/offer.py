@@ -32,13 +32,21 @@ _TYPES = {kind.configuration_id: kind for kind in CREDENTIAL_TYPES.values()}
 
 
 @dataclass(frozen=True)
+class Under:
+    """The mandate (b64u of 16 bytes) that narrows what is fetched, and who its holder is under it."""
+
+    mandate: str
+    party: int
+
+
+@dataclass(frozen=True)
 class Offer:
     """One resident, one or more credential types, one code. Times in POSIX seconds.
 
     `id` is 16 random bytes in hex (no dash at its start to trouble a command line): the name of the offer in its
     URL and, later, of what was issued under it. `replaces` is the offer whose copies are issued again, each in
     the set that it had. `loa`: how surely the resident was identified, where he logged in; `renewal_id`: under
-    what he may come back for more.
+    what he may come back for more; `under`: for somebody who acts for this resident, `bsn` being the represented.
     """
 
     id: str
@@ -51,6 +59,7 @@ class Offer:
     replaces: str | None = None
     loa: str | None = None
     renewal_id: str | None = None
+    under: Under | None = None
 
 
 def configuration(name: str) -> CredentialType:
@@ -69,6 +78,7 @@ def make_offer(
     now: int,
     random: Callable[[int], bytes],
     replaces: str | None = None,
+    under: Under | None = None,
 ) -> tuple[Offer, str]:
     """An offer and its transaction code (8 digits), which is kept as a keyed hash only.
 
@@ -82,7 +92,8 @@ def make_offer(
     tx_code = f"{int.from_bytes(random(16), 'big') % 10**TX_CODE_DIGITS:0{TX_CODE_DIGITS}}"
     hashed = _tx_code_hash(key, offer_id, tx_code)
     expires = now + OFFER_SECONDS
-    return Offer(offer_id, bsn, tuple(configurations), hashed, expires, MAX_TRIES, False, replaces), tx_code
+    made = Offer(offer_id, bsn, tuple(configurations), hashed, expires, MAX_TRIES, False, replaces, under=under)
+    return made, tx_code
 
 
 def _tx_code_hash(key: bytes, offer_id: str, tx_code: str) -> bytes:
@@ -105,10 +116,16 @@ def is_offer_id(text: str) -> bool:
 
 
 def make_issuance(
-    issuance_id: str, bsn: Bsn, configurations: tuple[str, ...], loa: str | None, renewal_id: str, expires: int
+    issuance_id: str,
+    bsn: Bsn,
+    configurations: tuple[str, ...],
+    loa: str | None,
+    renewal_id: str,
+    expires: int,
+    under: Under | None = None,
 ) -> Offer:
     """An offer that nobody was sent: what a resident who logged in, or came back, may fetch. No code opens it."""
-    return Offer(issuance_id, bsn, configurations, b"", expires, 0, True, None, loa, renewal_id)
+    return Offer(issuance_id, bsn, configurations, b"", expires, 0, True, None, loa, renewal_id, under)
 
 
 def is_open(offer: Offer, now: int) -> bool:

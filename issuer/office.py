@@ -16,6 +16,7 @@ from issuer.brp import Bsn, Person, parse_person
 from issuer.change import decide_change
 from issuer.finding import found_by
 from issuer.issue import Signer, status_uri, validity
+from issuer.mandate_books import end_unlawful
 from issuer.offer import Offer, is_offer_id, is_open, make_offer, offer_message
 from issuer.register import check_person
 from issuer.revoke import sign_list
@@ -117,7 +118,9 @@ class Office:
         store.put_person(connection, bsn, record, found_by(person), now)
         if before is None or before == record:
             return Changed()
-        return store_change.apply_change(connection, bsn, decide_change(_known(before), person, day), now)
+        changed = store_change.apply_change(connection, bsn, decide_change(_known(before), person, day), now)
+        end_unlawful(connection, bsn, now, day)
+        return changed
 
     def offer(
         self, bsn: Bsn, configurations: tuple[str, ...], *, replaces: str | None = None
@@ -196,7 +199,9 @@ class Office:
 
     def message(self, offer: Offer) -> CredentialOffer:
         """The offer as the wallet reads it."""
-        state = issuer_state_of(self.codes_key, offer.id) if self.has_login else None
+        # No login for who acts for another: it would have to be the represented who logs in.
+        by_login = self.has_login and offer.under is None
+        state = issuer_state_of(self.codes_key, offer.id) if by_login else None
         return offer_message(offer, self.signer.issuer, self.codes_key, state)
 
     def open_offer(self, offer_id: str) -> CredentialOffer:

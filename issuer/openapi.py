@@ -1,8 +1,9 @@
-"""What an issuer answers, for `/v1/openapi.json`: every endpoint is defined by a standard."""
+"""What an issuer answers, for `/v1/openapi.json`: every endpoint is defined by a standard, but for mandates."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from issuer.openapi_mandate import ASKS, BOARD
 from protocol.client_attestation import ATTESTATION_HEADER, POP_HEADER
 from protocol.credential_encryption import JWT_MEDIA_TYPE
 from protocol.credential_request import (
@@ -264,12 +265,16 @@ _LOGIN = (
 ISSUER = Api(
     "Regie issuer",
     "Credentials out of a base register.",
-    (*_METADATA, *_LOGIN, *_ISSUANCE),
-    {"accessToken": {"type": "http", "scheme": "bearer", "description": "From the token endpoint."}},
+    (*_METADATA, *_LOGIN, *_ISSUANCE, *ASKS, *BOARD),
+    {
+        "accessToken": {"type": "http", "scheme": "bearer", "description": "From the token endpoint."},
+        "boardToken": {"type": "http", "scheme": "bearer", "description": "Made from the seed of a mandate."},
+    },
     {
         "metadata": "What can be had here.",
         "login": "From a wallet's request to a code.",
         "issuance": "From an offer to credentials.",
         "status": "Whether credentials still count.",
+        "mandates": "Who may act for whom.",
     },
 )

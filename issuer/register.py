@@ -291,9 +291,8 @@ def _authority(person: Person, today: datetime.date) -> tuple[Attributes, set[st
 
     def holders(relation: Gezagsrelatie) -> list[JsonValue]:
         third = "voogd" if relation.type == "Voogdij" else "derde"
-        return [{"rol": "ouder", **named(one)} for one in relation.parents] + [
-            {"rol": third, **named(one)} for one in relation.others
-        ]
+        roles = [("ouder", one) for one in relation.parents] + [(third, one) for one in relation.others]
+        return [{"rol": role, **named(one)} for role, one in roles]
 
     content: Attributes = {
         "gezag": [

@@ -14,6 +14,7 @@ from issuer.authorize import Client
 from issuer.brp import Bsn
 from issuer.handle import is_id, make_handle, read_handle
 from issuer.issue import CREDENTIAL_DAYS, DAY
+from issuer.offer import Under
 from protocol.canonical import convert, parse_json
 from protocol.errors import Rejected
 from protocol.oauth import CREDENTIAL_DETAIL, MAX_DETAILS_BYTES, AuthorizationDetail
@@ -44,6 +45,7 @@ class Renewal:
     number: int = 0
     day: int = 0
     refreshes: int = 0
+    under: Under | None = None
 
 
 def make_renewal(
@@ -56,9 +58,11 @@ def make_renewal(
     loa: str | None = None,
     client: Client | None = None,
     with_details: bool = False,
+    under: Under | None = None,
 ) -> Renewal:
     """A renewal from now on."""
-    return Renewal(id_, bsn, configurations, loa, client, dpop_jkt, with_details, now + RENEWAL_SECONDS)
+    expires = now + RENEWAL_SECONDS
+    return Renewal(id_, bsn, configurations, loa, client, dpop_jkt, with_details, expires, under=under)
 
 
 def refresh_token_of(key: bytes, renewal: Renewal) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, up
 
 from issuer.brp import Bsn
 from issuer.issue import DAY, LIST_FILL, Copy, Validity, draw_index, draw_set, first_position, status_uri
-from issuer.offer import Offer
+from issuer.offer import Offer, Under
 from issuer.tables import (
     SCHEMA,
     copies,
@@ -83,8 +83,19 @@ def add_offer(connection: Connection, offer: Offer, now: int) -> None:
             replaces=offer.replaces,
             loa=offer.loa,
             renewal_id=offer.renewal_id,
+            **columns_of(offer.under),
         )
     )
+
+
+def columns_of(under: Under | None) -> dict[str, str | int | None]:
+    """The columns `mandate` and `party`."""
+    return {"mandate": under.mandate if under else None, "party": under.party if under else None}
+
+
+def under_of(row: Row[tuple[object, ...]]) -> Under | None:
+    """What `columns_of` wrote."""
+    return None if row.mandate is None else Under(row.mandate, row.party)
 
 
 def find_offer(connection: Connection, offer_id: str | None) -> Offer | None:
@@ -105,6 +116,7 @@ def _offer(row: Row[tuple[object, ...]]) -> Offer:
         replaces=row.replaces,
         loa=row.loa,
         renewal_id=row.renewal_id,
+        under=under_of(row),
     )
 
 
@@ -210,6 +222,7 @@ def reserve_copies(
                 "idx": copy.status.idx,
                 "issued": valid.iat,
                 "expires": valid.exp,
+                "mandate": offer.under.mandate if offer.under else None,
             }
             for copy in made
         ],

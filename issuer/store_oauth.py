@@ -158,6 +158,7 @@ def add_renewal(connection: Connection, renewal: Renewal, now: int) -> None:
             number=renewal.number,
             day=renewal.day,
             refreshes=renewal.refreshes,
+            **store.columns_of(renewal.under),
         )
     )
 
@@ -179,6 +180,7 @@ def find_renewal(connection: Connection, id_: str) -> Renewal | None:
         number=row.number,
         day=row.day,
         refreshes=row.refreshes,
+        under=store.under_of(row),
     )
 
 

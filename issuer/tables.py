@@ -47,6 +47,8 @@ offers = Table(
     Column("start", Integer),  # first position of its sets, once a credential was fetched
     Column("loa", String(16)),  # how surely the resident was identified; the issuer's own level without it
     Column("renewal_id", String(32)),  # the renewal that it was opened under
+    Column("mandate", String(22)),  # the mandate that narrows it; none for who fetches his own
+    Column("party", Integer),  # who its holder is under that mandate
     Index("offers_by_renewal", "renewal_id"),
 )
 
@@ -97,6 +99,8 @@ renewals = Table(
     Column("number", Integer, nullable=False),
     Column("day", BigInteger, nullable=False),
     Column("refreshes", Integer, nullable=False),
+    Column("mandate", String(22)),
+    Column("party", Integer),
 )
 
 holds = Table(
@@ -167,10 +171,12 @@ copies = Table(
     Column("expires", BigInteger, nullable=False),
     Column("revoked", BigInteger),
     Column("reason", Text),
+    Column("mandate", String(22)),  # for who acts for the resident; none for his own
     Column("superseded", BigInteger),  # since when the register says something else
     UniqueConstraint("list", "idx"),  # an index is never given out twice, whatever the code above does
     UniqueConstraint("offer_id", "configuration", "position"),
     Index("copies_by_offer", "offer_id", "configuration"),
+    Index("copies_by_mandate", "mandate"),
     Index("copies_revoked", "list", "revoked"),
     Index("copies_superseded", "list", "superseded"),
     Index("copies_by_bsn", "bsn"),
@@ -196,6 +202,66 @@ acts = Table(
     Column("document", String(32)),  # what the resident showed, by its kind; its number is not kept
     Column("reference", String(32)),  # the offer or issuance that it was about
     Index("acts_by_bsn", "bsn"),
+)
+
+mandates = Table(
+    "mandates",
+    metadata,
+    Column("id", String(22), primary_key=True),
+    Column("source", String(16), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("bsn", String(9), nullable=False),  # the represented
+    Column("signers", Text, nullable=False),  # JSON
+    Column("until", BigInteger, nullable=False),
+    Column("claims", Text),  # JSON; none for every attribute
+    Column("services", Text),  # JSON; none for every service
+    Column("token", Text, nullable=False),  # the signed mandate; empty until a second officer confirmed it
+    Column("seed", LargeBinary),  # wrapped; none once it ended
+    Column("made", BigInteger, nullable=False),
+    Column("evidence", Text),  # the signed wish, or the reference of the court's decision
+    Column("officer", Text),
+    Column("confirmed_by", Text),
+    Column("ended", BigInteger),
+    Column("reason", String(32)),
+    Index("mandates_by_bsn", "bsn"),
+)
+
+mandate_parties = Table(
+    "mandate_parties",
+    metadata,
+    Column("mandate", String(22), primary_key=True),
+    Column("party", Integer, primary_key=True),  # from 1
+    Column("bsn", String(9), nullable=False),
+    Index("mandate_parties_by_bsn", "bsn"),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("bsn", String(9), nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("mandate", String(22), nullable=False),
+    Column("body", Text, nullable=False),  # JSON of the proposal
+    Column("made", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Index("proposals_by_mandate", "mandate"),
+)
+
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("proposal", BigInteger, nullable=False),
+    Column("party", Integer, nullable=False),
+    Column("cosigned", Text, nullable=False),
+    Index("cosignatures_by_proposal", "proposal"),
 )
 
 SCHEMA = schema_of(

@@ -123,6 +123,7 @@ class TokenServer:
                     now=now,
                     loa=level,
                     with_details=with_details,
+                    under=offer.under,
                 )
                 store_oauth.add_renewal(connection, renewal, now)
                 offer = replace(offer, renewal_id=renewal.id, expires=renewal.expires, loa=level)
@@ -209,7 +210,13 @@ class TokenServer:
 
     def _open_issuance(self, connection: Connection, renewal: Renewal, now: int) -> Offer:
         made = make_issuance(
-            self._new_id(), renewal.bsn, renewal.configurations, renewal.loa, renewal.id, renewal.expires
+            self._new_id(),
+            renewal.bsn,
+            renewal.configurations,
+            renewal.loa,
+            renewal.id,
+            renewal.expires,
+            renewal.under,
         )
         store.add_offer(connection, made, now)
         return made

@@ -5,6 +5,7 @@
     GET  /status-lists/{n}            statuslist+jwt                      Token Status List 8
     login, tokens                     web_oauth
     credentials                       web_issuance
+    mandates                          web_mandate (the one part that is ours)
 
 An issuer URL with a path has its endpoints under that path, and its metadata between host and path (12.2.2).
 """
@@ -20,9 +21,11 @@ from flask import Flask, Response, request
 
 from issuer import store
 from issuer.authorization_server import AuthorizationServer
+from issuer.board import Board
 from issuer.client import Login
 from issuer.config import IssuerConfig, database_url
 from issuer.issuing import Issuing
+from issuer.mandates import Mandates
 from issuer.metadata import keys_of_issuer, metadata_of_issuer, metadata_of_server
 from issuer.office import Office
 from issuer.openapi import ISSUER, MAX_LISTS
@@ -30,7 +33,9 @@ from issuer.possession import Possession
 from issuer.signing import load_codes_key, load_encryption_key, load_login_credentials, load_signer
 from issuer.token_server import TokenServer
 from issuer.web_issuance import add_issuance
+from issuer.web_mandate import add_mandates
 from issuer.web_oauth import CALLBACK, add_oauth
+from issuer.wishes import Wishes
 from protocol import x509
 from protocol.issuer_metadata import IssuerMetadata
 from protocol.keys import Es256Private
@@ -113,6 +118,8 @@ def make_web(
     add_oauth(app, server, TokenServer(office, possession), possession, prefix)
     add_issuance(app, Issuing(office, possession), possession, encryption, prefix)
     _add_public(app, office, prefix)
+    mandates = Mandates(office)
+    add_mandates(app, mandates, Wishes(office, mandates), Board(office, mandates), prefix)
     publish(app, ISSUER, url=config.url, mount=prefix, contact=config.contact)
     return app
 

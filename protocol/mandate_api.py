@@ -67,8 +67,8 @@ class Representation(Form, frozen=True):
     kind: RepresentationKind
     name: PersonName
     state: Literal["open", "registered", "counter", "closed"]
+    party: Party
     delegates: Annotated[list[PersonName], Meta(max_length=MAX_PARTIES)] = field(default_factory=list)
-    party: Party = 1
     signers: Signers | None = None
     until: Time | None = None
     id: B64u16 | None = None

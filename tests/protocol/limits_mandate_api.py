@@ -11,7 +11,7 @@ from tests.protocol.limit_probes import spaced
 ID = "A" * 22
 REFERENCE = "A" * 43
 SHOWN = "a.b.c~d.e.f"
-ONE = {"reference": REFERENCE, "role": "self", "kind": "helper", "name": "N", "state": "open"}
+ONE = {"reference": REFERENCE, "role": "self", "kind": "helper", "name": "N", "state": "open", "party": 0}
 PROPOSAL = {"party": 1, "request": "x", "client_id": "y", "terms": to_builtins(i.TERMS)}
 HUNG = {"number": 1, "made": 1, "expires": 2, "proposal": PROPOSAL}
 
