@@ -6,7 +6,19 @@ import resource
 import click
 
 from service.command import home_option
-from wallet import cli_after, cli_counter, cli_give, cli_migrate, cli_profile, cli_receive, cli_serve, cli_stop
+from wallet import (
+    cli_after,
+    cli_counter,
+    cli_give,
+    cli_mandate,
+    cli_migrate,
+    cli_profile,
+    cli_receive,
+    cli_refresh,
+    cli_rights,
+    cli_serve,
+    cli_stop,
+)
 
 
 @click.group()
@@ -29,12 +41,23 @@ for _command in (
     cli_give.present,
     cli_give.decline,
     cli_give.grants,
+    cli_mandate.mandates,
+    cli_mandate.mandate,
+    cli_mandate.proposals,
+    cli_mandate.agree,
     cli_after.revoke,
     cli_stop.stop_all,
     cli_stop.stop_paper,
     cli_after.sync,
     cli_after.history,
-    cli_after.erase,
+    cli_rights.ask,
+    cli_rights.erase,
+    cli_rights.complain,
+    cli_rights.activities,
+    cli_refresh.renew,
+    cli_refresh.refresh,
+    cli_refresh.follow,
+    cli_refresh.extend,
     cli_after.backup,
     cli_after.restore,
     cli_migrate.export,

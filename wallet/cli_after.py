@@ -11,7 +11,6 @@ from wallet import errand_backup, show
 from wallet.cli_open import PROFILE, passphrase_option, read_passphrase, with_wallet
 from wallet.errand_history import look_back
 from wallet.errand_leaves import search_hidden
-from wallet.errand_message import ask_erasure
 from wallet.errand_paper import PaperStop, stop_by_code
 from wallet.errand_remove import remove_wallet, running_grants
 from wallet.errand_revoke import stop_grant
@@ -75,6 +74,8 @@ def sync(ctx: click.Context, home: Home, accept_older: bool, passphrase_file: st
         "found": report.found,
         "delivered": report.delivered,
         "waiting": report.waiting,
+        "renewed": report.renewed,
+        "asks": [{"id": name, "why": why} for name, why in report.asks],
         "problems": [{"about": about, "code": code} for about, code in report.problems],
         "unreachable": report.unreachable,
     }
@@ -89,6 +90,8 @@ def _sync_text(report: SyncReport) -> str:
     lines = [f"Stopped and confirmed: grant {name}." for name in report.stopped]
     lines += [f"Finished: grant {name}." for name in report.finished]
     lines += [f"Found again in the log: grant {name}." for name in report.found]
+    lines += [f"Renewed with your new data: grant {name}." for name in report.renewed]
+    lines += [f"{show.ASKS[why]} `regie wallet refresh {name}`" for name, why in report.asks]
     lines += [f"Still to be delivered: {name}." for name in report.waiting]
     lines += [
         f"Something is wrong with {name}: {code}. Look with `regie wallet history`."
@@ -124,27 +127,6 @@ def history(ctx: click.Context, wallet: OpenWallet, grant_id: str | None, thorou
         lines += [show.activity_text(activity) for activity in activities]
     data = {"events": events, "activities": [show.activity_data(activity) for activity in activities]}
     emit(ctx, "\n".join(lines) or "Nothing has happened yet.", data)
-
-
-@click.command("erase")
-@click.argument("grant_id", metavar="ID")
-@with_wallet
-def erase(ctx: click.Context, wallet: OpenWallet, grant_id: str) -> None:
-    """Ask the agency of grant ID to erase what it has. It must answer within a month."""
-    deliver_stops(wallet)
-    asked = ask_erasure(wallet, grant_id)
-    name = wallet.grant(grant_id).agency.name
-    sent = asked.at_log and asked.at_agency
-    state = "It is sent and in the log." if sent else "It is kept; `regie wallet sync` goes on sending it."
-    text = f"You asked {name} to erase your data. {state} They must answer by {show.day(asked.due)}."
-    data = {
-        "id": grant_id,
-        "state": "sent" if sent else "queued",
-        "at_log": asked.at_log,
-        "at_agency": asked.at_agency,
-        "due": asked.due,
-    }
-    emit(ctx, text, data)
 
 
 @click.command("backup")

@@ -90,7 +90,7 @@ def is_known(wallet: OpenWallet, asker: str) -> bool:
     spent = any(copy.agency == asker for copy in wallet.copies().values())
     granted = any(record.agency.id == asker for record in wallet.grants().values())
     activities = wallet.activities()
-    return spent or granted or any(a.agency == asker and a.kind != "declined" for a in activities)
+    return spent or granted or any(a.agency == asker and a.kind in ("shared", "maybe_shared") for a in activities)
 
 
 def share_once(

@@ -11,21 +11,26 @@ import msgspec
 from protocol.consent_api import GrantRequest
 from protocol.presentation import SealedDisclosure
 from protocol.trust_list import Agency, Service, TrustedLog, TrustedWitness
+from wallet.records_mandate import Joint
 
-GrantState: TypeAlias = Literal["intended", "logged", "delivering", "active", "uncertain", "failed"]
+GrantState: TypeAlias = Literal[
+    "intended", "logged", "delivering", "active", "renewing", "uncertain", "failed"
+]
 """How far a grant has come:
 
     intended    kept here; the log may have it or not: the same bytes are sent until it answers
     logged      the log's receipt is verified; the agency has nothing yet
     delivering  the answer is about to leave, or has left without a confirmation
     active      the agency confirmed
+    renewing    the log has a newer version (a refresh); the agency does not have it yet
     uncertain   the agency refused a second delivery: it may have taken the first
     failed      the log refused for good: there is no grant
 """
 
 
-ActivityKind: TypeAlias = Literal["shared", "maybe_shared", "declined"]
-"""A copy was given; it left, but the agency did not confirm; the resident said no."""
+ActivityKind: TypeAlias = Literal["shared", "maybe_shared", "declined", "reported", "deletion_begun"]
+"""A copy was given; it left, but the agency did not confirm; the resident said no; complained of a request; was
+led to where an organisation takes requests to erase (EUDI TS7 and TS8: that it was begun is all a wallet knows)."""
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -43,7 +48,8 @@ class Secrets(msgspec.Struct, frozen=True):
 class Copy(msgspec.Struct, frozen=True):
     """One copy of a credential. `set_id`: copies of all types that may stand in one grant share it; empty for a
     type outside our vocabulary, of which each copy stands alone. `mandate`: the hash of the mandate under which it
-    may be used, and only so; None for a card of the resident's own.
+    may be used, and only so; None for a card of the resident's own. `identifier`: by which the issuer issues the
+    same batch again (VCI 6.2), empty where it named none.
 
     `batch` and `number` name its holder key (see `seed`). `agency`: the asker (`Asker.id`; of an agency its OIN)
     that this copy's whole set was spent on; no other ever sees a copy of the set. `format`: see
@@ -66,6 +72,7 @@ class Copy(msgspec.Struct, frozen=True):
     is_bound: bool = True
     title: str = ""
     mandate: str | None = None
+    identifier: str = ""
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -74,6 +81,7 @@ class Access(msgspec.Struct, frozen=True):
     `issuer`: its identifier, `server`: that of its OAuth server; `client` names our keys there (see `seed`);
     `client_id`: what the server knows us by, None where access was anonymous; `attested`: whether it wants to see
     a wallet attestation. `expires`: of the access token, POSIX seconds. `signed_by`: the `iss` of what came.
+    `mandate`: of the cards, as in `Copy`.
     """
 
     issuer: str
@@ -87,6 +95,7 @@ class Access(msgspec.Struct, frozen=True):
     expires: int
     refresh_token: str | None = None
     signed_by: list[str] = []
+    mandate: str | None = None
 
 
 class Awaited(msgspec.Struct, frozen=True):
@@ -104,6 +113,7 @@ class Awaited(msgspec.Struct, frozen=True):
     next: int
     format: str = "dc+sd-jwt"
     title: str = ""
+    identifier: str = ""
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -167,7 +177,11 @@ class GrantRecord(msgspec.Struct, frozen=True):
     time; `sealed` and `share_a` are the agency's part, dropped once it has them; `deposits`: of operators that do
     not have theirs yet. A grant that was found again in the log after a restore has neither request nor copies.
     `about`: the version of the service as it was listed, so that what was said can be shown for ever; None in
-    records of before, and of a service that was not listed any more.
+    records of before, and of a service that was not listed any more. `follow`: whether the agency gets new data by
+    itself when the register changes; None, in records of before: not. `renewed_at`: when it last did. Under a
+    mandate (`mandate`: its hash, b64u)
+    the code comes from the mandate's seed; `joint`: when others have to sign too; `by_other`: another party gave
+    it, and it was found in the log.
     """
 
     state: GrantState
@@ -191,6 +205,11 @@ class GrantRecord(msgspec.Struct, frozen=True):
     seen: Seen = Seen()
     deposits: list[Deposit] = []
     about: Service | None = None
+    follow: bool | None = None
+    renewed_at: int | None = None
+    mandate: str | None = None
+    joint: Joint | None = None
+    by_other: bool = False
 
 
 class OutgoingMessage(msgspec.Struct, frozen=True):

@@ -34,6 +34,13 @@ _STATES = {
 }
 
 
+ASKS = {
+    "not_chosen": "Your data changed. Send them under this agreement?",
+    "secrecy": "Your data changed and the register keeps them secret. Send them to this organisation?",
+}
+"""What waits for the resident after a change of the register, by reason."""
+
+
 def _local(time: int) -> datetime:
     return datetime.fromtimestamp(min(time, _LAST_LOCAL), _AMSTERDAM)
 
@@ -110,6 +117,9 @@ def grant_data(grant_id: str, record: GrantRecord, now: int) -> dict[str, Any]:
         "max_reads": terms.max_reads,
         "reads_seen": record.seen.reads,
         "problem": record.problem,
+        "follows": record.follow is True,
+        "version": terms.version,
+        "renewed_at": record.renewed_at,
     }
 
 
@@ -128,6 +138,8 @@ def grants_text(grants: Sequence[Mapping[str, Any]]) -> str:
         lines.append(f"{item['id']}. {item['agency']['name']}, {item['service']}: {words}")
         lines.append(f"    until {day(item['until'])}; looked at {item['reads_seen']} times as far as seen here")
         lines.append(f"    {_in_words(item['attributes'])}")
+        if item["renewed_at"] is not None:
+            lines.append(f"    renewed on {day(item['renewed_at'])}")
     return "\n".join(lines)
 
 
@@ -183,6 +195,8 @@ def event_text(event: Mapping[str, Any], agency: str) -> str:
         return f"  {when}: {agency} was refused ({event['reason']}): {names}"
     if event["kind"] == "grant":
         return f"  {when}: you gave access to {names}"
+    if event["kind"] == "refresh":
+        return f"  {when}: {agency} got your new data: {names}"
     if event["kind"] == "revocation":
         return f"  entry {event['index']}: stopped"
     until = f" until {day(event['until'])}" if event.get("until") else ""
@@ -194,6 +208,7 @@ def event_text(event: Mapping[str, Any], agency: str) -> str:
 def activity_data(activity: Activity) -> dict[str, Any]:
     """What the wallet did without a log."""
     return {
+        "number": activity.number,
         "kind": activity.kind,
         "time": activity.time,
         "agency": {"id": activity.agency, "name": activity.agency_name},
@@ -209,6 +224,8 @@ def activity_text(activity: Activity) -> str:
         "shared": f"you gave {activity.agency_name} a copy of {', '.join(activity.given)}",
         "maybe_shared": f"{activity.agency_name} may have a copy of {', '.join(activity.given)}",
         "declined": f"you said no to {activity.agency_name}",
+        "reported": f"you made a complaint about {activity.agency_name}",
+        "deletion_begun": f"you asked {activity.agency_name} to erase a copy of {', '.join(activity.given)}",
     }
     return f"  {moment(activity.time)}: {words[activity.kind]}"
 

@@ -24,7 +24,7 @@ from tests.wallet.neighbours import Log, Neighbours
 from wallet.errand_grant import grant
 from wallet.errand_history import look_back
 from wallet.errand_leaves import search_hidden
-from wallet.errand_message import ask_erasure
+from wallet.errand_message import ask
 from wallet.errand_revoke import stop_grant
 from wallet.opened import OpenWallet
 from wallet.records import Choice, Seen
@@ -74,7 +74,7 @@ def test_history_names_every_read_and_refusal(wallet: OpenWallet, neighbours: Ne
 
 
 def test_history_shows_messages_of_both_sides(wallet: OpenWallet, neighbours: Neighbours, slot: int) -> None:
-    ask_erasure(wallet, "1")
+    ask(wallet, "1", "erasure")
     neighbours.log.agency_message(slot, kind="erasure_acknowledged")
     neighbours.log.agency_message(slot, kind="kept", law="Archiefwet 3", until=NOW + DAY)
     messages = [event for event in look_back(wallet, "1").history.events if event.kind == "message"]

@@ -13,7 +13,7 @@ from tests.wallet.test_history import changed
 from wallet.errand_grant import grant
 from wallet.errand_history import kept_parts, look_back
 from wallet.errand_leaves import search_hidden
-from wallet.errand_message import deliver_messages, keep_erasure, note_message, prepare_messages, send
+from wallet.errand_message import deliver_messages, keep_request, note_message, prepare_messages, send
 from wallet.errand_revoke import stop_grant
 from wallet.errand_sync import synchronise
 from wallet.history import VerifiedEvent
@@ -166,7 +166,7 @@ def test_message_that_two_send_at_once_stays_delivered(
     wallet: OpenWallet, neighbours: Neighbours, slot: int
 ) -> None:
     neighbours.down = {LOG_HOST, AGENCY_HOST}
-    name = keep_erasure(wallet, "1")
+    name = keep_request(wallet, "1", "erasure")
     (delivery,) = prepare_messages(wallet)
     failed = send(wallet.peers, delivery)
     neighbours.down = set()

@@ -13,7 +13,7 @@ from tests.wallet.neighbours import AGENCY_HOST, COSIGNER_HOST, LOG_HOST, Neighb
 from wallet import errand_revoke
 from wallet.config import OUTBOX, WalletConfig
 from wallet.errand_grant import carry_on, grant
-from wallet.errand_message import ask_erasure
+from wallet.errand_message import ask
 from wallet.errand_paper import deliver_outbox, stop_by_code
 from wallet.errand_revoke import deliver_stop, stop_grant
 from wallet.errand_sync import deliver_stops, synchronise
@@ -229,7 +229,7 @@ def test_paper_code_stops_twice_without_an_error(wallet: OpenWallet, given: str,
 def test_paper_code_is_confirmed_also_after_messages(
     wallet: OpenWallet, neighbours: Neighbours, given: str, library: Surroundings, page: int
 ) -> None:
-    ask_erasure(wallet, given)
+    ask(wallet, given, "erasure")
     neighbours.log.page = page
     assert stop_by_code(library, paper(wallet, given)).state == "confirmed"
 

@@ -18,11 +18,13 @@ MAX_PICTURES = 6
 """Organisations with a picture of their own; the others share one."""
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 GROUPS: Mapping[str, frozenset[LineKind]] = {
-    "given": frozenset({"given", "begun", "unsure", "failed", "copy", "maybe_copy"}),
+    "given": frozenset({"given", "renewed", "begun", "unsure", "failed", "copy", "maybe_copy"}),
     "read": frozenset({"read"}),
     "refused": frozenset({"refused"}),
     "stopped": frozenset({"stopped", "ended"}),
-    "erasure": frozenset({"erasure_asked", "answered"}),
+    "erasure": frozenset(
+        {"erasure_asked", "access_asked", "rectification_asked", "answered", "reported", "deletion_begun"}
+    ),
     "declined": frozenset({"declined"}),
     "unsure": frozenset({"unsure", "maybe_copy"}),
 }

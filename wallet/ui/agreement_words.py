@@ -6,20 +6,30 @@ from typing import Any
 from babel.dates import format_date
 from flask import Flask
 
+from protocol.attributes import short_name
 from protocol.names import visible
+from protocol.rights import Right
+from protocol.terms import places_of
 from service.ui.format import day, duration, moment
 from service.ui.words import _, language, locale, ngettext
 from service.ui.words import lazy as _l
+from wallet.errand_joint import Waiting
 from wallet.records import Activity, GrantRecord
 from wallet.state import State
 from wallet.ui import evidence_words, line_words, names
 from wallet.ui.book import Agreement
 
+RIGHT_WORDS = {
+    "erasure": _l("Erase your data"),
+    "access": _l("See your data"),
+    "rectification": _l("Correct your data"),
+}
 STATES: dict[State, tuple[str, Any]] = {
     "intended": ("wait", _l("Not in the log yet")),
     "logged": ("wait", _l("Not with the organisation yet")),
     "delivering": ("unsure", _l("May have failed")),
     "active": ("ok", _l("Active")),
+    "renewing": ("wait", _l("New data are on their way")),
     "uncertain": ("unsure", _l("May have failed")),
     "failed": ("wrong", _l("Did not succeed")),
     "stopping": ("wait", _l("Stopped, not yet confirmed")),
@@ -38,6 +48,11 @@ def state_words(agreement: Agreement) -> tuple[str, str]:
     """Kind of the sign, and words."""
     kind, text = STATES[agreement.state]
     return kind, str(text)
+
+
+def right_words(right: Right) -> str:
+    """What is asked of a right."""
+    return str(RIGHT_WORDS[right])
 
 
 def service_of(record: GrantRecord | Activity) -> str:
@@ -102,6 +117,8 @@ def terms_of(agreement: Agreement) -> list[tuple[str, str]]:
         (_("How often may they look?"), _often(terms.max_reads)),
         (_("Number of the agreement"), agreement.number),
     ]
+    if agreement.record.renewed_at is not None:
+        rows.insert(3, (_("Renewed on"), day(agreement.record.renewed_at)))
     return [(str(key), str(value)) for key, value in rows]
 
 
@@ -111,12 +128,30 @@ def _often(limit: int | None) -> str:
     return str(ngettext("%(num)d time at most", "%(num)d times at most", limit))
 
 
+def proposal_rows(waiting: Waiting) -> list[tuple[str, str]]:
+    """What another party asks the resident to sign too, as question and answer."""
+    terms, request = waiting.terms, waiting.request
+    about = request.service
+    data = tuple(f"{short_name(place.vct)}.{place.name}" for place in places_of(terms))
+    rows = [
+        (_("Who asks?"), visible(request.asker.name)),
+        (_("What for?"), names.in_language(about.name, language()) if about else visible(terms.service)),
+        (_("May they?"), str(BASES[terms.basis])),
+        (_("Which data"), ", ".join(labels_of(data))),
+        (_("Ends on"), day(terms.not_after)),
+        (_("How often may they look?"), _often(terms.max_reads)),
+    ]
+    return [(str(key), str(value)) for key, value in rows]
+
+
 def install(app: Flask) -> None:
     """All of this for the templates of looking back."""
     app.jinja_env.globals.update(
         evidence_words=evidence_words.words_of,
         kept_in_words=kept_in_words,
         labels_of=labels_of,
+        right_words=right_words,
+        proposal_rows=proposal_rows,
         line_words=line_words.words_of,
         purpose_of=purpose_of,
         reads_in_words=reads_in_words,

@@ -3,14 +3,16 @@
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 
 from protocol.errors import Rejected
+from protocol.rights import RIGHTS
 from wallet.ui import agreement_view
 from wallet.ui.activity_view import filter_of
 from wallet.ui.book import Agreement, Book
 from wallet.ui.filters import keep_filter, kept_filter
+from wallet.ui.following_view import newer_of
 from wallet.ui.fresh import fresh_of
-from wallet.ui.rights_view import can_ask_erasure
+from wallet.ui.rights_view import can_ask
 from wallet.ui.session import in_use
-from wallet.ui.shelf import book_of, erasures
+from wallet.ui.shelf import asked, book_of
 
 pages = Blueprint("agreements", __name__, url_prefix="/agreements")
 
@@ -22,6 +24,7 @@ def index() -> str:
     is_over = request.args.get("show") == "over"
     with in_use() as wallet:
         book, now = book_of(wallet), wallet.now()
+        mandates = wallet.mandates()
     page = request.args.get("page", 1, type=int)
     listing = agreement_view.listing_of(book.agreements.values(), over=is_over, text=wanted.text, page=page)
 
@@ -39,6 +42,7 @@ def index() -> str:
         now=now,
         address=address,
         fresh=fresh_of(book, now),
+        mandates=mandates,
     )
 
 
@@ -56,15 +60,19 @@ def agreement(grant_id: int) -> str:
     with in_use() as wallet:
         book, now = book_of(wallet), wallet.now()
         one = find(book, grant_id)
-        asked = erasures(wallet, one)
+        newer = newer_of(wallet, one)
+        found = asked(wallet, one)
+        mandates = wallet.mandates()
     return render_template(
         "wallet/agreement.html",
         it=_with_all(book, one, now),
         one=one,
-        erasures=asked,
-        may_erase=can_ask_erasure(one, asked),
+        may_ask=[right for right in RIGHTS if can_ask(one, found, right)],
+        asked={each.right for each in found},
+        newer=newer,
         now=now,
         fresh=fresh_of(book, now, one),
+        mandates=mandates,
     )
 
 

@@ -22,10 +22,14 @@ from wallet.ui import (
     backup,
     begin,
     cards,
+    complaints,
     evidence,
+    following,
     fresh,
     lan,
+    letters,
     lost,
+    mandates,
     migrate,
     profile,
     pwa,
@@ -64,7 +68,18 @@ PAGES = (
     pwa.pages,
 )
 GIVING = (scan.pages, receive.pages, cards.pages, asked_of.pages, result.pages)
-LOOKING_BACK = (agreements.pages, stop.pages, activities.pages, rights.pages, fresh.pages, evidence.pages)
+LOOKING_BACK = (
+    agreements.pages,
+    following.pages,
+    stop.pages,
+    activities.pages,
+    rights.pages,
+    letters.pages,
+    complaints.pages,
+    fresh.pages,
+    evidence.pages,
+    mandates.pages,
+)
 _SECRET, _SECRET_BYTES = "ui-secret", 32
 _FORM_BYTES = 64 * 1024
 """Of the other fields beside a backup."""

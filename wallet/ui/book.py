@@ -22,7 +22,9 @@ from wallet.state import State, state_of
 
 LineKind: TypeAlias = Literal[
     "given", "begun", "unsure", "failed", "copy", "maybe_copy", "declined",
-    "read", "refused", "stopped", "ended", "erasure_asked", "answered",
+    "read", "refused", "renewed", "stopped", "ended",
+    "erasure_asked", "access_asked", "rectification_asked", "answered",
+    "reported", "deletion_begun",
 ]  # fmt: skip
 """What a line is about; `unsure` and `maybe_copy`: it is not certain that the agency has it."""
 F = TypeVar("F")
@@ -36,7 +38,19 @@ _GIVEN: Mapping[str, LineKind] = {
     "uncertain": "unsure",
     "failed": "failed",
 }
-_DONE: Mapping[str, LineKind] = {"shared": "copy", "maybe_shared": "maybe_copy", "declined": "declined"}
+_DONE: Mapping[str, LineKind] = {
+    "shared": "copy",
+    "maybe_shared": "maybe_copy",
+    "declined": "declined",
+    "reported": "reported",
+    "deletion_begun": "deletion_begun",
+}
+_ASKED: Mapping[str, LineKind] = {
+    "erasure_asked": "erasure_asked",
+    "access_asked": "access_asked",
+    "rectification_asked": "rectification_asked",
+}
+"""What a resident's message makes a line of."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -228,12 +242,12 @@ def lines_of(agreement: Agreement, messages: Iterable[OutgoingMessage] = ()) -> 
             continue
         time = event.time or time  # an entry whose details were erased comes where it stands in the log
         lines.append(_event_line(agreement, event, time))
-    known = {event.time for event in agreement.events if event.reason == "erasure_asked"}
+    known = {(event.reason, event.time) for event in agreement.events}
     for message in messages:  # 3.
         asked = parse_message(message.token)
-        if asked.iat not in known:
+        if asked.kind in _ASKED and (asked.kind, asked.iat) not in known:
             name = f"{agreement.number}-m-{asked.jti}"
-            lines.append(_line(agreement, name, "erasure_asked", asked.iat))
+            lines.append(_line(agreement, name, _ASKED[asked.kind], asked.iat))
     stop = agreement.record.stop
     if stop is not None and stop.confirmed is None:
         lines.append(_line(agreement, f"{agreement.number}-stop", "stopped", stop.asked_at))
@@ -260,8 +274,10 @@ def _event_line(agreement: Agreement, event: VerifiedEvent, time: int) -> Line:
     if event.kind == "revocation":
         return _line(agreement, name, "stopped", stop.asked_at if stop else time, event=event)
     if event.kind == "message":
-        kind: LineKind = "erasure_asked" if event.reason == "erasure_asked" else "answered"
-        return _line(agreement, name, kind, time, event=event)
+        kind: LineKind = _ASKED.get(str(event.reason), "answered")
+        return _line(agreement, name, kind, time, attributes=event.attributes, event=event)
+    if event.kind == "refresh":
+        return _line(agreement, name, "renewed", time, attributes=event.attributes, event=event)
     kind = "read" if event.kind == "read" else "refused"
     return _line(agreement, name, kind, time, attributes=event.attributes, event=event)
 
@@ -291,7 +307,7 @@ def _line(
 
 def _activity_line(name: str, activity: Activity) -> Line:
     kind = _DONE[activity.kind]
-    names = activity.asked if kind == "declined" else activity.given
+    names = activity.asked if kind in ("declined", "reported") else activity.given
     return Line(
         f"c-{name}",
         kind,

@@ -20,9 +20,14 @@ ICONS: dict[LineKind, str] = {
     "declined": "close",
     "read": "read",
     "refused": "shield",
+    "renewed": "give",
     "stopped": "stopped",
     "ended": "clock",
     "erasure_asked": "erase",
+    "access_asked": "read",
+    "rectification_asked": "list",
+    "reported": "flag",
+    "deletion_begun": "erase",
     "answered": "inbox",
 }
 KINDS: dict[LineKind, str] = {
@@ -35,9 +40,14 @@ KINDS: dict[LineKind, str] = {
     "declined": "info",
     "read": "ok",
     "refused": "stopped",
+    "renewed": "info",
     "stopped": "stopped",
     "ended": "info",
     "erasure_asked": "wait",
+    "access_asked": "wait",
+    "rectification_asked": "wait",
+    "reported": "info",
+    "deletion_begun": "wait",
     "answered": "info",
 }
 GROUPS = {
@@ -45,7 +55,7 @@ GROUPS = {
     "read": _l("Viewed"),
     "refused": _l("Viewing refused"),
     "stopped": _l("Stopped or over"),
-    "erasure": _l("Erasure"),
+    "erasure": _l("Rights"),
     "declined": _l("Not shared"),
     "unsure": _l("May have failed"),
 }
@@ -119,19 +129,30 @@ def _plain(kind: LineKind, name: str) -> str:
         "maybe_copy": _("May have failed: a copy for %(name)s", name=name),
         "declined": _("You said no to %(name)s", name=name),
         "refused": _("%(name)s wanted to view your data, and was refused", name=name),
+        "renewed": _("%(name)s got your new data", name=name),
         "stopped": _("You stopped sharing with %(name)s", name=name),
         "ended": _("The agreement with %(name)s is over", name=name),
         "erasure_asked": _("You asked %(name)s to erase your data", name=name),
+        "access_asked": _("You asked %(name)s to see your data", name=name),
+        "rectification_asked": _("You asked %(name)s to correct your data", name=name),
+        "reported": _("You made a complaint about %(name)s", name=name),
+        "deletion_begun": _("You asked %(name)s to erase a copy", name=name),
     }
     return sentences[kind]
 
 
 def _answer(name: str, reason: str | None) -> str:
-    if reason == "erased":
-        return str(_("%(name)s has erased your data", name=name))
-    if reason == "kept":
-        return str(_("%(name)s still keeps your data", name=name))
-    return str(_("%(name)s has received your question to erase", name=name))
+    sentences = {
+        "erased": _("%(name)s has erased your data", name=name),
+        "kept": _("%(name)s still keeps your data", name=name),
+        "access_answered": _("%(name)s says that you were shown your data", name=name),
+        "access_refused": _("%(name)s does not show you your data", name=name),
+        "rectified": _("%(name)s has corrected your data", name=name),
+        "rectification_refused": _("%(name)s does not correct your data", name=name),
+        "access_acknowledged": _("%(name)s has received your question to see your data", name=name),
+        "rectification_acknowledged": _("%(name)s has received your question to correct your data", name=name),
+    }
+    return str(sentences.get(str(reason), _("%(name)s has received your question to erase", name=name)))
 
 
 def data_of(attributes: Sequence[str]) -> str:
@@ -150,6 +171,8 @@ def reason_of(line: Line) -> str:
     if event.law and event.until:
         law = visible(event.law)
         return str(_("They say that they must, under %(law)s, until %(day)s.", law=law, day=day(event.until)))
+    if event.law:
+        return str(_("They say that a law allows it: %(law)s.", law=visible(event.law)))
     return ""
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from protocol.issuer_jwt import NO_END
 from protocol.names import visible
+from protocol.rights import RESIDENT_KINDS
 from wallet.card import card_names
 from wallet.history import VerifiedEvent
 from wallet.records import Copy
@@ -103,7 +104,7 @@ def _news(agreement: Agreement, events: Iterable[VerifiedEvent]) -> Iterable[Not
     by_kind: dict[NoticeKind, list[VerifiedEvent]] = {}
     for event in events:
         kind: NoticeKind | None = _NEWS.get(event.kind)
-        if event.kind == "message" and event.reason != "erasure_asked":
+        if event.kind == "message" and event.reason not in RESIDENT_KINDS:
             kind = "answered"
         if kind is not None:
             by_kind.setdefault(kind, []).append(event)

@@ -1,35 +1,39 @@
 """What a resident may still ask of an agency, and until when it has to answer. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from protocol.reading import one_month_after, parse_message
+from protocol.rights import RIGHTS, Right, right_of
 from wallet.history import VerifiedEvent
 from wallet.records import OutgoingMessage
 from wallet.ui.book import Agreement, Book
 
-FINAL = ("erased", "kept")
-Answer: TypeAlias = Literal["waiting", "acknowledged", "erased", "kept", "late"]
+Answer: TypeAlias = Literal["waiting", "acknowledged", "late", "done", "refused"]
 
 
 @dataclass(frozen=True)
-class Erasure:
-    """One request to erase, and what came of it. Times are POSIX seconds.
+class AskedRight:
+    """One thing asked of a right, and what came of it. Times are POSIX seconds.
 
-    `due`: the agency has to answer by then; `law` and `until`: when it says that it keeps the data. `at_log` and
-    `at_agency`: who has the request by now.
+    `due`: the agency has to answer by then; `law`: of a refusal; `until`: when it says that it keeps the data.
+    `at_log` and `at_agency`: who has the request by now. `attributes`: what is to be corrected; `document`: the
+    hash of what the agency says that it gave.
     """
 
+    right: Right
     asked_at: int
     due: int
     answer: Answer
     at_log: bool
     at_agency: bool
+    attributes: tuple[str, ...] = ()
     answered_at: int | None = None
     law: str | None = None
     until: int | None = None
+    document: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -37,44 +41,51 @@ class Erasure:
         return self.answer in ("waiting", "acknowledged", "late")
 
 
-def erasures_of(agreement: Agreement, messages: Iterable[OutgoingMessage], now: int) -> list[Erasure]:
-    """Every erasure asked under an agreement, latest first, each with what the agency said until the next one."""
-    sent = {parse_message(message.token).iat: message for message in messages if message.grant == agreement.number}
-    events = [event for event in agreement.events if event.kind == "message"]
-    starts = [place for place, event in enumerate(events) if event.reason == "erasure_asked"]
-    found = []
-    for place, following in pairwise([*starts, len(events)]):
-        asked = events[place]
-        message = sent.pop(asked.time or 0, None)
-        at_agency = message.at_agency if message else True
-        found.append(_erasure(asked.time or 0, events[place + 1 : following], at_agency, now))
-    for time, message in sorted(sent.items()):
-        found.append(_erasure(time, (), message.at_agency, now, at_log=message.at_log))
-    return found[::-1]
+def asked_of(agreement: Agreement, messages: Iterable[OutgoingMessage], now: int) -> list[AskedRight]:
+    """Everything asked under an agreement, latest first, each with what the agency said until the next one."""
+    own = [(message, parse_message(message.token)) for message in messages if message.grant == agreement.number]
+    found: list[AskedRight] = []
+    for right, kinds in RIGHTS.items():
+        sent = {said.iat: message for message, said in own if said.kind == kinds.asked}
+        events = [
+            event for event in agreement.events if event.kind == "message" and right_of(str(event.reason)) == right
+        ]
+        starts = [place for place, event in enumerate(events) if event.reason == kinds.asked]
+        for place, following in pairwise([*starts, len(events)]):
+            asked = events[place]
+            message = sent.pop(asked.time or 0, None)
+            at_agency = message.at_agency if message else True
+            begun = AskedRight(right, asked.time or 0, 0, "waiting", True, at_agency, asked.attributes)
+            found.append(_with_answer(begun, events[place + 1 : following], now))
+        for time, message in sent.items():
+            begun = AskedRight(right, time, 0, "waiting", message.at_log, message.at_agency)
+            found.append(_with_answer(begun, (), now))
+    return sorted(found, key=lambda each: each.asked_at)[::-1]
 
 
-def _erasure(
-    asked_at: int, answers: Sequence[VerifiedEvent], at_agency: bool, now: int, *, at_log: bool = True
-) -> Erasure:
-    due = one_month_after(asked_at)
-    final = next((event for event in reversed(answers) if event.reason in FINAL), None)
+def _with_answer(asked: AskedRight, answers: Sequence[VerifiedEvent], now: int) -> AskedRight:
+    due, kinds = one_month_after(asked.asked_at), RIGHTS[asked.right]
+    final = next((event for event in reversed(answers) if event.reason in kinds.final), None)
     if final is not None:
-        answer: Answer = "erased" if final.reason == "erased" else "kept"
-        return Erasure(asked_at, due, answer, True, True, final.time, final.law, final.until)
+        answer: Answer = "done" if final.reason == kinds.done else "refused"
+        return replace(
+            asked, due=due, answer=answer, at_log=True, at_agency=True,
+            answered_at=final.time, law=final.law, until=final.until, document=final.document,
+        )  # fmt: skip
     if now > due:
-        return Erasure(asked_at, due, "late", at_log, at_agency)
-    heard = any(event.reason == "erasure_acknowledged" for event in answers)
-    return Erasure(asked_at, due, "acknowledged" if heard else "waiting", at_log, at_agency)
+        return replace(asked, due=due, answer="late")
+    heard = any(event.reason == kinds.acknowledged for event in answers)
+    return replace(asked, due=due, answer="acknowledged" if heard else "waiting")
 
 
-def can_ask_erasure(agreement: Agreement, erasures: Sequence[Erasure]) -> bool:
+def can_ask(agreement: Agreement, asked: Sequence[AskedRight], right: Right) -> bool:
     """Whether the agency may have something under the agreement, and no earlier request waits for its answer."""
     record = agreement.record
-    may_have = record.slot is not None and record.state in ("active", "uncertain", "delivering")
-    return may_have and not any(erasure.is_open for erasure in erasures)
+    may_have = record.slot is not None and record.state in ("active", "uncertain", "delivering", "renewing")
+    return may_have and not any(each.is_open and each.right == right for each in asked)
 
 
-def open_erasures(asked: Iterable[tuple[Agreement, Erasure]]) -> list[tuple[Agreement, Erasure]]:
+def still_open(asked: Iterable[tuple[Agreement, AskedRight]]) -> list[tuple[Agreement, AskedRight]]:
     """Those without a final answer, next to be due first."""
     return sorted((pair for pair in asked if pair[1].is_open), key=lambda pair: pair[1].due)
 

@@ -7,7 +7,7 @@ from wallet.opened import OpenWallet
 from wallet.records import Activity, Evidence, OutgoingMessage
 from wallet.ui import book
 from wallet.ui.book import Agreement, Book
-from wallet.ui.rights_view import Erasure, erasures_of
+from wallet.ui.rights_view import AskedRight, asked_of
 from wallet.ui.session import Keeper, keeper
 
 _BOOK = "book"
@@ -45,14 +45,14 @@ def reads_since(wallet: OpenWallet, since: int) -> int:
     return book.reads_since(book_of(wallet).lines, since)
 
 
-def erasures(wallet: OpenWallet, agreement: Agreement) -> list[Erasure]:
-    """Every erasure asked under an agreement, latest first."""
-    return erasures_of(agreement, wallet.vault.all("messages", OutgoingMessage).values(), wallet.now())
+def asked(wallet: OpenWallet, agreement: Agreement) -> list[AskedRight]:
+    """Everything asked of rights under an agreement, latest first."""
+    return asked_of(agreement, wallet.vault.all("messages", OutgoingMessage).values(), wallet.now())
 
 
-def all_erasures(wallet: OpenWallet, book: Book) -> list[tuple[Agreement, Erasure]]:
-    """Every erasure ever asked, with its agreement."""
+def all_asked(wallet: OpenWallet, book: Book) -> list[tuple[Agreement, AskedRight]]:
+    """Everything ever asked of rights, with its agreement."""
     messages = list(wallet.vault.all("messages", OutgoingMessage).values())
     sent = {message.grant for message in messages}
-    asked = [one for number, one in book.agreements.items() if one.record.seen.messages or number in sent]
-    return [(one, erasure) for one in asked for erasure in erasures_of(one, messages, wallet.now())]
+    may_have = [one for number, one in book.agreements.items() if one.record.seen.messages or number in sent]
+    return [(one, each) for one in may_have for each in asked_of(one, messages, wallet.now())]

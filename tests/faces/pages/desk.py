@@ -14,8 +14,9 @@ SERVICE = f"/desk/new/{PARKING['id']}@1"
 class Dora(NamedTuple):
     """A resident of the desk's own pages. Ids as the agency knows them.
 
-    `read`: an agreement to read as often as needed; `asked`: one of which she asked to erase everything; `once`:
-    shared once and never fetched; `said_no`: a request that she declined; `receipt`: the code of `read` on paper.
+    `read`: an agreement to read as often as needed; `asked`: one of which she asked everything; `once`:
+    shared once and never fetched; `said_no`: a request that she declined; `receipt`: the code of `read` on paper;
+    `erase`, `see`, `correct`: her questions about `asked`.
     """
 
     read: str
@@ -23,6 +24,9 @@ class Dora(NamedTuple):
     once: str
     said_no: str
     receipt: str
+    erase: str
+    see: str
+    correct: str
 
 
 _DORAS: dict[int, Dora] = {}
@@ -35,10 +39,14 @@ def dora(town: FacesTown) -> Dora:
         asks = [town.regie("agency", "verifier", "ask", PARKING["id"]).answer for _ in range(2)]
         asks += [town.regie("agency", "verifier", "ask", PARKING["id"], "--once").answer for _ in range(2)]
         kept, asked = (town.regie("dora", "wallet", "grant", ask["request"], "--yes").answer for ask in asks[:2])
-        town.regie("dora", "wallet", "erase", asked["id"])
+        rights = (("erasure",), ("access",), ("rectification", "--attribute", "postcode"))
+        jtis = [
+            town.regie("dora", "wallet", "ask", right, asked["id"], *more).answer["message"]
+            for right, *more in rights
+        ]
         town.regie("dora", "wallet", "present", asks[2]["request"], "--yes")
         town.regie("dora", "wallet", "decline", asks[3]["request"])
-        _DORAS[id(town)] = Dora(*(ask["id"] for ask in asks), receipt=kept["qr"])
+        _DORAS[id(town)] = Dora(*(ask["id"] for ask in asks), kept["qr"], *jtis)
     return _DORAS[id(town)]
 
 
@@ -86,10 +94,9 @@ def receipt(visit: Visit) -> None:
     page.wait_for_selector("input[name=text][type=hidden]", state="attached")
 
 
-def erasure(visit: Visit) -> None:
-    """What she asked to erase."""
-    dora(visit.town)
-    visit.go("/desk/erasing/").locator("main .r-card__link").first.click()
+def right(which: str, path: str = "") -> Callable[[Visit], object]:
+    """What she asked: to `erase`, to `see`, to `correct`."""
+    return lambda visit: visit.go(f"/desk/rights/{getattr(dora(visit.town), which)}{path}")
 
 
 SCREENS: tuple[Screen, ...] = (
@@ -113,8 +120,11 @@ SCREENS: tuple[Screen, ...] = (
     Screen("stopped", lambda visit: visit.go(f"/desk/agreements/{visit.story.ask_stopped}")),
     Screen("search", at("/desk/search/")),
     Screen("receipt", receipt, in_tour=False),
-    Screen("erasing", of_dora("/desk/erasing/"), role="privacy"),
-    Screen("erasure", erasure, role="privacy"),
+    Screen("rights", of_dora("/desk/rights/"), role="privacy"),
+    Screen("right-erasure", right("erase"), role="privacy"),
+    Screen("right-access", right("see"), role="privacy"),
+    Screen("access", right("see", "/document"), role="privacy", prints=True),
+    Screen("right-rectification", right("correct"), role="privacy", in_tour=False),
     Screen("oversight", of_dora("/desk/oversight/"), role="privacy"),
     Screen("not-your-role", at("/desk/oversight/"), in_tour=False),
     Screen("not-found", at("/desk/agreements/0"), in_tour=False),

@@ -42,6 +42,13 @@ def _line(kind: str) -> Callable[[Visit], object]:
     return reach
 
 
+def _complained(visit: Visit) -> None:
+    page = visit.go(f"/agreements/{visit.story.kept}/complain")
+    page.locator("main input[name=reason]").first.check()
+    page.locator("main form[action$=complain] button").click()
+    page.locator("main input[name=file]").wait_for(state="attached")
+
+
 SCREENS += (
     Screen("agreements", at("/agreements")),
     Screen("agreements-over", at("/agreements?show=over")),
@@ -56,9 +63,16 @@ SCREENS += (
     Screen("activity-stop", _line("stopped"), in_tour=False),
     Screen("reads", at("/activities/reads")),
     Screen("rights", at("/rights")),
-    Screen("erase", _of("kept", "/erase")),
-    Screen("erasure-none", _of("kept", "/erasure"), in_tour=False),
-    Screen("letter", _of("kept", "/letter"), prints=True),
+    Screen("ask-access", _of("kept", "/ask/access"), in_tour=False),
+    Screen("ask-rectification", _of("kept", "/ask/rectification")),
+    Screen("erase", _of("kept", "/ask/erasure")),
+    Screen("asked-none", _of("kept", "/asked"), in_tour=False),
+    Screen("letter", _of("kept", "/letter/access"), prints=True),
+    Screen("letter-rectification", _of("kept", "/letter/rectification"), in_tour=False, prints=True),
+    Screen("letter-erasure", _of("kept", "/letter/erasure"), in_tour=False, prints=True),
+    Screen("complain", _of("kept", "/complain")),
+    Screen("complained", _complained),
+    Screen("activities-file", at("/activities/log"), in_tour=False),
     Screen("letter-register", at("/rights/register-letter"), prints=True),
     Screen("problems", at("/problems")),
     Screen("search", _of("kept", "/search"), in_tour=False),

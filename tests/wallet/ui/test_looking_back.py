@@ -11,6 +11,7 @@ from html import unescape
 import pytest
 from msgspec.structs import replace
 
+from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from protocol.reading import one_month_after
 from tests.protocol import builders
@@ -21,6 +22,7 @@ from wallet.errand_grant import grant
 from wallet.errand_history import look_back
 from wallet.errand_request import decline, share_once
 from wallet.errand_revoke import stop_here
+from wallet.jwe_password import decrypt
 from wallet.records import Choice
 from wallet.ui import work
 from wallet.ui.jobs import Job, begin, job_of
@@ -95,7 +97,7 @@ def test_locked_wallet_shows_nothing(face: Face, given: int) -> None:
     [
         "/agreements/9",
         "/agreements/9/stop",
-        "/agreements/9/erase",
+        "/agreements/9/ask/erasure",
         "/activities/nonsense",
         "/agreements/1/problems/x",
     ],
@@ -316,46 +318,106 @@ def test_picture_of_reads_has_its_table(face: Face, given: int) -> None:
 def test_resident_asks_to_erase_and_sees_the_clock_and_the_answer(
     face: Face, given: int, neighbours: Neighbours
 ) -> None:
-    face.post("/agreements/1/erase")
+    face.post("/agreements/1/ask/erasure")
     settled(face, MESSAGES)
-    page = says(face, "/agreements/1/erasure")
+    page = says(face, "/agreements/1/asked")
     due = one_month_after(neighbours.clock.time)
     assert "No answer yet" in page
     assert "They must answer by" in page
     assert "on its way" not in page
-    face.post("/agreements/1/erase")  # an open question is not asked twice
+    face.post("/agreements/1/ask/erasure")  # an open question is not asked twice
     assert sum(event[1].name == "MESSAGE" for event in neighbours.log.grants[0].events) == 1
     assert "Erase your data" in says(face, "/rights")
     neighbours.log.agency_message(given, kind="kept", law="Archiefwet 3", until=due + 1000)
     with face.keeper.in_use() as wallet:
         look_back(wallet, "1")
-    page = says(face, "/agreements/1/erasure")
+    page = says(face, "/agreements/1/asked")
     assert "Not erased" in page
     assert "Archiefwet 3" in page
 
 
 def test_erasure_waits_while_nobody_can_be_reached(face: Face, given: int, neighbours: Neighbours) -> None:
     neighbours.down = {LOG_HOST, AGENCY_HOST, COSIGNER_HOST}
-    face.post("/agreements/1/erase")
+    face.post("/agreements/1/ask/erasure")
     settled(face, MESSAGES)
-    assert "on its way" in says(face, "/agreements/1/erasure")
+    assert "on its way" in says(face, "/agreements/1/asked")
 
 
 def test_answer_that_is_late_is_said_to_be(face: Face, given: int, neighbours: Neighbours) -> None:
-    face.post("/agreements/1/erase")
+    face.post("/agreements/1/ask/erasure")
     settled(face, MESSAGES)
     neighbours.clock.time = one_month_after(neighbours.clock.time) + 1
     face.unlock()
-    assert "Too late" in says(face, "/agreements/1/erasure")
+    assert "Too late" in says(face, "/agreements/1/asked")
 
 
-def test_letters_name_the_law_and_nobody(face: Face, given: int) -> None:
-    access = says(face, "/agreements/1/letter")
-    assert "article 15" in access
-    assert "Gemeente Voorbeeld" in access
-    assert "article 3.22" in says(face, "/rights/register-letter")
-    for value in ("voornamen", "burgerservicenummer"):
-        assert str(builders.attributes_of(builders.PERSOON)[value]) not in access
+def test_letters_name_the_law_and_who_writes_and_never_the_number(face: Face, given: int) -> None:
+    person = builders.attributes_of(builders.PERSOON)
+    for path, law in (
+        ("/agreements/1/letter/access", "article 15"),
+        ("/agreements/1/letter/rectification", "article 16"),
+        ("/agreements/1/letter/erasure", "article 17"),
+        ("/rights/register-letter", "article 3.22"),
+    ):
+        letter = says(face, path)
+        assert law in letter
+        assert str(person["volledigeNaam"]) in letter
+        assert str(person["burgerservicenummer"]) not in letter
+        assert ("Gemeente Voorbeeld" in letter) == path.startswith("/agreements")
+    assert face.get("/agreements/1/letter/else").status_code == 404
+
+
+def test_resident_asks_to_see_and_to_correct_and_each_has_its_clock(
+    face: Face, given: int, neighbours: Neighbours
+) -> None:
+    face.post("/agreements/1/ask/access")
+    settled(face, MESSAGES)
+    unchosen = face.post("/agreements/1/ask/rectification")
+    assert unchosen.status_code == 400
+    page = says(face, "/agreements/1/ask/rectification")
+    assert "checked" not in face.get("/agreements/1/ask/rectification").text  # nothing is chosen beforehand
+    assert "Postal code" in page
+    face.post("/agreements/1/ask/rectification", {"data": ["adres.postcode"]})
+    settled(face, MESSAGES)
+    neighbours.clock.time += 60
+    neighbours.log.agency_message(given, kind="access_answered", document=b64u_encode(bytes(32)))
+    neighbours.log.agency_message(given, kind="rectification_refused", law="Wet BRP artikel 2.58")
+    with face.keeper.in_use() as wallet:
+        look_back(wallet, "1")
+    page = says(face, "/agreements/1/asked")
+    for words in ("See your data", "Correct your data", "Postal code", "Wet BRP artikel 2.58", "fingerprint"):
+        assert words in page
+    lines = says(face, "/activities")
+    assert "You asked Gemeente Voorbeeld to correct your data" in lines
+    assert "does not correct your data" in lines
+    assert face.get("/agreements/1/ask/gossip").status_code == 404
+
+
+def test_complaint_is_a_file_without_data_and_stands_in_the_activities(face: Face, given: int) -> None:
+    assert "Nothing is sent by itself" in says(face, "/agreements/1/complain")
+    assert face.post("/agreements/1/complain").status_code == 400
+    assert "complaint" not in says(face, "/activities")
+    page = face.post("/agreements/1/complain", {"reason": "asks_too_much"})
+    assert "Autoriteit Persoonsgegevens" in text_of(page.text)
+    file = face.post("/agreements/1/complain", {"reason": "asks_too_much", "file": "1"})
+    found = file.get_json()
+    assert found["party"]["commonName"] == "Gemeente Voorbeeld"
+    assert found["request"].count(".") == 2
+    with face.keeper.in_use() as wallet:
+        record = wallet.grant("1")
+    for secret in ("1234AB", record.body.terms.tag_key, record.body.opening_key, record.body.view_hash):
+        assert secret not in file.text
+    assert "You made a complaint about Gemeente Voorbeeld" in says(face, "/activities")
+
+
+def test_activities_leave_the_wallet_under_a_password_only(face: Face, given: int) -> None:
+    assert face.post("/activities/log", {"passphrase": "short"}).status_code == 400
+    sealed = face.post("/activities/log", {"passphrase": "vier losse woorden samen"})
+    assert sealed.status_code == 200
+    log = json.loads(decrypt(sealed.text, b"vier losse woorden samen"))["transactionLog"]
+    assert "Presentation" in [each["transactionType"] for each in log]
+    with pytest.raises(Rejected):
+        decrypt(sealed.text, b"vier andere woorden samen")
 
 
 def test_letter_about_a_copy_asks_to_erase_it(
@@ -421,19 +483,22 @@ def test_xss_by_names_is_inert(face: Face, neighbours: Neighbours, holder: Resid
         "/agreements/1/stop",
         "/activities",
         "/rights",
-        "/agreements/1/letter",
+        "/agreements/1/letter/access",
+        "/agreements/1/ask/access",
+        "/agreements/1/asked",
+        "/agreements/1/complain",
     ):
         page = face.get(path).text
         assert "<img src=x" not in page
-        assert "&lt;img" in page
+        assert "&lt;img" in page, path
 
 
 def test_parts_that_renew_themselves_answer_alone_and_end(face: Face, given: int) -> None:
-    face.post("/agreements/1/erase")
+    face.post("/agreements/1/ask/erasure")
     settled(face, MESSAGES)
     face.post("/agreements/1/stop")
     settled(face, STOP)
-    for path in ("/agreements/1/stopped/live", "/agreements/1/stopped-all/live", "/agreements/1/erasure/live"):
+    for path in ("/agreements/1/stopped/live", "/agreements/1/stopped-all/live", "/agreements/1/asked/live"):
         answer = face.get(path, headers={"X-Regie-Live": "1"})
         assert answer.status_code == 200
         assert "<html" not in answer.text

@@ -14,7 +14,7 @@ from protocol.reading import one_month_after
 from tests.wallet.neighbours import Neighbours
 from wallet.errand_grant import grant
 from wallet.errand_history import kept_parts, look_back
-from wallet.errand_message import ask_erasure
+from wallet.errand_message import ask
 from wallet.errand_revoke import stop_grant
 from wallet.history import VerifiedEvent
 from wallet.kept_history import KeptHistory
@@ -33,7 +33,7 @@ from wallet.ui.activity_view import (
 )
 from wallet.ui.book import Agreement, Line, lines_of, make_book, reads_since
 from wallet.ui.export import as_csv, as_json
-from wallet.ui.rights_view import can_ask_erasure, erasures_of
+from wallet.ui.rights_view import asked_of, can_ask
 from wallet.ui.shelf import read_book
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -145,7 +145,7 @@ def test_book_tells_everything_newest_first(
     wallet: OpenWallet, neighbours: Neighbours, agreement: Agreement
 ) -> None:
     neighbours.clock.time += 60
-    ask_erasure(wallet, "1")
+    ask(wallet, "1", "erasure")
     look_back(wallet, "1")
     neighbours.clock.time += 60
     stop_grant(wallet, "1")
@@ -161,7 +161,7 @@ def test_what_the_log_does_not_have_yet_is_not_proven(
 ) -> None:
     neighbours.down = {"log.voorbeeld.example", "agency.voorbeeld.example"}
     neighbours.clock.time += 60
-    ask_erasure(wallet, "1")
+    ask(wallet, "1", "erasure")
     stop_grant(wallet, "1")
     lines = [each for each in read_book(wallet).lines if not each.is_proven]
     assert sorted(each.kind for each in lines) == ["erasure_asked", "stopped"]
@@ -251,14 +251,14 @@ def messages(wallet: OpenWallet) -> list[OutgoingMessage]:
 def test_erasure_is_late_one_second_after_a_month(
     wallet: OpenWallet, neighbours: Neighbours, agreement: Agreement
 ) -> None:
-    assert can_ask_erasure(agreement, [])
-    ask_erasure(wallet, "1")
+    assert can_ask(agreement, [], "erasure")
+    ask(wallet, "1", "erasure")
     look_back(wallet, "1")
     one, due = read_book(wallet).agreements["1"], one_month_after(neighbours.clock.time)
-    (asked,) = erasures_of(one, messages(wallet), due)
+    (asked,) = asked_of(one, messages(wallet), due)
     assert (asked.answer, asked.due, asked.at_log, asked.at_agency) == ("waiting", due, True, True)
-    assert not can_ask_erasure(one, [asked])
-    (asked,) = erasures_of(one, messages(wallet), due + 1)
+    assert not can_ask(one, [asked], "erasure")
+    (asked,) = asked_of(one, messages(wallet), due + 1)
     assert asked.answer == "late"
 
 
@@ -266,20 +266,20 @@ def test_erasure_is_late_one_second_after_a_month(
 def test_erasure_shows_what_the_agency_says(
     wallet: OpenWallet, neighbours: Neighbours, agreement: Agreement, answer: str
 ) -> None:
-    ask_erasure(wallet, "1")
+    ask(wallet, "1", "erasure")
     about = {"law": "Archiefwet 3", "until": neighbours.clock.time + 99} if answer == "kept" else {}
     neighbours.log.agency_message(agreement.record.slot or 0, kind=answer, **about)
     look_back(wallet, "1")
     one = read_book(wallet).agreements["1"]
-    (asked,) = erasures_of(one, messages(wallet), neighbours.clock.time)
-    assert asked.answer == answer.removeprefix("erasure_")
-    assert can_ask_erasure(one, [asked]) == (answer != "erasure_acknowledged")
+    (asked,) = asked_of(one, messages(wallet), neighbours.clock.time)
+    assert asked.answer == {"erased": "done", "kept": "refused"}.get(answer, "acknowledged")
+    assert can_ask(one, [asked], "erasure") == (answer != "erasure_acknowledged")
     assert asked.law == about.get("law")
 
 
 def test_nothing_can_be_erased_where_nothing_was_given(agreement: Agreement) -> None:
-    assert not can_ask_erasure(replace(agreement, record=changed(agreement.record, slot=None)), [])
-    assert not can_ask_erasure(replace(agreement, record=changed(agreement.record, state="failed")), [])
+    assert not can_ask(replace(agreement, record=changed(agreement.record, slot=None)), [], "erasure")
+    assert not can_ask(replace(agreement, record=changed(agreement.record, state="failed")), [], "erasure")
 
 
 # --- files ---
