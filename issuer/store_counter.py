@@ -9,7 +9,9 @@ from sqlalchemy import Connection, insert, select
 from issuer.brp import Bsn
 from issuer.tables import acts, deferred, holds, persons
 
-ActKind = Literal["found", "offered", "revoked", "held", "released", "approved", "denied"]
+ActKind = Literal[
+    "found", "offered", "revoked", "held", "released", "approved", "denied", "appointed", "confirmed", "ended"
+]
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ _ACTS: Mapping[ActKind, tuple[str, str, Any]] = {
     "released": ("ok", "ok", lazy("Held no longer")),
     "approved": ("ok", "ok", lazy("Approved")),
     "denied": ("stopped", "stopped", lazy("Refused")),
+    "appointed": ("wait", "wait", lazy("Decision of a court written down")),
+    "confirmed": ("ok", "ok", lazy("Decision of a court confirmed")),
+    "ended": ("stopped", "stopped", lazy("Acting for this person ended")),
 }
 
 

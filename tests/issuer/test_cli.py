@@ -25,7 +25,8 @@ class Shell:
         self.home = home
 
     def run(self, *arguments: str, stdin: str = "") -> Result:
-        line = ["issuer", arguments[0], "--home", str(self.home), "--json", *arguments[1:]]
+        named = 2 if arguments[0] == "mandate" else 1
+        line = ["issuer", *arguments[:named], "--home", str(self.home), "--json", *arguments[named:]]
         return CliRunner().invoke(root, line, input=stdin)
 
     def answer(self, *arguments: str, stdin: str = "") -> Any:

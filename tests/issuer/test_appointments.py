@@ -1,0 +1,180 @@
+"""Curator, bewindvoerder, mentor: two officers register what a court decided; what becomes of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from issuer.appointments import Appointment, Appointments, parse_services
+from protocol.canonical import b64u_decode, b64u_encode, to_builtins
+from protocol.credential import verify_credential
+from protocol.errors import Rejected
+from protocol.mandate import mandate_hash, verify_mandate
+from protocol.mandate_api import board_bearer
+from tests.issuer.acting import DAY, FLOOR, MELATI, SERVICE, fetch, record, redeem, resident, take_in
+from tests.issuer.desk import KLAAS, NOOR, NOW, Desk
+from tests.issuer.test_cli import Shell
+from tests.protocol import granting
+
+ONE, TWO = "Bente Bakker", "Cas de Wit"
+OIN = "00000001234567890000"
+
+
+def read(**changes: object) -> Appointment:
+    """A curator of Floor."""
+    members = {"kind": "curator", "represented": FLOOR, "delegates": (MELATI,), "until": NOW + 400 * DAY}
+    return Appointment(**{**members, "decision": "ECLI:NL:RBDHA:2026:1", **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def ward(desk: Desk) -> Desk:
+    """Floor is under curatele."""
+    take_in(desk, record(FLOOR, indicatieCurateleRegister=True))
+    return desk
+
+
+def test_curator_acts_once_two_officers_have_read_the_decision(ward: Desk) -> None:
+    found, melati = Appointments(ward.office), resident(ward, MELATI)
+    id_ = found.add(ONE, read())
+    assert melati.listed() == [], "one officer is not enough"
+    assert [one.id for one, _ in found.waiting()] == [id_]
+    found.confirm(TWO, id_)
+    assert found.waiting() == []
+    taken = melati.taken(kind="curator")
+    mandate = verify_mandate(taken["mandate"], ward.trust, NOW).mandate
+    assert (mandate.signers, mandate.services) == ([[1]], None)
+    text, _ = fetch(ward, redeem(ward, taken), "persoon")
+    credential = verify_credential(text, ward.trust, NOW)
+    assert credential.claims["burgerservicenummer"] == FLOOR
+    assert credential.issuer_jwt.party == 1
+    assert resident(ward, FLOOR).one(role="self")["delegates"] == ["Melati Kusuma"]
+
+
+def test_bewindvoerder_acts_for_named_services_only(desk: Desk) -> None:
+    found = Appointments(desk.office)
+    with pytest.raises(Rejected, match="services_missing"):
+        found.add(ONE, read(kind="bewindvoerder"))
+    found.confirm(TWO, found.add(ONE, read(kind="bewindvoerder", services=(SERVICE,))))
+    taken = resident(desk, MELATI).taken(kind="bewindvoerder")
+    assert verify_mandate(taken["mandate"], desk.trust, NOW).mandate.services == [SERVICE]
+
+
+def test_same_officer_confirms_nothing(ward: Desk) -> None:
+    found = Appointments(ward.office)
+    id_ = found.add(ONE, read())
+    for name in (ONE, ONE.upper(), f" {ONE} "):
+        with pytest.raises(Rejected, match="same_officer"):
+            found.confirm(name, id_)
+    assert [one.id for one, _ in found.waiting()] == [id_]
+    found.end(TWO, id_)
+    with pytest.raises(Rejected, match="unknown_id"):
+        found.confirm(TWO, id_)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"kind": "ouder"}, "bad_mandate"),
+        ({"delegates": ()}, "bad_mandate"),
+        ({"delegates": (FLOOR,)}, "bad_mandate"),
+        ({"delegates": (KLAAS,)}, "not_competent"),
+        ({"represented": KLAAS}, "deceased"),
+        ({"represented": NOOR}, "no_curatele"),
+        ({"until": NOW}, "mandate_ended"),
+        ({"decision": " "}, "bad_decision"),
+    ],
+)
+def test_decision_that_law_does_not_allow_is_not_written_down(
+    ward: Desk, changes: dict[str, object], code: str
+) -> None:
+    with pytest.raises(Rejected, match=code):
+        Appointments(ward.office).add(ONE, read(**changes))
+    assert ward.rows()["mandates"] == 0
+
+
+def test_end_of_the_curatele_or_an_officer_ends_it(ward: Desk) -> None:
+    found, melati = Appointments(ward.office), resident(ward, MELATI)
+    found.confirm(TWO, found.add(ONE, read()))
+    fetch(ward, redeem(ward, melati.taken(kind="curator")), "adres")
+    take_in(ward, record(FLOOR))
+    assert melati.listed() == []
+    mentor = found.add(ONE, read(kind="mentor"))
+    found.confirm(TWO, mentor)
+    fetch(ward, redeem(ward, melati.taken(kind="mentor")), "adres")
+    assert found.end(ONE, mentor) == 1
+    assert found.of(MELATI) == []
+
+
+def test_tick_ends_what_is_over(ward: Desk) -> None:
+    found = Appointments(ward.office)
+    found.confirm(TWO, found.add(ONE, read(until=NOW + 3 * DAY)))
+    assert found.tick() == 0
+    ward.clock.time += 3 * DAY
+    assert found.tick() == 1
+
+
+def test_services_are_read_as_people_type_them() -> None:
+    assert parse_services([f" {OIN}/parkeren "]) == (SERVICE,)
+    assert parse_services([]) is None
+    for texts in (["parkeren"], [f"{OIN}/"], ["1/parkeren"], [f"{OIN}/a", f"{OIN}/a"]):
+        with pytest.raises(Rejected, match="bad_service"):
+            parse_services(texts)
+
+
+def test_command_line_registers_confirms_lists_and_ends(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "issuer")
+    shell.answer("init", "--url", "https://issuer.example", "--name", "Gemeente")
+    people = tmp_path / "people.jsonl"
+    people.write_bytes(record(FLOOR) + b"\n" + record(MELATI) + b"\n")
+    shell.answer("import", str(people))
+    asked = ("--represented", FLOOR, "--delegate", MELATI, "--kind", "mentor", "--decision", "C/09/1")
+    id_ = shell.answer("mandate", "add", *asked, "--until", "2027-05-01", "--officer", ONE)["id"]
+    assert shell.answer("mandate", "list")["mandates"][0]["state"] == "waiting"
+    assert shell.answer("mandate", "confirm", id_, "--officer", TWO)["id"] == id_
+    assert shell.answer("mandate", "list", "--bsn", MELATI)["mandates"][0]["state"] == "registered"
+    assert shell.answer("mandate", "tick") == {"ended": 0}
+    assert shell.answer("mandate", "end", id_, "--officer", ONE) == {"id": id_, "revoked": 0}
+    assert shell.answer("mandate", "list") == {"mandates": []}
+
+
+# ---- the board
+
+
+def test_parties_propose_and_sign_on_the_board(ward: Desk) -> None:
+    found, melati = Appointments(ward.office), resident(ward, MELATI)
+    found.confirm(TWO, found.add(ONE, read()))
+    taken = melati.taken(kind="curator")
+    place = f"/v1/mandates/{taken['id']}/proposals"
+    bearer = {"Authorization": f"Bearer {board_bearer(b64u_decode(taken['seed']))}"}
+    proposal = proposal_of(taken["mandate"])
+    hung = ward.client.post(place, json=proposal, headers=bearer)
+    assert hung.status_code == 200, hung.text
+    (one,) = hung.json["proposals"]
+    assert one["proposal"]["client_id"] == "x509_san_dns:a"
+    sign = {"party": 1, "cosigned": "a.b.c~d.e.f"}
+    for _ in range(2):
+        signed = ward.client.post(f"{place}/{one['number']}/cosignatures", json=sign, headers=bearer)
+    assert signed.json["proposals"][0]["cosigned"] == [sign], "again is no error"
+    refusals = [
+        (ward.client.get(place), 401, "unauthorized"),
+        (ward.client.get(place, headers={"Authorization": f"Bearer {'A' * 43}"}), 401, "unauthorized"),
+        (ward.client.get("/v1/mandates/x/proposals", headers=bearer), 401, "unauthorized"),
+        (ward.client.post(place, json={**proposal, "party": 2}, headers=bearer), 400, "bad_proposal"),
+        (ward.client.post(place, json=proposal_of("other"), headers=bearer), 400, "bad_proposal"),
+        (ward.client.post(f"{place}/99/cosignatures", json=sign, headers=bearer), 404, "unknown_proposal"),
+    ]
+    for answer, status, code in refusals:
+        assert (answer.status_code, answer.json["code"]) == (status, code)
+    for _ in range(15):
+        ward.client.post(place, json=proposal, headers=bearer)
+    full = ward.client.post(place, json=proposal, headers=bearer)
+    assert (full.status_code, full.json["code"]) == (409, "too_many")
+    ward.clock.time += 3600
+    assert ward.client.get(place, headers=bearer).json == {"proposals": []}
+
+
+def proposal_of(token: str) -> dict[str, object]:
+    """Terms that name the mandate."""
+    terms = to_builtins(granting.terms(on_behalf_of=b64u_encode(mandate_hash(token))))
+    made = {"party": 1, "request": "https://a.example/r", "client_id": "x509_san_dns:a", "terms": terms}
+    return json.loads(json.dumps(made))
