@@ -6,6 +6,7 @@ keys.
 
 from collections.abc import Mapping, Sequence
 
+from protocol.canonical import b64u_decode, b64u_encode
 from protocol.errors import Rejected
 from protocol.formats import VerifiedContent, credential_format
 from protocol.keys import Es256Public
@@ -27,12 +28,12 @@ def verify_batch(
 
     1. a copy for each key; a stranger may make fewer (8.3); 2. each verifies by its format: chain to the listed
     issuer or an anchor, dates, and of our vocabulary all and only the attributes of the type; 3. it is of this
-    issuer, or of some stranger's, and of the type that was asked for; 4. it is bound to a key that was proven for
-    it, each to another, and of a listed issuer in their order; 5. the copies say the same, 6. and have nothing by
-    which two agencies could link them: no common salt or status index, and of a listed issuer no common set and no
-    dates of their own.
-    Raises `Rejected`: `wrong_number`, `wrong_issuer`, `wrong_vct`, `wrong_key`, `differing_copies`,
-    `linkable_copies` and those of `verify_issued`.
+    issuer, or of some stranger's, of the type that was asked for, and the resident's own, or under the mandate
+    that it was asked for; 4. it is bound to a key that was proven for it, each to another, and of a listed issuer
+    in their order; 5. the copies say the same, 6. and have nothing by which two agencies could link them: no
+    common salt or status index, and of a listed issuer no common set and no dates of their own.
+    Raises `Rejected`: `wrong_number`, `wrong_issuer`, `wrong_vct`, `wrong_mandate`, `wrong_key`,
+    `differing_copies`, `linkable_copies` and those of `verify_issued`.
     """
     wanted = len(keys) if batch.is_bound else 1
     if not (len(credentials) == wanted or (not source.is_listed and 0 < len(credentials) < wanted)):  # 1.
@@ -44,11 +45,19 @@ def verify_batch(
             raise Rejected("wrong_issuer", "the credential is of another issuer than the offer")
         if copy.vct != batch.vct:
             raise Rejected("wrong_vct", "the credential is of another type than the one asked for")
+        _check_under(copy, batch)
     _check_holders([copy.holder for copy in verified], keys if batch.is_bound else [None], source)  # 4.
     if any(copy.claims != verified[0].claims for copy in verified):  # 5.
         raise Rejected("differing_copies", "the copies of one credential do not say the same")
     _check_unlinkable(verified, is_listed=source.is_listed)  # 6.
     return verified
+
+
+def _check_under(copy: VerifiedContent, batch: Batch) -> None:
+    """Whose card it is: what comes as the resident's own is never somebody else's, nor the other way round."""
+    wanted = (b64u_decode(batch.under.mandate), batch.under.party) if batch.under else (None, None)
+    if (copy.mandate, copy.party) != wanted:
+        raise Rejected("wrong_mandate", "the credential is under another mandate than the one it was asked for")
 
 
 def _check_holders(
@@ -92,5 +101,7 @@ def superseded(copies: Mapping[str, Copy], new: VerifiedContent) -> list[str]:
     return [
         name
         for name, copy in copies.items()
-        if (copy.issuer, copy.vct, copy.agency) == (new.iss, new.vct, None) and claims_of(copy) != new.claims
+        if (copy.issuer, copy.vct, copy.agency) == (new.iss, new.vct, None)
+        and copy.mandate == (None if new.mandate is None else b64u_encode(new.mandate))
+        and claims_of(copy) != new.claims
     ]

@@ -20,11 +20,15 @@ from wallet.records import Copy
 
 @dataclass(frozen=True)
 class CardKey:
-    """What makes two copies one card. `contents`: hash of what it says; empty for types of our vocabulary."""
+    """What makes two copies one card. `contents`: hash of what it says; empty for types of our vocabulary.
+
+    `mandate`: of a card of somebody else, the hash of the mandate that it may be used under.
+    """
 
     issuer: str
     configuration: str
     contents: str = ""
+    mandate: str | None = None
 
 
 def card_of(copy: Copy) -> Card:
@@ -45,21 +49,22 @@ def always_shown(copy: Copy) -> list[str]:
 def key_of_card(copy: Copy) -> CardKey:
     """Which card this is a copy of."""
     if copy.set_id:
-        return CardKey(copy.issuer, copy.configuration)
+        return CardKey(copy.issuer, copy.configuration, mandate=copy.mandate)
     contents = hashlib.sha256(msgspec.json.encode(claims_of(copy), order="sorted")).hexdigest()
     return CardKey(copy.issuer, copy.configuration, contents)
 
 
 def card_names(copies: Mapping[str, Copy]) -> dict[str, str]:
     """The name of its card, for the name of each copy: `adres`; `diploma@uni.example` where two issuers have one
-    of that kind; `diploma@uni.example#2` for the second of one issuer, by the time at which they came.
+    of that kind; `diploma@uni.example#2` for the second of one issuer, by the time at which they came. Cards under
+    a mandate are called apart: `adres-namens`.
     """
     keys = {name: key_of_card(copy) for name, copy in copies.items()}
     since: dict[CardKey, tuple[int, str]] = {}
     for name, copy in copies.items():
         since[keys[name]] = min(since.get(keys[name], (copy.received, name)), (copy.received, name))
     ordered = sorted(since, key=lambda key: since[key])
-    kinds = [visible(key.configuration) for key in ordered]
+    kinds = [visible(key.configuration) + ("-namens" if key.mandate else "") for key in ordered]
     full = [f"{kind}@{_place(key.issuer)}" for kind, key in zip(kinds, ordered, strict=True)]
     named = {}
     for index, key in enumerate(ordered):

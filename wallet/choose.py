@@ -5,10 +5,10 @@ Fresh sets go first; when none is left, one that this very agency has seen befor
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.credential import split_sd_jwt
-from protocol.dcql import Candidate, PathElement, Query, match
+from protocol.dcql import Candidate, Card, PathElement, Query, match
 from protocol.disclosure import parse_disclosure
 from protocol.errors import Rejected
 from wallet.card import card_of
@@ -31,26 +31,44 @@ def disclosures_of(copy: Copy) -> dict[str, str]:
 
 
 def choose_copies(
-    copies: Mapping[str, Copy], query: Query, agency: str, now: int, *, last_second: int | None = None
+    copies: Mapping[str, Copy],
+    query: Query,
+    agency: str,
+    now: int,
+    *,
+    last_second: int | None = None,
+    mandate: str | None = None,
 ) -> dict[str, Chosen]:
     """For each credential query that is answered, the copy that answers it: all of one set.
 
-    1. copies with a set, in force, and until `last_second` when given; 2. unspent, or spent on this `agency`;
-    3. the set with the newest data first, unspent before spent; 4. the first that satisfies the whole query.
+    1. copies with a set, in force, and until `last_second` when given; under `mandate` (its hash, b64u), or
+    without one the resident's own; 2. unspent, or spent on this `agency`; 3. the set with the newest data first,
+    unspent before spent; 4. the first that satisfies the whole query.
     Raises `Rejected`: `no_card`, `no_copies_left`, `not_satisfiable`.
     """
-    valid = {name: copy for name, copy in copies.items() if copy.set_id and copy.exp > (last_second or now)}  # 1.
+    valid = {  # 1.
+        name: copy
+        for name, copy in copies.items()
+        if copy.set_id and copy.exp > (last_second or now) and copy.mandate == mandate
+    }
     _check_cards(valid, query)
     usable = {name: copy for name, copy in valid.items() if copy.agency in (None, agency)}  # 2.
     for members in sets_of(usable):  # 3.
         names = list(members)
         try:
-            found = match(query, [card_of(members[name]) for name in names])  # 4.
+            found = match(query, [_card(members[name]) for name in names])  # 4.
         except Rejected:
             continue
         return {query_id: _chosen(candidates, names, members) for query_id, candidates in found.candidates.items()}
     _check_left(usable, query)
     raise Rejected("not_satisfiable", "your cards cannot answer this request; you can decline it")
+
+
+def _card(copy: Copy) -> Card:
+    """By its plain type, also under a mandate, where what the issuer signed names another (`:namens`): who knows
+    no mandates then finds no card, but here the mandate goes along.
+    """
+    return replace(card_of(copy), vct=copy.vct)
 
 
 def _chosen(candidates: Sequence[Candidate], names: Sequence[str], members: Mapping[str, Copy]) -> Chosen:

@@ -89,6 +89,7 @@ def _date(ctx: click.Context, param: click.Parameter, value: str | None) -> date
 @click.option("--without", "without", multiple=True, metavar="ATTR", help="Leave out postcode or adres.postcode.")
 @click.option("--until", metavar="DATE", callback=_date, help="Last day, as 2027-05-22; never later than asked.")
 @click.option("--max-reads", type=int, metavar="N", help="How often the agency may look; never more than asked.")
+@click.option("--for", "mandate", metavar="ID", help="For somebody else, under this mandate.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
 @with_wallet
 def grant(
@@ -98,13 +99,16 @@ def grant(
     without: tuple[str, ...],
     until: date | None,
     max_reads: int | None,
+    mandate: str | None,
     yes: bool,
 ) -> None:
     """Let an agency look, until you stop it. Prints the code for your papers."""
     link = read_link(request)
     deliver_stops(wallet)
     choice = Choice(without=without, until=until, max_reads=max_reads)
-    given = errand_grant.grant(wallet, link, choice, lambda request: _ask(wallet, request, None, yes=yes))
+    given = errand_grant.grant(
+        wallet, link, choice, lambda request: _ask(wallet, request, None, yes=yes), mandate=mandate
+    )
     record, terms = given.record, given.record.body.terms
     code = wallet.code(record)
     log_url = wallet.known_log(terms.log).log.url

@@ -31,6 +31,7 @@ from protocol.status_list import MAX_TOKEN_BYTES, STATUS_LIST_MEDIA_TYPE
 from protocol.tiles import TILE_WIDTH, entries_path, parse_entries, tile_path, tile_width
 from service.fetch import Fetcher
 from wallet.client_issuer import IssuerPeers
+from wallet.client_mandate import MandatePeers
 
 LOG_SECONDS = 20.0
 """The log answers a grant once its witnesses have cosigned; longer than that it is kept and sent again."""
@@ -48,6 +49,7 @@ class Peers:
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetch = fetcher
         self.issuers = IssuerPeers(fetcher)
+        self.mandates = MandatePeers(fetcher)
 
     # --- agency ---
 

@@ -15,7 +15,7 @@ from protocol.issuer_metadata import (
     well_known_url,
 )
 from protocol.keys import Es256Private
-from protocol.openid4vci import MAX_OFFER_BYTES, CredentialOffer, parse_offer
+from protocol.openid4vci import MAX_OFFER_BYTES, CredentialOffer, parse_nonce_response, parse_offer
 from protocol.signed_metadata import (
     MAX_SIGNED_METADATA_BYTES,
     SIGNED_METADATA_MEDIA_TYPE,
@@ -54,6 +54,11 @@ class IssuerPeers:
             url = f"{server.rstrip('/')}/.well-known/openid-configuration"
             answer = self.fetcher.get(url, max_bytes=MAX_METADATA_BYTES)
         return parse_authorization_server_metadata(answer.body, server)
+
+    def nonce(self, endpoint: str) -> str:
+        """A fresh c_nonce (VCI 7), outside a conversation. The caller MUST have the endpoint from its metadata."""
+        answer = self.fetcher.post_bytes(endpoint, b"", "application/x-www-form-urlencoded")
+        return parse_nonce_response(answer.body).c_nonce
 
     def attestation(self, provider: str, key: Es256Private, now: int) -> AttestationAnswer:
         """A wallet attestation of `key`, good for some hours (see `protocol.wallet_attestation`).

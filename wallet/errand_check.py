@@ -22,12 +22,16 @@ Standing: TypeAlias = Literal["valid", "revoked", "suspended", "untrusted", "unk
 
 @dataclass(frozen=True)
 class CheckedCard:
-    """The copies of one card by what was found. `thrown`: revoked copies that were thrown away unspent."""
+    """The copies of one card by what was found. `thrown`: revoked copies that were thrown away unspent.
+
+    `mandate`: the hash of the mandate that the card may be used under; None for the resident's own.
+    """
 
     card: str
     issuer: str
     copies: Mapping[Standing, int]
     thrown: int
+    mandate: str | None = None
 
 
 def check_cards(wallet: OpenWallet) -> list[CheckedCard]:
@@ -43,12 +47,18 @@ def check_cards(wallet: OpenWallet) -> list[CheckedCard]:
     with wallet.vault.transaction():  # 3.
         for name in thrown:
             wallet.vault.delete("copies", name)
-    cards: dict[tuple[str, str], list[str]] = {}
+    cards: dict[tuple[str, str, str], list[str]] = {}
     for name, copy in copies.items():
-        cards.setdefault((copy.configuration, copy.issuer), []).append(name)
+        cards.setdefault((copy.configuration, copy.issuer, copy.mandate or ""), []).append(name)
     return [
-        CheckedCard(card, issuer, _count([found[name] for name in names]), sum(name in thrown for name in names))
-        for (card, issuer), names in sorted(cards.items())
+        CheckedCard(
+            card,
+            issuer,
+            _count([found[name] for name in names]),
+            sum(name in thrown for name in names),
+            mandate or None,
+        )
+        for (card, issuer, mandate), names in sorted(cards.items())
     ]
 
 

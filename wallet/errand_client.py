@@ -134,7 +134,8 @@ def push_login(
     redirect_uri: str,
 ) -> Login:
     """Ask for a login (5). 1. a fresh verifier and state; 2. the request goes to the server itself (PAR), by
-    scopes, or by details where a type has no scope; 3. the browser carries a reference only.
+    scopes, or by details where a type has no scope and at a listed issuer (see `redeem`); 3. the browser carries a
+    reference only.
 
     Raises `Rejected`: the server's refusal; `Unavailable`.
     """
@@ -216,6 +217,7 @@ def access_of(wallet: OpenWallet, client: Client, batches: tuple[Batch, ...], to
         token_type=client.conversation.identity.token_type,
         expires=wallet.now() + (token.expires_in or DEFAULT_TOKEN_SECONDS),
         refresh_token=token.refresh_token,
+        mandate=next((batch.under.mandate for batch in batches if batch.under), None),
     )
 
 

@@ -12,30 +12,30 @@ the vault before the log or the agency hears anything.
 
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from protocol.canonical import b64u_decode
 from protocol.errors import RegieError, Rejected, Unavailable
-from protocol.openid4vp import VerifiedRequest, verify_request_object
+from protocol.openid4vp import VerifiedRequest
 from protocol.presentation import RegieSealed
-from wallet.choose import Chosen, choose_copies
+from wallet.choose import choose_copies
+from wallet.errand_acting import acting_of
 from wallet.errand_deposit import deliver_deposits
-from wallet.errand_request import Approve, approved, read_request, spend
+from wallet.errand_intend import check_open, chosen_again, intend, next_code, reread, same_request
+from wallet.errand_joint import gather_signatures
+from wallet.errand_request import Approve, approved, read_request
 from wallet.errand_revoke import stop_grant
 from wallet.grant import (
     FINAL_REFUSALS,
-    Draft,
     decide_grant,
-    draft_grant,
     has_enough_deposits,
     presented_query,
     sign_answer,
     verify_receipt,
 )
+from wallet.mandated import check_acting, check_decision
 from wallet.opened import OpenWallet
 from wallet.records import Choice, GrantRecord
 from wallet.revoke import is_presentable
-from wallet.seed import grant_code, key_of
+from wallet.seed import key_of
 
 MAX_CODES = 16
 """Codes tried when the log says that a lock is taken: by another wallet that was restored from the same backup."""
@@ -50,111 +50,43 @@ class Granted:
     redirect: str | None = None
 
 
-def grant(wallet: OpenWallet, link: str, choice: Choice, approve: Approve = approved) -> Granted:
+def grant(
+    wallet: OpenWallet, link: str, choice: Choice, approve: Approve = approved, *, mandate: str | None = None
+) -> Granted:
     """From a link to an active grant; or, when the log cannot be reached, to one that `carry_on` finishes.
 
     `approve` shows the request and raises when the resident says no; nothing has been kept or sent by then.
+    `mandate`: number or hash of the one to act under.
     Raises `Rejected` `sync_first`, and `Rejected` and `Unavailable` of rules and peers; after the intent was kept
     the error's text says what became of the grant.
     """
     wallet.check_searched()
-    return allow(wallet, read_request(wallet, link), choice, approve)
+    return allow(wallet, read_request(wallet, link), choice, approve, mandate=mandate)
 
 
-def allow(wallet: OpenWallet, request: VerifiedRequest, choice: Choice, approve: Approve = approved) -> Granted:
+def allow(
+    wallet: OpenWallet,
+    request: VerifiedRequest,
+    choice: Choice,
+    approve: Approve = approved,
+    *,
+    mandate: str | None = None,
+) -> Granted:
     """The same for a request that was read before. Raises as `grant`."""
     wallet.check_searched()
-    if request.consent is not None and (known := _same_request(wallet, request.consent.ticket, choice)):
+    acting = acting_of(wallet, mandate) if mandate is not None else None
+    under = acting.hash if acting else None
+    if request.consent is not None and (known := same_request(wallet, request.consent.ticket, choice, under)):
         return carry_on(wallet, known)
-    _check_open(wallet, request)
+    check_open(wallet, request)
     decision = decide_grant(request, choice)
+    if acting is not None:
+        check_acting(acting, wallet.now())
+        check_decision(acting, decision)
     query = presented_query(request, decision)
-    chosen = choose_copies(wallet.copies(), query, decision.agency.id, wallet.now())
+    chosen = choose_copies(wallet.copies(), query, decision.agency.id, wallet.now(), mandate=under)
     approve(request)
-    return carry_on(wallet, _intend(wallet, request, choice, chosen))
-
-
-def _check_open(wallet: OpenWallet, request: VerifiedRequest) -> None:
-    """Before the resident is asked anything. Raises `Rejected`: `not_listed`, `log_closed`."""
-    element = request.consent
-    if element is not None and not wallet.trust_list().log(element.log.origin).takes_grants(wallet.now()):
-        raise Rejected(
-            "log_closed",
-            "the agency asks for access in a log that takes no new grants any more; ask it for a new request",
-            status=410,
-        )
-
-
-def _same_request(wallet: OpenWallet, ticket: str, choice: Choice) -> str | None:
-    """An unfinished grant for this ticket, of this very choice; a finished one is refused.
-
-    Raises `Rejected`: `already_granted`, `other_choice`.
-    """
-    for grant_id, record in wallet.grants().items():
-        if record.body.ticket != ticket or record.state == "failed":
-            continue
-        if record.state in ("intended", "logged", "delivering") and record.stop is None:
-            if not _is_same_choice(record.choice, choice):
-                raise Rejected(
-                    "other_choice",
-                    f"you began grant {grant_id} for this request with another choice; finish that one with "
-                    f"`regie wallet sync`, or stop it with `regie wallet revoke {grant_id}`",
-                    status=409,
-                )
-            return grant_id
-        raise Rejected(
-            "already_granted", f"you have answered this request before; see grant {grant_id}", status=409
-        )
-    return None
-
-
-def _is_same_choice(one: Choice, other: Choice) -> bool:
-    """Terms are fixed at the first try: a second one that says something else must not get them silently."""
-    return replace(one, without=()) == replace(other, without=()) and set(one.without) == set(other.without)
-
-
-def _draft(
-    wallet: OpenWallet, request: VerifiedRequest, choice: Choice, chosen: dict[str, Chosen], number: int
-) -> Draft:
-    decision = decide_grant(request, choice)
-    trust = wallet.trust_list()
-    log = trust.log(decision.element.log.origin)
-    operators = [trust.witness(name) for name in log.operators.members] if log.operators is not None else []
-    code = grant_code(wallet.secrets(), number)
-    return draft_grant(
-        request, decision, chosen, log, operators=operators, code=code, now=wallet.now(), random=wallet.random
-    )
-
-
-def _intend(wallet: OpenWallet, request: VerifiedRequest, choice: Choice, chosen: dict[str, Chosen]) -> str:
-    """Everything into the vault, in one transaction with the code's number and the spent set."""
-    number = wallet.secrets().next_code
-    draft = _draft(wallet, request, choice, chosen, number)
-    record = GrantRecord(
-        state="intended",
-        code_number=number,
-        made_at=wallet.now(),
-        agency=replace(draft.agency, services=[]),
-        service=request.service.name.en if request.service else "",
-        client_id=request.client_id,
-        request=request.token,
-        choice=choice,
-        copies={query_id: item.name for query_id, item in chosen.items()},
-        body=draft.body,
-        sealed=draft.sealed,
-        share_a=draft.share_a,
-        ticket_exp=draft.ticket_exp,
-        deposits=draft.deposits,
-        about=request.service,
-    )
-    known = wallet.known_log(draft.body.terms.log)
-    grant_id = wallet.new_grant_id()
-    with wallet.vault.transaction():
-        wallet.keep_secrets(replace(wallet.secrets(), next_code=number + 1))
-        wallet.keep_log(known)
-        spend(wallet, chosen, draft.agency.id)
-        wallet.vault.put("grants", grant_id, record)
-    return grant_id
+    return carry_on(wallet, intend(wallet, request, choice, chosen, acting))
 
 
 def carry_on(wallet: OpenWallet, grant_id: str) -> Granted:
@@ -166,6 +98,10 @@ def carry_on(wallet: OpenWallet, grant_id: str) -> Granted:
     for _ in range(MAX_CODES):
         if record.state != "intended" or record.stop is not None:
             break
+        if record.joint is not None and not record.joint.is_complete:
+            record = gather_signatures(wallet, grant_id, record)
+            if record.joint is not None and not record.joint.is_complete:
+                return Granted(grant_id, record)
         record = _to_log(wallet, grant_id, record)
     if record.state == "intended" and record.stop is None:
         raise Rejected("lock_used", f"the log has no place for grant {grant_id}; stop it and tell the auditor")
@@ -182,7 +118,7 @@ def _to_log(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> GrantReco
         answer = wallet.peers.grant(log.url, record.body)
     except Rejected as error:
         if error.code == "lock_used":
-            return _next_code(wallet, grant_id, record)
+            return next_code(wallet, grant_id, record)
         if error.code in FINAL_REFUSALS:
             wallet.update_grant(grant_id, state="failed", problem=error.code, sealed=[], share_a="", deposits=[])
             raise Rejected(error.code, f"the log refused this grant; nothing was given: {error.detail}") from error
@@ -204,24 +140,6 @@ def _to_log(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> GrantReco
     )
 
 
-def _next_code(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> GrantRecord:
-    """The log has this lock (of another wallet with this seed): the same decision again, under the next code."""
-    request = _reread(wallet, record)
-    chosen = _chosen_again(wallet, record)
-    number = wallet.secrets().next_code
-    draft = _draft(wallet, request, record.choice, chosen, number)
-    with wallet.vault.transaction():
-        wallet.keep_secrets(replace(wallet.secrets(), next_code=number + 1))
-        return wallet.update_grant(
-            grant_id,
-            code_number=number,
-            body=draft.body,
-            sealed=draft.sealed,
-            share_a=draft.share_a,
-            deposits=draft.deposits,
-        )
-
-
 def _to_operators(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> GrantRecord:
     """Enough of them hold their pieces before the agency hears of the grant; the rest get theirs by `sync`.
 
@@ -237,23 +155,13 @@ def _to_operators(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> Gra
     return record
 
 
-def _chosen_again(wallet: OpenWallet, record: GrantRecord) -> dict[str, Chosen]:
-    copies = wallet.copies()
-    return {query_id: Chosen(name, copies[name]) for query_id, name in record.copies.items()}
-
-
-def _reread(wallet: OpenWallet, record: GrantRecord) -> VerifiedRequest:
-    """The kept request, verified as if it came now. Raises `Rejected`: `expired` and the rest."""
-    return verify_request_object(record.request, record.client_id, wallet.trust_list(), wallet.now())
-
-
 def _to_agency(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> Granted:
     """Answer the agency. Its no to a first answer is certain, and the grant is stopped again; its no to a repeated
     one may mean that it took the first.
     """
     is_first = record.state == "logged"
     try:
-        request = _reread(wallet, record)
+        request = reread(wallet, record)
         form = _answer_form(wallet, request, record)
     except Rejected as error:
         return _undelivered(wallet, grant_id, error, certain=is_first)
@@ -273,7 +181,7 @@ def _to_agency(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> Grante
 
 
 def _answer_form(wallet: OpenWallet, request: VerifiedRequest, record: GrantRecord) -> bytes:
-    secrets, chosen = wallet.secrets(), _chosen_again(wallet, record)
+    secrets, chosen = wallet.secrets(), chosen_again(wallet, record)
     sealed = RegieSealed(
         terms=record.body.terms,
         slot=record.slot or 0,
@@ -281,6 +189,8 @@ def _answer_form(wallet: OpenWallet, request: VerifiedRequest, record: GrantReco
         opening_key=record.body.opening_key,
         share_a=record.share_a,
         proof=record.proof or "",
+        mandate=record.body.mandate,
+        cosigned=record.joint.cosigned if record.joint else [],
     )
     credentials = {query_id: item.copy.credential for query_id, item in chosen.items()}
     keys = {query_id: key_of(secrets, item.copy) for query_id, item in chosen.items()}

@@ -22,7 +22,7 @@ from protocol.openid4vci import (
 from wallet.accept import check_sets, superseded, verify_batch
 from wallet.errand_client import Browser, Client, access_of, keep_access, log_in, meet, redeem
 from wallet.opened import OpenWallet
-from wallet.receive import Batch, Source, check_offer_uri, choose_grant, find_source, plan_batches
+from wallet.receive import Batch, Source, Under, check_offer_uri, choose_grant, find_source, plan_batches
 from wallet.records import Access, Awaited, Copy
 from wallet.seed import BATCH_BYTES, holder_key
 
@@ -78,11 +78,16 @@ def receive(wallet: OpenWallet, link: str, tx_code: str | None, browser: Browser
 
 
 def accept(
-    wallet: OpenWallet, offer: CredentialOffer, source: Source, tx_code: str | None, browser: Browser | None = None
+    wallet: OpenWallet,
+    offer: CredentialOffer,
+    source: Source,
+    tx_code: str | None,
+    browser: Browser | None = None,
+    under: Under | None = None,
 ) -> list[Received]:
-    """Steps 2 to 6 of `receive`, for an offer that was found before."""
+    """Steps 2 to 6 of `receive`, for an offer that was found before. `under`: for cards of who is represented."""
     grant = choose_grant(offer, tx_code)  # 2.
-    return _get(wallet, source, offer.credential_configuration_ids, grant, tx_code, browser)
+    return _get(wallet, source, offer.credential_configuration_ids, grant, tx_code, browser, under)
 
 
 def get(wallet: OpenWallet, issuer: str, names: Sequence[str], browser: Browser) -> list[Received]:
@@ -98,12 +103,13 @@ def _get(
     grant: PreAuthorizedGrant | AuthorizationCodeGrant,
     tx_code: str | None,
     browser: Browser | None,
+    under: Under | None = None,
 ) -> list[Received]:
     login = isinstance(grant, AuthorizationCodeGrant)
     if login and browser is None:
         raise Rejected("need_browser", "the issuer wants you to log in; run this on a machine with a browser")
     client = meet(wallet, source, login=login, server=grant.authorization_server, known=None)  # 3.
-    batches = plan_batches(client.metadata, names, source)
+    batches = plan_batches(client.metadata, names, source, under)
     if isinstance(grant, PreAuthorizedGrant):
         token = redeem(client, grant, tx_code)
     elif browser is not None:
@@ -261,6 +267,7 @@ def _record(wallet: OpenWallet, delivery: Delivery, copy: VerifiedContent, text:
         format=batch.format,
         is_bound=batch.is_bound,
         title=batch.title,
+        mandate=batch.under.mandate if batch.under else None,
     )
 
 
@@ -281,7 +288,7 @@ def _awaited(access: str, promise: Promise) -> Awaited:
 
 def access_name(access: Access) -> str:
     """Of the record: a later visit for the same cards takes its place."""
-    return " ".join([access.issuer, *sorted(access.configurations)])
+    return " ".join([access.issuer, *sorted(access.configurations), *filter(None, [access.mandate])])
 
 
 def notify(client: Client, access: Access, notifications: Sequence[str], *, accepted: bool) -> None:

@@ -52,7 +52,8 @@ def _walk(wallet: OpenWallet, origin: str, start: int, found: list[str]) -> None
     note = wallet.peers.checkpoint(log.url)
     policy, key = parse_policy(log.policy), log_keys(log)
     checkpoint = satisfied(policy, note, wallet.now(), log_keys=(key,)).checkpoint
-    locks = missing_locks(wallet.secrets(), {record.code_number for record in wallet.grants().values()})
+    records = wallet.grants().values()
+    locks = missing_locks(wallet.secrets(), {one.code_number for one in records if one.mandate is None})
     for first, leaves in proven_leaves(wallet, log.url, checkpoint, start):
         for grant in find_grants(first, leaves, locks):
             found.append(_take_back(wallet, origin, grant))
@@ -87,7 +88,7 @@ def _take_back(wallet: OpenWallet, origin: str, grant: FoundGrant) -> str:
         ticket_exp=0,
         index=grant.index,
         slot=grant.slot,
-        about=_listed_service(trust, terms),
+        about=listed_service(trust, terms),
     )
     grant_id = wallet.new_grant_id()
     with wallet.vault.transaction():
@@ -102,7 +103,8 @@ def _take_back(wallet: OpenWallet, origin: str, grant: FoundGrant) -> str:
     return grant_id
 
 
-def _listed_service(trust: TrustList, terms: Terms) -> Service | None:
+def listed_service(trust: TrustList, terms: Terms) -> Service | None:
+    """The version of the service that terms name, while it is listed."""
     try:
         return trust.service(terms.recipient, terms.service, terms.service_version)
     except Rejected:

@@ -15,7 +15,7 @@ from protocol.errors import RegieError, Rejected
 from wallet.errand_client import Client, meet, refresh
 from wallet.errand_receive import Received, deliver, keep, named, notify, take
 from wallet.opened import OpenWallet
-from wallet.receive import Batch, find_source, plan_batches
+from wallet.receive import Batch, Under, find_source, plan_batches
 from wallet.records import Access, Awaited, Copy
 
 RENEW_SECONDS = 30 * 86_400
@@ -44,7 +44,12 @@ def runs_low(access: Access, copies: Sequence[Copy], now: int) -> bool:
     A card that never came does not run low: the issuer put it off, or changed its mind.
     """
     for configuration in access.configurations:
-        held = [copy for copy in copies if copy.configuration == configuration and copy.issuer in access.signed_by]
+        held = [
+            copy
+            for copy in copies
+            if (copy.configuration, copy.mandate) == (configuration, access.mandate)
+            and copy.issuer in access.signed_by
+        ]
         newest = max((copy.received for copy in held), default=0)
         batch = sum(copy.received == newest for copy in held)
         fresh = sum(copy.agency is None and copy.exp > now + RENEW_SECONDS for copy in held)
@@ -72,13 +77,24 @@ def refill(wallet: OpenWallet, *, everything: bool = False) -> RefillReport:
         low = everything or (
             name not in waiting and runs_low(access, list(wallet.copies().values()), wallet.now())
         )
-        if not low or access.refresh_token is None:
+        if not low or access.refresh_token is None or _is_ended(wallet, access):
             continue
         try:
             report.received += _refill(wallet, name, access)
         except RegieError as error:
             report.problems.append((access.issuer, error.code))
     return report
+
+
+def _is_ended(wallet: OpenWallet, access: Access) -> bool:
+    """Whether the cards are under a mandate that is over: nothing comes any more."""
+    return access.mandate is not None and wallet.mandate(access.mandate)[1].is_over(wallet.now())
+
+
+def _under(wallet: OpenWallet, access: Access) -> Under | None:
+    if access.mandate is None:
+        return None
+    return Under(access.mandate, wallet.mandate(access.mandate)[1].party)
 
 
 def _meet(wallet: OpenWallet, access: Access) -> Client:
@@ -91,7 +107,7 @@ def _meet(wallet: OpenWallet, access: Access) -> Client:
 
 def _refill(wallet: OpenWallet, name: str, access: Access) -> list[Received]:
     client = _meet(wallet, access)
-    batches = plan_batches(client.metadata, access.configurations, client.source)
+    batches = plan_batches(client.metadata, access.configurations, client.source, _under(wallet, access))
     renewed, token = refresh(wallet, client, name, access)
     wanted = [(batch, identifier) for batch in batches for identifier in named(token, batch)]
     return deliver(wallet, client, renewed, wanted)
@@ -107,7 +123,7 @@ def _collect(wallet: OpenWallet, name: str, awaited: Awaited, report: RefillRepo
     client = _meet(wallet, access)
     if access.expires <= wallet.now() and access.refresh_token is not None:  # 1.
         access, _ = refresh(wallet, client, awaited.access, access)
-    (planned,) = plan_batches(client.metadata, [awaited.configuration], client.source)
+    (planned,) = plan_batches(client.metadata, [awaited.configuration], client.source, _under(wallet, access))
     batch = dataclasses.replace(planned, vct=awaited.vct, copies=awaited.copies, format=awaited.format)
     endpoint = client.metadata.deferred_credential_endpoint
     if endpoint is None:

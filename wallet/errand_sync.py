@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from protocol.errors import RegieError, Unavailable
+from wallet.errand_acts import find_acts
 from wallet.errand_deposit import deliver_deposits
 from wallet.errand_grant import carry_on
 from wallet.errand_history import look_back
@@ -21,7 +22,9 @@ UNFINISHED = ("intended", "logged", "delivering")
 
 @dataclass
 class SyncReport:
-    """What was done, by grant id; `waiting`: what still has to be delivered; `problems`: what, and its code."""
+    """What was done, by grant id; `waiting`: what still has to be delivered; `asks`: agreements whose data have
+    changed and that wait for the resident, and why; `problems`: what, and its code.
+    """
 
     stopped: list[str] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
@@ -81,6 +84,8 @@ def catch_up(
     report.waiting += ["message"] * left
     yield
     _try(report, "logs", partial(recover_grants, wallet, report.found, report.note))  # 5.
+    yield
+    _try(report, "mandates", partial(find_acts, wallet, report.found, report.note))
     yield
     away: set[str] = set()
     for grant_id in wallet.grants():  # 6.

@@ -3,6 +3,7 @@
 Pure: nothing here sends or keeps. `errand_grant` keeps what `draft_grant` made before a byte of it leaves.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from protocol.jws import parse_jws
 from protocol.key_binding import sign_key_binding
 from protocol.keys import Es256Private
 from protocol.log_keys import log_keys
+from protocol.mandate import VerifiedMandate, check_mandated, lock_salt, show_mandate
 from protocol.narrowing import check_element, check_within
 from protocol.openid4vp import VerifiedRequest
 from protocol.operators import Dealing, deal, seal_pieces
@@ -95,23 +97,36 @@ def draft_grant(
     code: bytes,
     now: int,
     random: Callable[[int], bytes],
+    mandate: VerifiedMandate | None = None,
 ) -> Draft:
     """Terms, sealed disclosures and deposits, with fresh secrets throughout. `chosen`: what `presented_query`
-    asks; `operators`: the entries of the log's, if it has some.
+    asks; `operators`: the entries of the log's, if it has some; `mandate`: under which it is given.
 
-    1. T from the decision, never wider (`check_within` has the last word); 2. the ticket is for exactly T and
+    1. T from the decision, never wider than asked or than the mandate (`check_within` and `check_mandated` have
+    the last word); 2. the ticket is for exactly T and
     still good; 3. disclosures sealed to agency and log together, or to agency and operators.
     Raises `Rejected`: `bad_date`, `too_long`, `too_many_reads`, `bad_ticket`, `widened`, `over_asking`,
-    `needed_missing`, `bad_key`.
+    `needed_missing`, `bad_key`, `mandate_ended`, `mandate_widened`.
     """
     a, opening_key = random(32), random(32)
     dealing = deal(log.operators.needed, log.operators.members, random) if log.operators is not None else None
     b = random(32) if dealing is None else dealing.b
-    terms = _make_terms(request, decision, chosen, code=code, tag_key=random(32), b=b, now=now)  # 1.
+    expires = min(item.copy.exp for item in chosen.values())
+    if mandate is not None:
+        expires = min(expires, mandate.mandate.until)
+    terms = _make_terms(  # 1.
+        request, decision, chosen, code=code, tag_key=random(32), b=b, now=now, expires=expires
+    )
+    if mandate is not None:
+        terms = replace(terms, on_behalf_of=b64u_encode(mandate.hash))
     if dealing is not None:
         terms = replace(terms, operators=dealing.operators)
     parse_terms(to_builtins(terms))  # a record that is kept must be readable again, or the wallet opens no more
     check_within(terms, decision.element, decision.service)
+    shown = None
+    if mandate is not None:
+        check_mandated(terms, dataclasses.replace(mandate, salt=lock_salt(code, FIRST_VERSION)))
+        shown = show_mandate(mandate.token, code, FIRST_VERSION)
     ticket = verify_ticket(decision.element.ticket, decision.agency, terms, now).ticket  # 2.
     disclosures = {
         claim.digest: disclosures_of(chosen[claim.credential].copy)[claim.path[0]] for claim in terms.claims
@@ -124,12 +139,13 @@ def draft_grant(
         deposit=b64u_encode(seal_deposit(b64u_decode(log.deposit_key), terms, b)) if dealing is None else None,
         view_hash=b64u_encode(view_hash(code)),
         ticket=decision.element.ticket,
+        mandate=shown,
     )
-    deposits = [] if dealing is None else _seal_deposits(terms, dealing, operators)
+    deposits = [] if dealing is None else seal_deposits(terms, dealing, operators)
     return Draft(decision.agency, body, sealed, b64u_encode(share_a), ticket.exp, deposits)
 
 
-def _seal_deposits(terms: Terms, dealing: Dealing, operators: Sequence[TrustedWitness]) -> list[Deposit]:
+def seal_deposits(terms: Terms, dealing: Dealing, operators: Sequence[TrustedWitness]) -> list[Deposit]:
     """Each operator's pieces under its own key. Raises `Rejected`: `no_deposit_key`, `bad_key`."""
     listed = {operator.name: operator.deposit_key for operator in operators}
     deposits = []
@@ -157,13 +173,13 @@ def _make_terms(
     tag_key: bytes,
     b: bytes,
     now: int,
+    expires: int,
 ) -> Terms:
     element, service, places = decision.element, decision.service, decision.places
     not_before = now - CLOCK_MARGIN
     claims = []
     for place in places:
         claims.append(make_claim(place, disclosures_of(chosen[place.credential].copy)[place.name], b))
-    expires = min(item.copy.exp for item in chosen.values())
     return Terms(
         type="urn:regie:terms:1",
         log=element.log.origin,

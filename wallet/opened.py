@@ -21,8 +21,9 @@ from wallet.client import Peers
 from wallet.config import VAULT, WalletConfig
 from wallet.passphrase import PROFILES, Random
 from wallet.records import Activity, Copy, GrantRecord, KnownLog, Secrets
+from wallet.records_mandate import MandateRecord
 from wallet.revoke import auditing_cosigners
-from wallet.seed import SEED_BYTES, STOP_CODES, grant_code
+from wallet.seed import SEED_BYTES, STOP_CODES, grant_code, mandate_code
 from wallet.vault import Vault, create_vault, open_vault
 
 _SECRETS = "secrets"
@@ -86,6 +87,25 @@ class OpenWallet(Surroundings):
             )
         return found
 
+    def mandates(self) -> dict[str, MandateRecord]:
+        """All mandates by hash (b64u), oldest first."""
+        found = self.vault.all("mandates", MandateRecord)
+        return {name: found[name] for name in sorted(found, key=lambda name: found[name].number)}
+
+    def mandate(self, name: str) -> tuple[str, MandateRecord]:
+        """A mandate by its number or its hash: hash and record. Raises `Rejected`: `unknown_mandate`."""
+        for key, record in self.mandates().items():
+            if name in (key, str(record.number)):
+                return key, record
+        raise Rejected(
+            "unknown_mandate", "no mandate has this number; `regie wallet mandates` lists them", status=404
+        )
+
+    def keep_mandate(self, name: str, record: MandateRecord) -> None:
+        """Durably, by its hash; joins a transaction that is open."""
+        with self.vault.transaction():
+            self.vault.put("mandates", name, record)
+
     def activities(self) -> list[Activity]:
         """What no log knows, in the order in which it was done."""
         return sorted(self.vault.all("activities", Activity).values(), key=lambda each: (each.time, each.number))
@@ -98,7 +118,9 @@ class OpenWallet(Surroundings):
         return record
 
     def code(self, record: GrantRecord) -> bytes:
-        """The code of a grant, 16 bytes."""
+        """The code of a grant, 16 bytes: of this wallet, or of the mandate that it was given under."""
+        if record.mandate is not None:
+            return mandate_code(self.mandate(record.mandate)[1], record.code_number)
         return grant_code(self.secrets(), record.code_number)
 
     def known_log(self, origin: str) -> KnownLog:

@@ -43,14 +43,15 @@ def pick_cards(
 ) -> Picked:
     """What to give to `asker` (its id), and what else could answer.
 
-    1. copies in force; 2. unspent, or spent on this asker, or with `reuse` any of a stranger's card; 3. a set of
-    each issuer, the newest data first, with one copy of every other card; 4. the first combination that satisfies
-    the whole query; 5. of each query the cards that the resident chose, else the newest; of optional queries those
-    chosen, or all with `optional`.
+    1. copies in force that are the resident's own: one under a mandate is never given as a copy, which the other
+    parties could not see or stop; 2. unspent, or spent on this asker, or with `reuse` any of a stranger's card;
+    3. a set of each issuer, the newest data first, with one copy of every other card; 4. the first combination
+    that satisfies the whole query; 5. of each query the cards that the resident chose, else the newest; of
+    optional queries those chosen, or all with `optional`.
     Raises `Rejected`: `no_card`, `no_copies_left`, `not_satisfiable`, `bad_card_choice`.
     """
     choice = choice or ShareChoice()
-    valid = {name: copy for name, copy in copies.items() if copy.exp > now}  # 1.
+    valid = {name: copy for name, copy in copies.items() if copy.exp > now and copy.mandate is None}  # 1.
     reusable = {name for name, copy in valid.items() if choice.reuse and not copy.set_id}
     usable = {n: copy for n, copy in valid.items() if copy.agency in (None, asker) or n in reusable}  # 2.
     names = card_names(copies)  # of all, so that a card is called the same whatever is left of others

@@ -5,7 +5,7 @@ issuer, and everything that is then fetched lies at that issuer or at the OAuth 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -58,8 +58,17 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Under:
+    """The mandate that cards are of: its hash, b64u, and which party of it we are."""
+
+    mandate: str
+    party: int
+
+
+@dataclass(frozen=True)
 class Batch:
-    """One configuration to ask for, the credential type behind it, and how many copies to ask.
+    """One configuration to ask for, the credential type behind it, and how many copies to ask. `under`: of cards
+    of somebody else, who is represented by us.
 
     `is_bound`: each copy to a key of ours; the one copy of an unbound type is anybody's who has it.
     """
@@ -71,6 +80,7 @@ class Batch:
     title: str = ""
     scope: str | None = None
     is_bound: bool = True
+    under: Under | None = None
 
 
 def origin_of(url: str) -> tuple[str, str]:
@@ -189,7 +199,9 @@ def wants_attestation(server: AuthorizationServerMetadata, *, login: bool) -> bo
     return supported and (login or not server.pre_authorized_anonymous)
 
 
-def plan_batches(metadata: IssuerMetadata, names: Iterable[str], source: Source) -> tuple[Batch, ...]:
+def plan_batches(
+    metadata: IssuerMetadata, names: Iterable[str], source: Source, under: Under | None = None
+) -> tuple[Batch, ...]:
     """What to ask: each configuration is in the metadata, in a format that we know, of a type that this issuer may
     issue, bound to keys as we prove them.
 
@@ -198,7 +210,8 @@ def plan_batches(metadata: IssuerMetadata, names: Iterable[str], source: Source)
     if source.is_listed and metadata.nonce_endpoint is None:
         raise Rejected("bad_metadata", "the issuer has no nonce endpoint")
     size = metadata.batch_credential_issuance.batch_size if metadata.batch_credential_issuance else 1
-    return tuple(_plan(name, metadata, source, min(size, MAX_COPIES)) for name in names)
+    planned = (_plan(name, metadata, source, min(size, MAX_COPIES)) for name in names)
+    return tuple(replace(batch, under=under) for batch in planned)
 
 
 def _plan(name: str, metadata: IssuerMetadata, source: Source, copies: int) -> Batch:

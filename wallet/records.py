@@ -48,6 +48,7 @@ class Secrets(msgspec.Struct, frozen=True):
 class Copy(msgspec.Struct, frozen=True):
     """One copy of a credential. `set_id`: copies of all types that may stand in one grant share it; empty for a
     type outside our vocabulary, of which each copy stands alone. `mandate`: the hash of the mandate under which it
+    may be used, and only so; None for a card of the resident's own.
     may be used, and only so; None for a card of the resident's own. `identifier`: by which the issuer issues the
     same batch again (VCI 6.2), empty where it named none.
 
@@ -179,7 +180,7 @@ class GrantRecord(msgspec.Struct, frozen=True):
     `about`: the version of the service as it was listed, so that what was said can be shown for ever; None in
     records of before, and of a service that was not listed any more. `follow`: whether the agency gets new data by
     itself when the register changes; None, in records of before: not. `renewed_at`: when it last did. Under a
-    mandate (`mandate`: its hash, b64u)
+    records of before, and of a service that was not listed any more. Under a mandate (`mandate`: its hash, b64u)
     the code comes from the mandate's seed; `joint`: when others have to sign too; `by_other`: another party gave
     it, and it was found in the log.
     """

@@ -10,6 +10,7 @@ from protocol.errors import Rejected
 from protocol.keys import Es256Private
 from protocol.revocation_code import code_from_seed, stop_seed_of
 from wallet.records import Copy, Secrets
+from wallet.records_mandate import MandateRecord
 
 SEED_BYTES = 32
 BATCH_BYTES = 16
@@ -57,6 +58,11 @@ def stop_seed(secrets: Secrets) -> bytes:
             status=409,
         )
     return stop_seed_of(_seed(secrets))
+
+
+def mandate_code(mandate: MandateRecord, number: int) -> bytes:
+    """Code `number` (from 0) of a mandate, 16 bytes: every party can make it, to see and to stop the grant."""
+    return code_from_seed(b64u_fixed(mandate.seed, SEED_BYTES), number)
 
 
 def _seed(secrets: Secrets) -> bytes:

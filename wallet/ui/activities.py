@@ -90,9 +90,9 @@ def file(kind: str) -> Response:
 def line(line_id: str) -> str:
     """One line, and how the wallet knows that it is true."""
     with in_use() as wallet:
-        book = book_of(wallet)
+        book, mandates = book_of(wallet), wallet.mandates()
     found = book.line_of.get(line_id)
     if found is None:
         raise Rejected("unknown_activity", "there is no such activity here", status=404)
     agreement = book.agreements.get(found.number or "")
-    return render_template("wallet/activity.html", line=found, agreement=agreement)
+    return render_template("wallet/activity.html", line=found, agreement=agreement, mandates=mandates)

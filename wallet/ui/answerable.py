@@ -14,6 +14,7 @@ from wallet.card import always_shown, claims_of
 from wallet.choose import Chosen, choose_copies
 from wallet.consent import asked_attributes, decide_end, decide_reads
 from wallet.grant import CLOCK_MARGIN, decide_grant, presented_query
+from wallet.mandated import Acting, check_acting, check_decision
 from wallet.pick import Picked, pick_cards
 from wallet.present import decide_share
 from wallet.records import Copy, ShareChoice
@@ -47,18 +48,25 @@ class Answer:
     may_reuse: bool = False
 
 
-def answer_to(request: VerifiedRequest, copies: Mapping[str, Copy], wish: Wish, now: int, language: str) -> Answer:
-    """What giving would give. Never raises for what was asked or filled in."""
+def answer_to(
+    request: VerifiedRequest,
+    copies: Mapping[str, Copy],
+    wish: Wish,
+    now: int,
+    language: str,
+    acting: Acting | None = None,
+) -> Answer:
+    """What giving would give, for oneself or `acting` for somebody. Never raises for what was asked or typed."""
     if request.consent is None:
         return _copy_answer(request, copies, wish, now, language)
-    obstacle = _code(lambda: _standing(request, copies, Wish(), now, language))
+    obstacle = _code(lambda: _standing(request, copies, Wish(), now, language, acting))
     if obstacle == "nothing_left":  # the asker can do without each of them, not without all
         free = frozenset(item.name for item in asked_attributes(request) if is_free(item))
-        obstacle = _code(lambda: _standing(request, copies, Wish(ticked=free), now, language))
+        obstacle = _code(lambda: _standing(request, copies, Wish(ticked=free), now, language, acting))
     if obstacle is not None:
         return Answer(obstacle=obstacle)
     try:
-        return _standing(request, copies, wish, now, language)
+        return _standing(request, copies, wish, now, language, acting)
     except Rejected as error:
         return Answer(error=error.code, until=latest_end(request, now))
 
@@ -71,11 +79,23 @@ def _code(attempt: Callable[[], object]) -> str | None:
     return None
 
 
-def _standing(request: VerifiedRequest, copies: Mapping[str, Copy], wish: Wish, now: int, language: str) -> Answer:
+def _standing(
+    request: VerifiedRequest,
+    copies: Mapping[str, Copy],
+    wish: Wish,
+    now: int,
+    language: str,
+    acting: Acting | None,
+) -> Answer:
     choice = choice_of(request, wish)
     decision = decide_grant(request, choice)
-    chosen = choose_copies(copies, presented_query(request, decision), decision.agency.id, now)
-    begin, exp = now - CLOCK_MARGIN, min(item.copy.exp for item in chosen.values())
+    if acting is not None:
+        check_acting(acting, now)
+        check_decision(acting, decision)
+    under = acting.hash if acting else None
+    chosen = choose_copies(copies, presented_query(request, decision), decision.agency.id, now, mandate=under)
+    ends = [item.copy.exp for item in chosen.values()] + ([acting.record.until] if acting else [])
+    begin, exp = now - CLOCK_MARGIN, min(ends)
     until = decide_end(decision.element, decision.service, choice, begin, exp)
     by_card: dict[str, list[Sequence[PathElement]]] = {}
     for place in decision.places:

@@ -20,6 +20,7 @@ from protocol.names import visible
 from protocol.openid4vp import VerifiedRequest
 from protocol.trust_list import Service
 from wallet.consent import Asked, asked_attributes
+from wallet.mandated import Acting
 from wallet.records import Copy
 from wallet.ui.answerable import Answer, answer_to, latest_end
 from wallet.ui.names import card_label, in_language, label
@@ -141,18 +142,21 @@ def view_request(
     *,
     is_known: bool = True,
     agreements: tuple[str, ...] = (),
+    acting: Acting | None = None,
 ) -> RequestView:
-    """The page of a verified request for a wallet with these copies. `agreements`: with this asker, in force.
+    """The page of a verified request for a wallet with these copies. `agreements`: with this asker, in
+    force; `acting`: for whom, if not for the resident.
 
     Raises `Rejected`: `unknown_vct`, `unknown_attribute`, of a request for standing access to what has no name.
     """
-    answer = answer_to(request, copies, wish, now, language)
+    own = {name: copy for name, copy in copies.items() if copy.mandate == (acting.hash if acting else None)}
+    answer = answer_to(request, own, wish, now, language, acting)
     asker = request.asker
     return RequestView(
         kind=_kind(request),
         organisation=organisation_of(request, is_known=is_known, agreements=agreements),
         why=_why(asker, request.service, language),
-        groups=tuple(_groups(request, copies, answer, wish, now, language)),
+        groups=tuple(_groups(request, own, answer, wish, now, language)),
         term=_term(request, answer, now),
         answer=answer,
         wish=wish,

@@ -83,9 +83,8 @@ def _cards(wallet: OpenWallet) -> tuple[CardView, ...]:
     checked: tuple[CheckedCard, ...] = keeper().memory.get(_CHECKED, ())
     activities = list(wallet.vault.all("activities", Activity).values())
     holders = find_holders(wallet.grants(), activities, wallet.now())
-    return view_cards(
-        wallet.copies(), _issuers(wallet), wallet.now(), language(), checked=checked, holders=holders
-    )
+    own = {name: copy for name, copy in wallet.copies().items() if copy.mandate is None}
+    return view_cards(own, _issuers(wallet), wallet.now(), language(), checked=checked, holders=holders)
 
 
 def _issuers(wallet: OpenWallet) -> dict[str, str]:

@@ -10,13 +10,14 @@ from typing import Literal, TypeAlias
 from protocol.errors import RegieError, Rejected
 from protocol.names import visible
 from protocol.openid4vp import VerifiedRequest
+from wallet.errand_acting import acting_of
 from wallet.errand_grant import Granted, allow
 from wallet.errand_profile import profile_of
 from wallet.errand_request import is_known, read_again, refuse, share
 from wallet.errand_sync import deliver_stops
 from wallet.opened import OpenWallet
 from wallet.profile import propose_until
-from wallet.records import Activity
+from wallet.records import Activity, GrantRecord
 from wallet.state import state_of
 from wallet.ui.answerable import answer_to, latest_end
 from wallet.ui.asked import RequestView, view_request
@@ -31,7 +32,7 @@ class Asking:
     """A request that is open on a page. `link` is where it came from, to ask for it again once it has expired.
 
     `wish`: what the resident chose so far; `error`: code of what was not right in it; `shows`: whether the page
-    shows the very values.
+    shows the very values. `mandate`: number of the one to act under, None for oneself.
     """
 
     link: str
@@ -39,6 +40,7 @@ class Asking:
     wish: Wish = NOTHING
     error: str | None = None
     shows: bool = False
+    mandate: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def look(wallet: OpenWallet, asking: Asking, language: str) -> RequestView:
         language,
         is_known=is_known(wallet, asker.id),
         agreements=running,
+        acting=acting_of(wallet, asking.mandate) if asking.mandate is not None else None,
     )
 
 
@@ -91,14 +94,16 @@ def give(wallet: OpenWallet, asking: Asking, kind: str) -> Done:
     """Say yes to what was shown, as chosen. Raises as the errands do when nothing was begun."""
     deliver_stops(wallet)
     request = read_again(wallet, asking.request)
-    return _copy(wallet, request, asking.wish) if kind == "copy" else _grant(wallet, request, asking.wish, kind)
+    if kind == "copy":
+        return _copy(wallet, request, asking.wish)
+    return _grant(wallet, request, asking.wish, kind, asking.mandate)
 
 
-def _grant(wallet: OpenWallet, request: VerifiedRequest, wish: Wish, kind: str) -> Done:
+def _grant(wallet: OpenWallet, request: VerifiedRequest, wish: Wish, kind: str, mandate: str | None) -> Done:
     name, choice = visible(request.asker.name), choice_of(request, wish)
     number = wallet.new_grant_id()
     try:
-        granted = allow(wallet, request, choice)
+        granted = allow(wallet, request, choice, mandate=mandate)
     except RegieError as error:
         record = wallet.grants().get(number)
         if record is None or record.state == "failed" or record.stop is not None:
@@ -116,8 +121,13 @@ def _granted(granted: Granted, name: str, kind: str) -> Done:
         kind=kind,
         grant_id=granted.id,
         redirect=granted.redirect,
-        problem=None if is_certain else record.problem,
+        problem=None if is_certain else "needs_others" if needs_others(record) else record.problem,
     )
+
+
+def needs_others(record: GrantRecord) -> bool:
+    """Whether it waits for somebody else who has to agree too."""
+    return record.state == "intended" and record.joint is not None and not record.joint.is_complete
 
 
 def _copy(wallet: OpenWallet, request: VerifiedRequest, wish: Wish) -> Done:

@@ -127,7 +127,7 @@ def view_cards(
     groups: dict[str, list[Copy]] = {}
     for name, copy in copies.items():
         groups.setdefault(names[name], []).append(copy)
-    found = {(item.card, item.issuer): item for item in checked}
+    found = {(item.card, item.issuer): item for item in checked if item.mandate is None}
     return tuple(
         _card(name, held, issuers, now, language, found, holders or {}) for name, held in sorted(groups.items())
     )

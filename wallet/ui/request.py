@@ -10,6 +10,7 @@ from wallet.errand_profile import profile_of
 from wallet.errand_request import read_request
 from wallet.opened import OpenWallet
 from wallet.ui.giving import Asking, Done, begin, decline, give, look
+from wallet.ui.mandate_view import for_whom
 from wallet.ui.session import in_use, keeper, stay_open
 from wallet.ui.wish import FIELDS, only_needed, read_wish
 
@@ -20,6 +21,7 @@ TEMPLATES = {
     "copy": "wallet/request_copy.html",
 }
 _ANSWERED = "request.answered."
+_FOR = "for:"
 EXPIRED = frozenset({"expired", "request_expired"})
 
 
@@ -34,6 +36,8 @@ def page(kept_id: str) -> Response | str:
         view = look(wallet, asking, language())
         must_search = wallet.must_search
         profile = profile_of(wallet)
+        others = for_whom(asking.request, wallet.mandates(), wallet.now())
+        acting = wallet.mandate(asking.mandate)[1] if asking.mandate is not None else None
     error = asking.error or (view.answer.error if asking.shows or not asking.wish.is_empty else None)
     return render_template(
         TEMPLATES[view.kind],
@@ -44,18 +48,24 @@ def page(kept_id: str) -> Response | str:
         field_of=FIELDS,
         must_search=must_search,
         profile=profile,
+        others=others,
+        acting=acting,
     )
 
 
 @pages.post("/request/<kept_id>")
 def answer(kept_id: str) -> Response:
-    """One of the buttons: `give`, `only_needed`, `refuse`, or `show` to see first what the asker would see."""
+    """One of the buttons: `give`, `only_needed`, `refuse`, `show` to see first what the asker would see, or
+    `for:N` to answer in somebody else's name.
+    """
     pressed = request.form.get("answer", "")
     wish = read_wish(list(request.form), request.form.getlist)
     with in_use() as wallet:
         if (result := _result_of(kept_id)) is not None:
             return result  # a button that was pressed twice says yes once
         asking = keeper().kept(kept_id, Asking)
+        if pressed.startswith(_FOR):
+            return _switch(wallet, kept_id, asking, pressed.removeprefix(_FOR))
         if pressed == "refuse":
             return _done(kept_id, decline(wallet, asking, look(wallet, asking, language()).kind))
         if pressed in ("give", "only_needed"):
@@ -63,6 +73,14 @@ def answer(kept_id: str) -> Response:
             return _give(wallet, kept_id, replace(asking, wish=wish, error=None, shows=False))
     keeper().replace(kept_id, replace(asking, wish=wish, error=None, shows=True))
     return redirect(url_for("request.page", kept_id=kept_id, _anchor="preview"), 303)  # type: ignore[return-value]
+
+
+def _switch(wallet: OpenWallet, kept_id: str, asking: Asking, number: str) -> Response:
+    """In whose name from now on; what was ticked is forgotten, for it was about somebody else's data."""
+    fits = {str(one.number) for one in for_whom(asking.request, wallet.mandates(), wallet.now())}
+    chosen = number if number in fits else None
+    keeper().replace(kept_id, replace(begin(wallet, asking.link, asking.request, language()), mandate=chosen))
+    return redirect(url_for("request.page", kept_id=kept_id), 303)  # type: ignore[return-value]
 
 
 def _give(wallet: OpenWallet, kept_id: str, asking: Asking) -> Response:
@@ -93,7 +111,7 @@ def _renewed(wallet: OpenWallet, asking: Asking) -> Asking:
         asking.request.service,
     )
     flash(_("You took your time, and that is fine. We fetched the request again. Please check it once more."))
-    begun = begin(wallet, asking.link, fresh, language())
+    begun = replace(begin(wallet, asking.link, fresh, language()), mandate=asking.mandate)
     return replace(begun, wish=asking.wish) if is_same else begun
 
 

@@ -91,6 +91,7 @@ def _look(wallet: OpenWallet) -> _Seen:
     if known is not None and known.counter == wallet.vault.counter and now < known.until:
         return known
     book, copies = book_of(wallet), wallet.copies()
+    own = {name: copy for name, copy in copies.items() if copy.mandate is None}
     made = find_notices(
         book,
         copies,
@@ -99,6 +100,6 @@ def _look(wallet: OpenWallet) -> _Seen:
         must_search=wallet.must_search,
         backed_up_at=preferences(wallet).backed_up_at,
     )
-    result = _Seen(wallet.vault.counter, now + 900, count(copies, book, now), made)
+    result = _Seen(wallet.vault.counter, now + 900, count(own, book, now), made)
     keeper().memory[_PAGE] = result
     return result

@@ -22,10 +22,11 @@ def confirm(grant_id: int) -> Response | str:
     with in_use() as wallet:
         book = book_of(wallet)
         one = find(book, grant_id)
+        mandates = wallet.mandates()
     if one.is_over:
         return _to_result(grant_id)
     siblings = agreement_view.siblings_of(one, book.agreements.values())
-    return render_template("wallet/stop.html", one=one, siblings=siblings)
+    return render_template("wallet/stop.html", one=one, siblings=siblings, mandates=mandates)
 
 
 @pages.post("/stop")
