@@ -22,10 +22,11 @@ from protocol.consent_api import (
     RevocationAnswer,
     RevocationRequest,
 )
-from protocol.direct_post import parse_redirect
+from protocol.direct_post import ResponseObject, parse_redirect
 from protocol.errors import Rejected
 from protocol.jws import MAX_JWS_BYTES
 from protocol.openid4vp import AuthorizationLink
+from protocol.presentation import RegieSealed
 from protocol.request_object import REQUEST_MEDIA_TYPE
 from protocol.status_list import MAX_TOKEN_BYTES, STATUS_LIST_MEDIA_TYPE
 from protocol.tiles import TILE_WIDTH, entries_path, parse_entries, tile_path, tile_width
@@ -85,6 +86,11 @@ class Peers:
     def inbox(self, inbox: str, message: str) -> None:
         """A signed message about a grant, for the agency."""
         self._fetch.post_json(inbox, MessageRequest(message), accept=None)
+
+    def deliver_refresh(self, inbox: str, vp_token: dict[str, list[str]], sealed: RegieSealed) -> None:
+        """A newer version of a grant (section 9); the same one again changes nothing there."""
+        body = ResponseObject(vp_token=vp_token, regie_sealed=sealed)
+        self._fetch.post_json(inbox, body, accept=None, total_seconds=LOG_SECONDS)
 
     # --- log and cosigners ---
 

@@ -11,13 +11,14 @@ from typing import Literal, TypeAlias
 
 from protocol.errors import RegieError, Rejected
 from protocol.formats import VerifiedContent, credential_format
-from protocol.status_list import INVALID, VALID, StatusList, verify_status_token
+from protocol.status_list import INVALID, SUPERSEDED, VALID, StatusList, verify_status_token
 from protocol.trust_list import TrustList
 from wallet.opened import OpenWallet
 from wallet.records import Copy
 
-Standing: TypeAlias = Literal["valid", "revoked", "suspended", "untrusted", "unknown"]
-"""`untrusted`: expired, or of an issuer that is not trusted (any more); `unknown`: the list says nothing."""
+Standing: TypeAlias = Literal["valid", "superseded", "revoked", "suspended", "untrusted", "unknown"]
+"""`superseded`: good, but the register has changed since (`errand_renew`);
+`untrusted`: expired, or of an issuer that is not trusted (any more); `unknown`: the list says nothing."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,7 @@ def check_cards(wallet: OpenWallet) -> list[CheckedCard]:
 
     Raises `Unavailable` without a trust list.
     """
-    trust, copies = wallet.trust_list(), wallet.copies()
-    lists: dict[tuple[str, tuple[bytes, ...]], StatusList | None] = {}
-    found = {name: _standing(wallet, copy, trust, lists) for name, copy in copies.items()}  # 1., 2.
+    copies, found = wallet.copies(), find_standings(wallet)  # 1., 2.
     thrown = [name for name, standing in found.items() if standing == "revoked" and copies[name].agency is None]
     with wallet.vault.transaction():  # 3.
         for name in thrown:
@@ -60,6 +59,13 @@ def check_cards(wallet: OpenWallet) -> list[CheckedCard]:
         )
         for (card, issuer, mandate), names in sorted(cards.items())
     ]
+
+
+def find_standings(wallet: OpenWallet) -> dict[str, Standing]:
+    """How every copy stands, by record name; each status list is fetched once. Raises `Unavailable`."""
+    trust = wallet.trust_list()
+    lists: dict[tuple[str, tuple[bytes, ...]], StatusList | None] = {}
+    return {name: _standing(wallet, copy, trust, lists) for name, copy in wallet.copies().items()}
 
 
 def _count(standings: list[Standing]) -> dict[Standing, int]:
@@ -88,6 +94,8 @@ def _standing(
         status = None
     if status is None:
         return "unknown"
+    if status == SUPERSEDED and content.is_listed:
+        return "superseded"
     return "valid" if status == VALID else "revoked" if status == INVALID else "suspended"
 
 

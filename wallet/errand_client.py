@@ -3,6 +3,7 @@
 Three ways to a token: the code of an offer, a login in the resident's browser, a refresh token of an earlier time.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -110,10 +111,21 @@ def _identity(
     return Identity(answer.client_id, dpop if proves else None, key, answer.attestation)
 
 
-def redeem(client: Client, grant: PreAuthorizedGrant, tx_code: str | None) -> TokenResponse:
-    """The token for the code of an offer (6.1)."""
+def redeem(
+    client: Client, grant: PreAuthorizedGrant, tx_code: str | None, batches: tuple[Batch, ...] = ()
+) -> TokenResponse:
+    """The token for the code of an offer (6.1). A listed issuer, which can issue a batch again in its sets, is
+    asked by what name (6.2); others get the plain request that all of them know.
+    """
     code = tx_code if grant.tx_code is not None else None
-    return client.conversation.token(PreAuthorizedCode(grant.pre_authorized_code, code))
+    asks = client.source.is_listed and client.conversation.identity.dpop is not None
+    return client.conversation.token(
+        PreAuthorizedCode(grant.pre_authorized_code, code, _details(batches) if asks else ())
+    )
+
+
+def _details(batches: tuple[Batch, ...]) -> tuple[AuthorizationDetail, ...]:
+    return tuple(AuthorizationDetail(CREDENTIAL_DETAIL, batch.configuration) for batch in batches)
 
 
 @dataclass(frozen=True)
@@ -142,8 +154,7 @@ def push_login(
     verifier = b64u_encode(wallet.random(_VERIFIER_BYTES))  # 1.
     state = b64u_encode(wallet.random(_STATE_BYTES))
     scopes = tuple(dict.fromkeys(batch.scope for batch in batches if batch.scope is not None))
-    has_scopes = all(batch.scope is not None for batch in batches)
-    details = tuple(AuthorizationDetail(CREDENTIAL_DETAIL, batch.configuration) for batch in batches)
+    has_scopes = all(batch.scope is not None for batch in batches) and not client.source.is_listed
     client_id = client.conversation.identity.client_id or PUBLIC_CLIENT_ID
     request = AuthorizationRequest(
         client_id,
@@ -152,7 +163,7 @@ def push_login(
         state,
         code_challenge(verifier),
         grant.issuer_state,
-        () if has_scopes else details,
+        () if has_scopes else _details(batches),
     )
     pushed = client.conversation.push(request)  # 2.
     url = authorization_url(str(client.server.authorization_endpoint), client_id, pushed.request_uri)  # 3.
@@ -180,16 +191,23 @@ def log_in(
     return redeem_login(client, login, query)
 
 
-def refresh(wallet: OpenWallet, client: Client, name: str, access: Access) -> tuple[Access, TokenResponse]:
+def refresh(
+    wallet: OpenWallet, client: Client, name: str, access: Access, again: Mapping[str, Sequence[str]] | None = None
+) -> tuple[Access, TokenResponse]:
     """A new token for the refresh token of `access`, whose record gets the next one before anything else happens:
     the old one may be good for nothing now. A token that the server no longer takes is forgotten.
+    `again`: what is to be issued again in its sets, identifiers by configuration.
 
     Raises `Rejected`: `invalid_grant` and other refusals of the server; `Unavailable`.
     """
     if access.refresh_token is None:
         raise Rejected("no_refresh", "this issuer gave no right to come back; ask it for a new offer")
     try:
-        answer = client.conversation.token(RefreshToken(access.refresh_token))
+        details = tuple(
+            AuthorizationDetail(CREDENTIAL_DETAIL, configuration, list(names))
+            for configuration, names in (again or {}).items()
+        )
+        answer = client.conversation.token(RefreshToken(access.refresh_token, details))
     except Rejected as error:
         if error.code == "invalid_grant":
             keep_access(wallet, name, replace(access, refresh_token=None))

@@ -17,10 +17,13 @@ from protocol.presentation import grant_leaf
 from protocol.revocation_code import view_key
 from protocol.tiles import node_from_tiles
 from protocol.trust_list import Agency
-from wallet.history import HistoryPage, OwnGrant, VerifiedHistory, verify_history
+from wallet.errand_versions import earlier_versions
+from wallet.history import HistoryPage, OwnGrant, VerifiedHistory
+from wallet.history_versions import verify_versions
 from wallet.kept_history import HistoryPart, changed_parts, history_of, merge_events, parts_of
 from wallet.opened import OpenWallet, Surroundings
 from wallet.records import Evidence, GrantRecord, KnownLog, Stop
+from wallet.records_refresh import EarlierVersion, RefreshIntent
 from wallet.seed import key_of
 
 PATIENCE = frozenset({"stale_checkpoint", "no_quorum", "busy"})
@@ -39,7 +42,9 @@ class GrantHistory:
 
 
 def look_back(wallet: OpenWallet, grant_id: str, *, slot: int | None = None) -> GrantHistory:
-    """Fetch and verify the events of a grant; keep the checkpoint, the counts, and a stop that is confirmed.
+    """Fetch and verify the events of a grant, of all its versions; keep the checkpoint, the counts, and a stop
+    that is confirmed. The end of a version is no stop while a newer one may be under way: a refresh was begun or,
+    after a restore, the log was not searched yet.
 
     `slot`: for a grant whose own receipt never came. Raises `Rejected`: `not_logged`, those of `verify_history`;
     `Unavailable`.
@@ -49,23 +54,36 @@ def look_back(wallet: OpenWallet, grant_id: str, *, slot: int | None = None) -> 
     slot = record.slot if slot is None else slot
     if slot is None:
         raise Rejected("not_logged", "this grant has not reached the log yet; try `regie wallet sync`", status=409)
-    pages = _Pages(history_pages(wallet, known, slot, view_key(wallet.code(record))))
+    view = view_key(wallet.code(record))
+    earlier = earlier_versions(wallet, grant_id)
+    pages = _Pages(history_pages(wallet, known, slot, view))
     first = next(pages)
     own = _own_grant(wallet, record, slot, first.answer)
+    before = [
+        (_own_earlier(wallet, record, each), _Pages(history_pages(wallet, known, each.slot, view)))
+        for each in earlier
+    ]
     try:
-        history = verify_history(chain((first,), pages), own, known.log, seen=record.seen)
+        history = verify_versions([*before, (own, chain((first,), pages))], known.log, seen=record.seen)
     except Rejected as error:
-        if pages.failure is not error and error.code not in PATIENCE:
+        asked = [*(each for _, each in before), pages]
+        if all(each.failure is not error for each in asked) and error.code not in PATIENCE:
             keep_evidence(wallet, grant_id, known, _signed_text(pages.last), error)
         raise
     stop = record.stop
-    if history.revocation is not None and (stop is None or stop.confirmed is None):
+    is_end = history.revocation is not None and not _may_go_on(wallet, grant_id)
+    if is_end and (stop is None or stop.confirmed is None):
         stop = replace(stop or Stop(asked_at=wallet.now()), confirmed=history.revocation)
     with wallet.vault.transaction():
         keep_checkpoint(wallet, known, history.status.checkpoint)
         keep_history(wallet, grant_id, history)
         record = wallet.update_grant(grant_id, seen=history.seen, stop=stop, slot=slot, index=own.index)
     return GrantHistory(grant_id, record, history)
+
+
+def _may_go_on(wallet: OpenWallet, grant_id: str) -> bool:
+    """Whether a newer version may have taken the place of the one that is over."""
+    return wallet.must_search or wallet.vault.get("refreshes", grant_id, RefreshIntent) is not None
 
 
 class _Pages:
@@ -151,6 +169,14 @@ def _own_grant(wallet: OpenWallet, record: GrantRecord, slot: int, answer: Event
     secrets, copies = wallet.secrets(), wallet.copies()
     holders = [key_of(secrets, copies[name]).public for name in record.copies.values() if name in copies]
     return OwnGrant(terms, slot, index, opening_key, _agency(wallet, record), tuple(holders))
+
+
+def _own_earlier(wallet: OpenWallet, record: GrantRecord, earlier: EarlierVersion) -> OwnGrant:
+    secrets, copies = wallet.secrets(), wallet.copies()
+    holders = [key_of(secrets, copies[name]).public for name in earlier.copies.values() if name in copies]
+    index = -1 if earlier.index is None else earlier.index
+    opening_key = b64u_decode(earlier.opening_key)
+    return OwnGrant(earlier.terms, earlier.slot, index, opening_key, _agency(wallet, record), tuple(holders))
 
 
 def _agency(wallet: OpenWallet, record: GrantRecord) -> Agency:

@@ -64,7 +64,8 @@ def search_leaves(around: Surroundings, found: GrantHistory, log_url: str) -> It
     record, checkpoint = found.record, found.history.status.checkpoint
     tags = event_tags(record.body.terms, record.seen)
     shown = {event.index for event in found.history.events}
-    for start, leaves in proven_leaves(around, log_url, checkpoint, record.index or 0):
+    begin = min(shown, default=record.index or 0)
+    for start, leaves in proven_leaves(around, log_url, checkpoint, begin):
         if hidden := set(find_events(start, leaves, tags)) - shown:
             raise Rejected(
                 "hidden_event",

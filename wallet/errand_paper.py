@@ -147,7 +147,7 @@ def _is_in_log(around: Surroundings, log: TrustedLog, code: bytes, lock: bytes, 
     terms, opening_key = recover_terms(first.answer, lock)
     agency = around.trust_list().agency(terms.recipient)
     own = OwnGrant(terms, slot, first.answer.events[0].index, opening_key, agency)
-    return verify_history(chain((first,), pages), own, log).revocation is not None
+    return verify_history(chain((first,), pages), own, log, is_part=True).revocation is not None
 
 
 def queue(home: Home, codes: Sequence[Sequence[bytes]]) -> None:

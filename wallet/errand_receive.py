@@ -53,6 +53,7 @@ class Delivery:
     batch_id: str
     copies: tuple[VerifiedContent, ...]
     credentials: tuple[str, ...]
+    identifier: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Promise:
     batch_id: str
     transaction_id: str
     next: int
+    identifier: str = ""
 
 
 def receive(wallet: OpenWallet, link: str, tx_code: str | None, browser: Browser | None = None) -> list[Received]:
@@ -111,7 +113,7 @@ def _get(
     client = meet(wallet, source, login=login, server=grant.authorization_server, known=None)  # 3.
     batches = plan_batches(client.metadata, names, source, under)
     if isinstance(grant, PreAuthorizedGrant):
-        token = redeem(client, grant, tx_code)
+        token = redeem(client, grant, tx_code, batches)
     elif browser is not None:
         token = log_in(wallet, client, batches, grant, browser)
     access = access_of(wallet, client, batches, token)
@@ -204,8 +206,9 @@ def _ask(
             raise Rejected(
                 "bad_credential_response", "the issuer puts the card off, and has no place to ask for it"
             )
-        return Promise(batch, batch_id, answer.transaction_id, wallet.now() + int(answer.interval or 0))
-    return take(wallet, client.source, batch, batch_id, answer, notifications)
+        later = wallet.now() + int(answer.interval or 0)
+        return Promise(batch, batch_id, answer.transaction_id, later, identifier or "")
+    return take(wallet, client.source, batch, batch_id, answer, notifications, identifier or "")
 
 
 def take(
@@ -215,6 +218,7 @@ def take(
     batch_id: str,
     answer: CredentialResponse,
     notifications: list[str],
+    identifier: str = "",
 ) -> Delivery:
     """The copies of an answer, verified. Raises `Rejected`: those of `verify_batch`."""
     if answer.notification_id is not None:
@@ -222,7 +226,7 @@ def take(
     credentials = tuple(item.credential for item in answer.credentials or ())
     keys = [holder_key(wallet.secrets(), batch_id, number).public for number in range(batch.copies)]
     copies = verify_batch(credentials, keys, batch, source, wallet.trust_list(), wallet.now())
-    return Delivery(batch, batch_id, copies, credentials)
+    return Delivery(batch, batch_id, copies, credentials, identifier)
 
 
 def keep(wallet: OpenWallet, access: Access, deliveries: Sequence[Delivery], promises: Sequence[Promise]) -> None:
@@ -268,6 +272,7 @@ def _record(wallet: OpenWallet, delivery: Delivery, copy: VerifiedContent, text:
         is_bound=batch.is_bound,
         title=batch.title,
         mandate=batch.under.mandate if batch.under else None,
+        identifier=delivery.identifier,
     )
 
 
@@ -283,6 +288,7 @@ def _awaited(access: str, promise: Promise) -> Awaited:
         next=promise.next,
         format=batch.format,
         title=batch.title,
+        identifier=promise.identifier,
     )
 
 

@@ -10,15 +10,18 @@ from protocol.credential import split_sd_jwt
 from protocol.disclosure import digest_of
 from protocol.errors import RegieError, Rejected
 from protocol.log_keys import log_keys
+from protocol.narrowing import check_refresh
 from protocol.policy import parse_policy, satisfied
 from protocol.revocation_code import lock_for, view_hash, view_key
 from protocol.terms import Terms
 from protocol.trust_list import Service, TrustList
 from wallet.errand_history import look_back
 from wallet.errand_leaves import proven_leaves
+from wallet.errand_versions import take_newer
 from wallet.opened import OpenWallet
 from wallet.records import Choice, Copy, GrantRecord, KnownLog
-from wallet.recover import FoundGrant, find_grants, missing_locks, recover_terms
+from wallet.records_refresh import RefreshIntent
+from wallet.recover import FoundGrant, find_grants, own_locks, recover_terms
 from wallet.revoke import auditing_cosigners
 from wallet.seed import grant_code
 
@@ -52,13 +55,22 @@ def _walk(wallet: OpenWallet, origin: str, start: int, found: list[str]) -> None
     note = wallet.peers.checkpoint(log.url)
     policy, key = parse_policy(log.policy), log_keys(log)
     checkpoint = satisfied(policy, note, wallet.now(), log_keys=(key,)).checkpoint
-    records = wallet.grants().values()
-    locks = missing_locks(wallet.secrets(), {one.code_number for one in records if one.mandate is None})
+    locks = own_locks(wallet.secrets(), _own_versions(wallet))
     for first, leaves in proven_leaves(wallet, log.url, checkpoint, start):
         for grant in find_grants(first, leaves, locks):
-            found.append(_take_back(wallet, origin, grant))
+            take = _take_back if grant.version == 1 else _take_newer
+            found.append(take(wallet, origin, grant))
         wallet.keep_log(replace(wallet.known_log(origin), scan_from=first + len(leaves)))
     wallet.keep_log(replace(wallet.known_log(origin), scan_from=None))
+
+
+def _own_versions(wallet: OpenWallet) -> dict[int, int]:
+    """Newest version by number of its code, of our own seed; codes of mandates are counted apart."""
+    return {
+        record.code_number: record.body.terms.version
+        for record in wallet.grants().values()
+        if record.mandate is None
+    }
 
 
 def _take_back(wallet: OpenWallet, origin: str, grant: FoundGrant) -> str:
@@ -99,6 +111,30 @@ def _take_back(wallet: OpenWallet, origin: str, grant: FoundGrant) -> str:
             if (copy.issuer, copy.set_id) in sets:
                 wallet.vault.put("copies", name, replace(copy, agency=terms.recipient))
         wallet.vault.put("grants", grant_id, record)
+    look_back(wallet, grant_id)
+    return grant_id
+
+
+def _take_newer(wallet: OpenWallet, origin: str, grant: FoundGrant) -> str:
+    """A later version of a grant that is here: a refresh that was made since the backup; the grant's id.
+
+    What ended the version before was the refresh; a stop that was seen in it is none. Raises `Rejected` of
+    `recover_terms`, `check_refresh` and `verify_history`.
+    """
+    grants = wallet.grants().items()
+    grant_id, record = next(
+        (name, each) for name, each in grants if each.mandate is None and each.code_number == grant.number
+    )
+    code = grant_code(wallet.secrets(), grant.number)
+    answer = wallet.peers.events(wallet.known_log(origin).log.url, grant.slot, view_key(code))
+    terms, opening_key = recover_terms(answer, lock_for(code, grant.version))
+    check_refresh(record.body.terms, terms)
+    body = GrantRequest(terms, b64u_encode(opening_key), b64u_encode(view_hash(code)))
+    copies = {query_id: name for query_id, (name, _) in _copies_of(wallet, terms).items()}
+    intent = RefreshIntent(body, {**record.copies, **copies}, [], "", [], wallet.now())
+    with wallet.vault.transaction():
+        take_newer(wallet, grant_id, intent, slot=grant.slot, index=grant.index)
+        wallet.update_grant(grant_id, state="active", stop=None, renewed_at=terms.not_before)
     look_back(wallet, grant_id)
     return grant_id
 

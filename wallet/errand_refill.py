@@ -143,7 +143,7 @@ def _collect(wallet: OpenWallet, name: str, awaited: Awaited, report: RefillRepo
             wallet.vault.put("awaited", name, replace(awaited, next=wallet.now() + int(answer.interval or 0)))
         report.waiting.append(awaited.configuration)
         return None
-    return _take(wallet, client, access, name, batch, answer, report)  # 2.
+    return _take(wallet, client, access, name, batch, answer, report, awaited.identifier)  # 2.
 
 
 def _take(
@@ -154,11 +154,12 @@ def _take(
     batch: Batch,
     answer: CredentialResponse,
     report: RefillReport,
+    identifier: str,
 ) -> None:
     """The keys are those that were proven when the card was asked for: `name` is their batch."""
     notifications: list[str] = []
     try:
-        delivery = take(wallet, client.source, batch, name, answer, notifications)
+        delivery = take(wallet, client.source, batch, name, answer, notifications, identifier)
     except Rejected:
         notify(client, access, notifications, accepted=False)
         raise

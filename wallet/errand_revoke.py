@@ -4,6 +4,7 @@ A stop that cannot be delivered waits in the vault and is delivered by `sync` or
 confirmed only when the revocation's inclusion and the grant's own status bit were verified.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +19,10 @@ from protocol.revocation_code import revocation_secret
 from protocol.trust_list import TrustedLog, TrustedWitness
 from wallet.client import Peers
 from wallet.errand_history import PATIENCE, look_back
+from wallet.errand_versions import drop_intent, take_newer
 from wallet.opened import OpenWallet
 from wallet.records import GrantRecord
+from wallet.records_refresh import RefreshIntent
 from wallet.revoke import begin_stop, verify_cosigner_promise, verify_log_promise
 from wallet.state import waits_for_log
 
@@ -30,21 +33,35 @@ CONFIRM_PAUSE = 0.5
 
 @dataclass(frozen=True)
 class Delivery:
-    """What came of handing over one r. `promise`: the log's verified answer; `log_code`: why there is none."""
+    """What came of handing over one r. `promise`: the log's verified answer; `log_code`: why there is none.
+    `newer`: the same of the version after it, where there may be one.
+    """
 
     lock: bytes
     promise: RevocationAnswer | None
     log_code: str | None
     cosigners: tuple[str, ...]
+    newer: "Delivery | None" = None
+
+    @property
+    def slot(self) -> int | None:
+        """Of the version in force: the slot that the log promised to end; None while it did not."""
+        last = self.newer.promise if self.newer and self.newer.promise else self.promise
+        return last.slot if last else None
 
 
 @dataclass(frozen=True)
 class Errand:
-    """What has to be handed over to whom, so that nobody needs the open wallet while it is on its way."""
+    """What has to be handed over to whom, so that nobody needs the open wallet while it is on its way.
+
+    `newer`: r of the next version, when a refresh is under way that the log may have taken: it comes second, since
+    nothing can replace a version that is over.
+    """
 
     log: TrustedLog
     cosigners: tuple[TrustedWitness, ...]
     r: bytes
+    newer: bytes | None = None
 
 
 def stop_grant(wallet: OpenWallet, grant_id: str) -> GrantRecord:
@@ -75,11 +92,19 @@ def deliver_stop(wallet: OpenWallet, grant_id: str, *, pause: Callable[[float], 
     errand = prepare_delivery(wallet, grant_id)
     if errand is None:
         return wallet.grant(grant_id)
-    delivery = hand_over(wallet.peers, errand.log, errand.cosigners, errand.r)
+    delivery = carry_out(wallet.peers, errand)
     record = note_delivery(wallet, grant_id, delivery)
-    if delivery.promise is None:
+    if delivery.slot is None:
         return record
-    return _confirm(wallet, grant_id, delivery.promise.slot, pause)
+    return _confirm(wallet, grant_id, delivery.slot, pause)
+
+
+def carry_out(peers: Peers, errand: Errand) -> Delivery:
+    """Hand over the r of an errand, and of a newer version that there may be once the log has the first."""
+    delivery = hand_over(peers, errand.log, errand.cosigners, errand.r)
+    if errand.newer is None or delivery.promise is None:
+        return delivery
+    return dataclasses.replace(delivery, newer=hand_over(peers, errand.log, errand.cosigners, errand.newer))
 
 
 def prepare_delivery(wallet: OpenWallet, grant_id: str) -> Errand | None:
@@ -88,14 +113,21 @@ def prepare_delivery(wallet: OpenWallet, grant_id: str) -> Errand | None:
     if not waits_for_log(record):
         return None
     known = wallet.known_log(record.body.terms.log)
-    r = revocation_secret(wallet.code(record), record.body.terms.version)
-    return Errand(known.log, tuple(known.cosigners), r)
+    code, version = wallet.code(record), record.body.terms.version
+    is_refreshing = wallet.vault.get("refreshes", grant_id, RefreshIntent) is not None
+    newer = revocation_secret(code, version + 1) if is_refreshing else None
+    return Errand(known.log, tuple(known.cosigners), revocation_secret(code, version), newer)
 
 
 def note_delivery(wallet: OpenWallet, grant_id: str, delivery: Delivery) -> GrantRecord:
     """Keep who has r by now; a grant that can no longer come into being is over."""
     record = wallet.grant(grant_id)
     if record.stop is None or not waits_for_log(record):
+        return record
+    if delivery.newer is not None:
+        record = _note_newer(wallet, grant_id, delivery.newer)
+        delivery = delivery.newer if delivery.newer.promise else delivery
+    if record.stop is None:
         return record
     took = sorted({*record.stop.cosigners, *delivery.cosigners})
     receipt = delivery.promise.receipt if delivery.promise else record.stop.receipt
@@ -105,6 +137,16 @@ def note_delivery(wallet: OpenWallet, grant_id: str, delivery: Delivery) -> Gran
         # The ticket is over, so a request of ours that was under way can no longer make this grant.
         record = wallet.update_grant(grant_id, state="failed", problem="never_logged")
     return record
+
+
+def _note_newer(wallet: OpenWallet, grant_id: str, newer: Delivery) -> GrantRecord:
+    """Whether the log had taken the refresh before the stop: then the newer version is what was stopped."""
+    intent = wallet.vault.get("refreshes", grant_id, RefreshIntent)
+    if intent is not None and newer.promise is not None:
+        return take_newer(wallet, grant_id, intent, slot=newer.promise.slot, index=None)
+    if intent is not None and newer.log_code == "unknown_lock":
+        drop_intent(wallet, grant_id)
+    return wallet.grant(grant_id)
 
 
 def hand_over(peers: Peers, log: TrustedLog, cosigners: Sequence[TrustedWitness], r: bytes) -> Delivery:

@@ -13,6 +13,8 @@ from wallet.errand_history import look_back
 from wallet.errand_message import deliver_messages
 from wallet.errand_paper import deliver_outbox
 from wallet.errand_recover import recover_grants
+from wallet.errand_refresh import LATER, carry_on_refresh, is_refreshing, refresh_agreements
+from wallet.errand_renew import renew_cards
 from wallet.errand_revoke import deliver_stop
 from wallet.opened import OpenWallet
 from wallet.state import is_running, waits_for_log
@@ -31,6 +33,8 @@ class SyncReport:
     found: list[str] = field(default_factory=list)
     delivered: int = 0
     waiting: list[str] = field(default_factory=list)
+    renewed: list[str] = field(default_factory=list)
+    asks: list[tuple[str, str]] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
     unreachable: bool = False
 
@@ -60,9 +64,10 @@ def catch_up(
 
     In this order, so that a stop comes first and nothing is begun that was stopped:
 
-    1. paper codes that wait; 2. stops; 3. grants that were begun, and pieces for operators that were away;
-    4. messages; 5. after a restore: grants that the backup does not know; 6. each running grant, held against the
-    log: a stop by paper shows here.
+    1. paper codes that wait; 2. stops; 3. grants and refreshes that were begun, pieces for operators;
+    4. messages; 5. after a restore: grants that the backup does not know; and what others did under a mandate;
+    6. each running grant, held against the log: a stop by paper shows here; 7. cards that the register has changed
+    since, and the agreements that follow it.
     """
     _try(report, "outbox", partial(_outbox, wallet, report))  # 1.
     yield
@@ -74,6 +79,10 @@ def catch_up(
         record = wallet.grant(grant_id)
         if record.stop is None and record.state in UNFINISHED:
             _try(report, grant_id, partial(_finish, wallet, grant_id, report))
+            yield
+    for grant_id in wallet.grants():
+        if is_refreshing(wallet, grant_id):
+            _try(report, grant_id, partial(_renew, wallet, grant_id, report))
             yield
     for grant_id in wallet.grants():
         record = wallet.grant(grant_id)
@@ -94,6 +103,9 @@ def catch_up(
             if not _try(report, grant_id, partial(_look, wallet, grant_id, report)):
                 away.add(record.body.terms.log)  # a log that cannot be reached is not waited for again and again
             yield
+    if any(is_running(record, wallet.now()) for record in wallet.grants().values()):  # 7.
+        _try(report, "cards", partial(_follow, wallet, report))
+        yield
 
 
 def deliver_stops(wallet: OpenWallet) -> None:
@@ -139,6 +151,33 @@ def _finish(wallet: OpenWallet, grant_id: str, report: SyncReport) -> None:
             report.finished.append(grant_id)
         elif state in UNFINISHED and wallet.grant(grant_id).stop is None:
             report.waiting.append(f"grant {grant_id}")
+
+
+def _renew(wallet: OpenWallet, grant_id: str, report: SyncReport) -> None:
+    """A refresh that was begun goes on; one that cannot yet is no problem of the agreement."""
+    try:
+        carry_on_refresh(wallet, grant_id)
+    except RegieError as error:
+        report.waiting.append(f"renewal of {grant_id}")
+        if not isinstance(error, Unavailable) and error.code not in LATER:
+            report.problems.append((grant_id, error.code))
+        return
+    report.renewed.append(grant_id)
+
+
+def _follow(wallet: OpenWallet, report: SyncReport) -> None:
+    """Cards that the register has changed since come again, and with them the agreements that follow."""
+    if wallet.must_search:
+        return
+    renewed = renew_cards(wallet)
+    report.problems += renewed.problems
+    refreshed = refresh_agreements(wallet)
+    report.renewed += refreshed.renewed
+    for grant_id in refreshed.renewed:
+        _try(report, grant_id, partial(_look, wallet, grant_id, report))
+    report.waiting += [f"renewal of {grant_id}" for grant_id in refreshed.waiting]
+    report.problems += refreshed.problems
+    report.asks += refreshed.asks
 
 
 def _deposit(wallet: OpenWallet, grant_id: str, report: SyncReport) -> None:

@@ -135,7 +135,8 @@ def verify_history(
     its leaf's commitment and its signature; 6. no read after the revocation; 7. not fewer events than `seen`.
     A page is asked for when the one before is verified, so only a log with true entries makes this long.
     `is_part`: one version of a grant that has had several, which share their numbers: then they only ascend here,
-    and `history_versions` MUST see the gaps. Raises `Rejected`: `wrong_grant`, `bad_event`, `missing_event`, `read_after_stop`, `fewer_events`,
+    and `history_versions` MUST see the gaps.
+    Raises `Rejected`: `wrong_grant`, `bad_event`, `missing_event`, `read_after_stop`, `fewer_events`,
     `bad_consistency` and those of `verify_slot_status`.
     """
     status: VerifiedStatus | None = None

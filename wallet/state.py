@@ -5,10 +5,19 @@ from typing import Literal, TypeAlias
 from wallet.records import GrantRecord
 
 State: TypeAlias = Literal[
-    "intended", "logged", "delivering", "active", "uncertain", "failed", "stopping", "stopped", "ended"
+    "intended",
+    "logged",
+    "delivering",
+    "active",
+    "renewing",
+    "uncertain",
+    "failed",
+    "stopping",
+    "stopped",
+    "ended",
 ]
 """`GrantState`, and what comes after it: a stop not confirmed yet, one that is, and the end of the term."""
-RUNNING = frozenset({"logged", "delivering", "active", "uncertain"})
+RUNNING = frozenset({"logged", "delivering", "active", "renewing", "uncertain"})
 
 
 def state_of(record: GrantRecord, now: int) -> State:

@@ -33,7 +33,10 @@ from wallet.passkey import Keyhole, unwrap_by_passkey
 from wallet.passphrase import Profile, Random, check_passphrase, unwrap_key, wrap_key
 from wallet.rows import Header, Row, RowKeys, damaged, xor
 
-_ADDED = ("accesses", "awaited", "settings", "passkeys", "histories", "evidence", "mandates", "moved")
+_ADDED = (
+    *("accesses", "awaited", "settings", "passkeys", "histories", "evidence", "mandates"),
+    *("refreshes", "versions", "moved"),
+)
 """Not in vaults of earlier versions."""
 TABLES = ("secrets", "copies", "grants", "messages", "activities", "logs", *_ADDED)
 PURPOSE = b"regie/vault/v1"

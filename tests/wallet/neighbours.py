@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from protocol.attributes import CREDENTIAL_TYPES
-from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, sha256
+from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, parse_object, parse_struct, sha256
 from protocol.checkpoint import ChunkProof
 from protocol.consent import Asked, StandingAnswer
 from protocol.consent_api import (
@@ -23,6 +23,7 @@ from protocol.consent_api import (
     Event,
     EventsAnswer,
     GrantAnswer,
+    GrantRequest,
     MessageAnswer,
     MessageRequest,
     RevocationAnswer,
@@ -32,13 +33,13 @@ from protocol.consent_api import (
 )
 from protocol.credential_request import parse_credential_request
 from protocol.dcql import parse_query
-from protocol.direct_post import WalletError, decrypt_response, parse_response_form
+from protocol.direct_post import ResponseObject, WalletError, decrypt_response, parse_response_form
 from protocol.errors import Rejected, Unavailable
 from protocol.issuer_metadata import authorization_server_metadata, issuer_metadata
 from protocol.key_proof import parse_key_proof, verify_key_proofs
 from protocol.leaf import LeafType, Message, Refusal, Revocation, commitment, event_tag, lock_of
 from protocol.leaf import Read as ReadLeaf
-from protocol.narrowing import check_listed_operators
+from protocol.narrowing import check_listed_operators, check_refresh
 from protocol.note import NoteSigner
 from protocol.oauth import PreAuthorizedCode, parse_token_request
 from protocol.openid4vci import (
@@ -53,7 +54,7 @@ from protocol.openid4vci import (
 from protocol.openid4vp import build_authorization_url
 from protocol.operators import Pieces, open_pieces
 from protocol.policy import parse_policy, satisfied
-from protocol.presentation import check_deposit, grant_leaf, grant_opening, open_deposit
+from protocol.presentation import MAX_SEALED_BYTES, check_deposit, grant_leaf, grant_opening, open_deposit
 from protocol.reading import (
     Read,
     ResidentMessage,
@@ -67,7 +68,7 @@ from protocol.reading import (
 )
 from protocol.receipt import make_revocation_receipt, make_tlog_proof, parse_tlog_proof, verify_tlog_proof
 from protocol.request_object import REQUEST_MEDIA_TYPE, parse_wallet_nonce, request_payload, sign_request_object
-from protocol.standing import VerifiedStandingGrant, verify_standing
+from protocol.standing import VerifiedStandingGrant, verify_refresh, verify_standing
 from protocol.status_list import StatusReference
 from protocol.terms import (
     ConsentElement,
@@ -76,6 +77,7 @@ from protocol.terms import (
     Terms,
     parse_element,
     salted_hash,
+    terms_hash,
     with_flag_digests,
 )
 from protocol.tiles import TILE_WIDTH, encode_entries, parse_tile_path
@@ -296,9 +298,13 @@ class Log:
         terms = request.terms
         if any(known.terms.lock == terms.lock for known in self.grants):
             raise Rejected("lock_used", "a grant has this lock", status=409)
-        ticket = verify_ticket(str(request.ticket), self.trust().agency(terms.recipient), terms, self.clock.time)
-        if ticket.ticket.jti in self.spent:
-            raise Rejected("bad_ticket", "ticket was spent", status=403)
+        replaced = self._replaced(request) if request.replaced_r is not None else None
+        if replaced is None:
+            agency = self.trust().agency(terms.recipient)
+            ticket = verify_ticket(str(request.ticket), agency, terms, self.clock.time).ticket
+            if ticket.jti in self.spent:
+                raise Rejected("bad_ticket", "ticket was spent", status=403)
+            self.spent.add(ticket.jti)
         if not terms.not_before <= self.clock.time < terms.not_after:
             raise Rejected("bad_terms", "not begun or over")
         check_listed_operators(terms, self.trust().log(LOG_ORIGIN).operators)
@@ -306,8 +312,9 @@ class Log:
         if request.deposit is not None:
             b = open_deposit(builders.LOG_DEPOSIT_KEY, terms, b64u_decode(request.deposit))
             check_deposit(terms, b)
-        self.spent.add(ticket.ticket.jti)
         opening_key = b64u_decode(request.opening_key)
+        if replaced is not None:
+            self._end(replaced, b64u_decode(str(request.replaced_r)))
         index, slot = self.log.grant(terms, opening_key)
         self.publish()
         answer = GrantAnswer(index, slot, make_tlog_proof(index, self.log.proof(index), self.note))
@@ -317,8 +324,23 @@ class Log:
             terms, index, slot, body, canonical_bytes(answer), b64u_decode(request.view_hash), opening_key, b
         )
         kept.events.append((index, LeafType.GRANT, None, opening_key, grant_opening(terms)))
+        kept.counts = replaced.counts if replaced is not None else kept.counts
         self.grants.append(kept)
         return json_answer(answer)
+
+    def _replaced(self, request: GrantRequest) -> LogGrant:
+        """The version that a refresh replaces (section 9)."""
+        lock = lock_of(b64u_decode(str(request.replaced_r)))
+        old = next((known for known in self.grants if b64u_decode(known.terms.lock) == lock), None)
+        if old is None or old.revoked is not None:
+            raise Rejected("revoked", "the grant to be refreshed is over", status=410)
+        check_refresh(old.terms, request.terms)
+        return old
+
+    def _end(self, grant: LogGrant, r: bytes) -> None:
+        self.log.status.revoke(grant.slot)
+        grant.revoked = self.log.append(Revocation(grant.index, grant.slot, r))
+        grant.events.append((grant.revoked, LeafType.REVOCATION, None, None, None))
 
     def _revoke(self, r: bytes) -> Answer:
         lock = lock_of(r)
@@ -327,9 +349,7 @@ class Log:
             raise Rejected("unknown_lock", "no grant has this lock", status=404)
         grant = found[0]
         if grant.revoked is None:
-            self.log.status.revoke(grant.slot)
-            grant.revoked = self.log.append(Revocation(grant.index, grant.slot, r))
-            grant.events.append((grant.revoked, LeafType.REVOCATION, None, None, None))
+            self._end(grant, r)
             if self.publish_stops:
                 self.publish()
         receipt = make_revocation_receipt(LOG_ORIGIN, lock, self.clock.time, RECEIPTS)
@@ -522,6 +542,8 @@ class Agency:
 
     def handle(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         number = path.rsplit("/", 1)[1]
+        if path.startswith("/v1/inbox/") and "message" not in parse_object(body, max_bytes=MAX_SEALED_BYTES):
+            return self._refresh(self.requests[number], body)
         if path.startswith("/v1/inbox/"):
             self.messages.append(parse_body(body, MessageRequest).message)
             return json_answer({"state": "acknowledged"})
@@ -551,6 +573,16 @@ class Agency:
             self.grants.append(self._verify(kept, response))
         kept["state"] = "answered"
         return json_answer({"redirect_uri": f"https://{self.host}/done?response_code=1"})
+
+    def _refresh(self, kept: dict[str, Any], body: bytes) -> Answer:
+        """A newer version, which is about the same person and no wider; that of before has to be over."""
+        if self.refuse:
+            raise self.refuse
+        grant = self._verify(kept, parse_struct(body, ResponseObject, max_bytes=MAX_SEALED_BYTES))
+        if terms_hash(grant.answer.terms) != terms_hash(self.grants[-1].answer.terms):
+            verify_refresh(self.grants[-1], grant)
+            self.grants.append(grant)
+        return json_answer({"state": "refreshed"})
 
     def _verify(self, kept: dict[str, Any], response: Any) -> VerifiedStandingGrant:
         sealed = response.regie_sealed

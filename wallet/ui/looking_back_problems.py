@@ -23,4 +23,11 @@ PROBLEMS: Problems = {
         _l("the card of this agreement is gone"),
         _l("Your wallet can no longer sign for it. Send the organisation a letter instead."),
     ),
+    "nothing_newer": Problem(
+        _l("there is nothing newer to send"), _l("The organisation has your newest data already.")
+    ),
+    "too_soon": Problem(
+        _l("you sent new data under this agreement today"),
+        _l("The log takes new data once a day. Try again tomorrow."),
+    ),
 }

@@ -9,7 +9,7 @@ from wallet import errand_revoke
 from wallet.errand_history import look_back
 from wallet.errand_leaves import keep_search_evidence, search_leaves
 from wallet.errand_message import note_message, prepare_messages, send
-from wallet.errand_revoke import hand_over, is_confirmed, note_delivery, prepare_delivery
+from wallet.errand_revoke import carry_out, is_confirmed, note_delivery, prepare_delivery
 from wallet.errand_sync import UNFINISHED, SyncReport, catch_up
 from wallet.records import OutgoingMessage
 from wallet.state import is_running, waits_for_log
@@ -82,7 +82,7 @@ def _synchronise(job: Job) -> None:
         book_of(wallet, job.keeper)  # so that the first page need not wait for it
     with job.wallet() as wallet:
         now = wallet.now()
-        job.total = 3 + sum(
+        job.total = 4 + sum(
             is_running(record, now) or waits_for_log(record) or record.state in UNFINISHED
             for record in wallet.grants().values()
         )
@@ -139,10 +139,10 @@ def _deliver(job: Job, number: str) -> int | None:
         return None
     if errand is None:
         return None
-    delivery = hand_over(peers, errand.log, errand.cosigners, errand.r)
+    delivery = carry_out(peers, errand)
     with job.wallet() as wallet:
         note_delivery(wallet, number, delivery)
-    return delivery.promise.slot if delivery.promise else None
+    return delivery.slot
 
 
 def _send_messages(job: Job) -> None:
@@ -166,7 +166,7 @@ def _search(job: Job, number: str) -> None:
         found = look_back(wallet, number)
         log_url = wallet.known_log(found.record.body.terms.log).log.url
         around = wallet
-    first = found.record.index or 0
+    first = found.history.events[0].index if found.history.events else found.record.index or 0
     job.total = found.history.status.checkpoint.size - first
     job.result = job.total
     try:
