@@ -22,7 +22,7 @@ from service.app import serve as run_server
 from service.cli_staff import staff_command
 from service.command import command, emit, progress, read_input, tls_of, tls_options
 from service.home import CONFIG, Home
-from verifier import cli_inbox, cli_request, cli_standing
+from verifier import cli_inbox, cli_paper, cli_request, cli_standing
 from verifier.ask import Wish
 from verifier.config import DATABASE, DESK, VerifierConfig, check_verifier_url
 from verifier.currency import check_current, outdated_types
@@ -337,6 +337,7 @@ group.add_command(cli_request.verdict)
 group.add_command(cli_standing.check)
 group.add_command(cli_standing.follow)
 group.add_command(staff_command(VerifierConfig, mount=DESK, roles=("clerk", "manager", "privacy")))
+group.add_command(cli_paper.stop_paper)
 group.add_command(cli_inbox.inbox)
 group.add_command(cli_inbox.answer)
 group.add_command(cli_inbox.access)

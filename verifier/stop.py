@@ -13,6 +13,7 @@ from protocol.receipt import verify_revocation_receipt
 from protocol.revocation_code import (
     CODE_DIGITS,
     PAPER_QR_PREFIX,
+    STOP_QR_PREFIX,
     lock_for,
     parse_code,
     parse_paper_qr,
@@ -26,8 +27,8 @@ _TYPED = re.compile(rf"[\s\d.-]{{{CODE_DIGITS + 1},}}")
 
 
 def is_receipt(text: str) -> bool:
-    """Whether somebody scanned the code of a receipt, or typed its digits."""
-    return text.startswith(PAPER_QR_PREFIX) or _TYPED.fullmatch(text) is not None
+    """Whether somebody scanned the code of a receipt or a stop paper, or typed its digits."""
+    return text.startswith((PAPER_QR_PREFIX, STOP_QR_PREFIX)) or _TYPED.fullmatch(text) is not None
 
 
 def find_by_receipt(desk: Desk, text: str) -> str | None:
@@ -38,6 +39,14 @@ def find_by_receipt(desk: Desk, text: str) -> str | None:
     code = _code(text)
     locks = (b64u_encode(lock_for(code, version)) for version in range(1, MAX_VERSIONS + 1))
     return next((found for lock in locks if (found := desk.store.lists.by_lock(lock)) is not None), None)
+
+
+def find_own(desk: Desk, text: str) -> str | None:
+    """The same for any paper: None for one of another organisation, or of a whole wallet."""
+    try:
+        return find_by_receipt(desk, text)
+    except Rejected:
+        return None
 
 
 def stop_by_receipt(desk: Desk, text: str) -> str:

@@ -7,11 +7,11 @@ from flask import Flask
 
 from issuer.config import COUNTER, IssuerConfig
 from issuer.counter import Counter
-from issuer.ui import find, giving, person, waiting
+from issuer.ui import find, giving, person, stopping, waiting
 from issuer.ui.desk import Desk
 from issuer.ui.drawer import Drawer
 from issuer.ui.problems import PROBLEMS
-from issuer.web import open_office
+from issuer.web import open_office, open_trust
 from protocol.errors import Rejected
 from service.clock import Clock
 from service.fetch import Fetcher
@@ -23,6 +23,7 @@ from service.ui.words import lazy as _l
 ROOM = "counter"
 NAV = (
     NavItem("find.start", _l("Find somebody"), "search", "z", frozenset({"clerk", "manager"})),
+    NavItem("stopping.page", _l("Stop"), "stopped", "s", frozenset({"clerk", "manager"})),
     NavItem("waiting.index", _l("Waiting"), "wait", "w", frozenset({"manager"})),
 )
 
@@ -43,8 +44,9 @@ def make_counter(
     office = open_office(home, config, clock=clock, random=random)
     app = make_ui(ROOM, __name__, name=_l("Counter"), nav=NAV, problems=PROBLEMS)
     with app.app_context():
-        Desk(Counter(office), Drawer(random), config.url, config.name).install()
-    for pages in (find.pages, person.pages, giving.pages, waiting.pages):
+        around = (fetcher or Fetcher(), open_trust(home, config))
+        Desk(Counter(office), Drawer(random), config.url, config.name, *around).install()
+    for pages in (find.pages, person.pages, giving.pages, stopping.pages, waiting.pages):
         app.register_blueprint(pages)
     door = open_staff_door(
         home,

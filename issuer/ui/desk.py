@@ -1,6 +1,7 @@
 """What every page of the counter works with: the counter, the drawer, and who is acting."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from flask import current_app
@@ -9,6 +10,8 @@ from issuer.counter import Counter
 from issuer.revoke import MAX_REASON
 from issuer.ui.drawer import Drawer
 from protocol.errors import Rejected
+from protocol.trust_list import TrustList
+from service.fetch import Fetcher
 from service.ui.errors import find
 from service.ui.staff import member
 
@@ -24,6 +27,14 @@ class Desk:
     drawer: Drawer
     url: str
     name: str
+    fetcher: Fetcher = field(default_factory=Fetcher)
+    trust: Callable[[int], TrustList] | None = None
+
+    def trust_list(self) -> TrustList:
+        """Whose logs agreements are in. Raises `Rejected`: `no_trust_list`; `Unavailable`: `trust_list`."""
+        if self.trust is None:
+            raise Rejected("no_trust_list", "config.json names no trust list", status=409)
+        return self.trust(self.now)
 
     def install(self) -> None:
         """On the app that is being made."""

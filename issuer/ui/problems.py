@@ -23,6 +23,10 @@ PROBLEMS: Problems = {
     "bad_date": Problem(_l("fill in a whole date of birth"), _l("Day, month and year, as on the document.")),
     "bad_name": Problem(_l("fill in a surname"), _l("As on the document; capitals and accents do not matter.")),
     "bad_reason": Problem(_l("fill in a reason of at most 200 characters"), _l("It is kept here only.")),
+    "unreachable": Problem(
+        _l("the log does not answer"), _l("Nothing is lost. Give the paper back, and try again in a moment.")
+    ),
+    "no_trust_list": Problem(_l("this counter knows no log"), _l("Ask who manages it to set a trust list.")),
     "deceased": Problem(
         _l("the register says that this person has died"), _l("Nothing was given. Is it wrong? Have it put right.")
     ),

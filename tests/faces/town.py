@@ -20,6 +20,7 @@ from examples import within
 from examples.founding import ORIGIN, PARKING, PERSONS, Town
 from examples.processes import (
     START_SECONDS,
+    Outcome,
     Server,
     environment,
     free_ports,
@@ -56,8 +57,8 @@ class FacesTown(Town):
 
     def __init__(self, home: Path) -> None:
         super().__init__(home, command=within.run)
-        (port,) = free_ports(1)
-        self.provider = f"http://localhost:{port}"
+        port, papers = free_ports(2)
+        self.provider, self.papers = f"http://localhost:{port}", f"http://localhost:{papers}"
         self.local: dict[str, LocalFace] = {}
         self._provider: subprocess.Popen[bytes] | None = None
 
@@ -76,6 +77,7 @@ class FacesTown(Town):
             "counter": self.regie(
                 "issuer", "issuer", "staff", "--provider", self.provider, "--client-id", "counter", *roles
             ),
+            "papers": self._make_paper_counter("--provider", self.provider, "--client-id", "papers", *roles),
         }  # fmt: skip
         clients = []
         for name, outcome in told.items():
@@ -93,6 +95,19 @@ class FacesTown(Town):
                 stdout=output,
                 stderr=output,
             )
+
+    def _make_paper_counter(self, *staff: str) -> Outcome:
+        home, name = self.at("papers"), ("--name", "Gemeente Voorbeeldstad")
+        self._command(home, "wallet", "counter", "init", "--url", self.papers, *name, *self.trust)
+        return self._command(home, "wallet", "counter", "staff", *staff)
+
+    def paper_counter(self) -> str:
+        """Where forms on paper are handed in; started when somebody comes for the first time."""
+        if "papers" not in self.servers:
+            self.urls["papers"] = self.papers
+            self._serve("papers", "wallet", "counter", "serve")
+            self._wait()
+        return f"{self.papers}/"
 
     def face(self, who: str, *command: str) -> LocalFace:
         """Start the face of a user's own machine in the home of `who`, and wait until it tells its address."""

@@ -7,16 +7,17 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from protocol.errors import Rejected
 from protocol.openid4vp import parse_authorization_url
+from service.paper_stop import is_paper, stop_by_paper
 from service.ui.headers import allow_camera
 from service.ui.staff import needs
 from service.ui.words import _
 from verifier.lists import Lists
-from verifier.stop import find_by_receipt, is_receipt, stop_by_receipt
+from verifier.stop import find_own, is_receipt, stop_by_receipt
 from verifier.ui.room import desk
 
 pages = Blueprint("finding", __name__, url_prefix="/search")
@@ -51,12 +52,11 @@ def _missing(error: Any) -> tuple[str, int]:
 
 def _receipt(text: str) -> tuple[str, int]:
     """The agreement of a receipt, and the way to end it. Its code stays in the form: it is in no address."""
-    try:
-        found = find_by_receipt(desk(), text)
-    except Rejected:
-        return _missing(_("A digit of this code is wrong. Scan it, or type all forty digits again."))
+    if not is_paper(text):
+        return _missing(_("A digit of this code is wrong. Scan it, or type all digits again."))
+    found = find_own(desk(), text)
     if found is None:
-        return _missing(_("This receipt is of another organisation. There it can be stopped."))
+        return render_template("verifier/paper.html", text=text), 200
     has_ended = desk().store.lists.has_ended(found, desk().now())
     return render_template("verifier/receipt.html", grant_id=found, text=text, has_ended=has_ended), 200
 
@@ -64,8 +64,12 @@ def _receipt(text: str) -> tuple[str, int]:
 @pages.post("/stop")
 @needs("clerk", "manager")
 def stop() -> AnyResponse:
-    """End the agreement of a receipt, for who brought it."""
-    found = stop_by_receipt(desk(), request.form.get("text", "").strip()[:MAX_TEXT])
+    """End what a paper is for, for who brought it: an agreement of ours, or anybody's."""
+    text = request.form.get("text", "").strip()[:MAX_TEXT]
+    if find_own(desk(), text) is None:
+        done = stop_by_paper(desk().parts.fetcher, desk().trust(desk().now()), text)
+        return make_response(render_template("verifier/paper_stopped.html", done=done))
+    found = stop_by_receipt(desk(), text)
     flash(_("Stopped. Nothing is read any more, from this moment."))
     return redirect(url_for("agreements.show", grant_id=found), 303)
 

@@ -77,6 +77,9 @@ PROBLEMS: Mapping[str, Problem] = {
         _l("the log did not sign for this"),
         _l("Nothing was stopped here. Try again, and tell your privacy officer."),
     ),
+    "unknown_code": Problem(
+        _l("no agreement has this code"), _l("Nothing was stopped. Compare the digits with the paper.")
+    ),
     "unknown_grant": Problem(_l("this agreement does not exist"), _l("Look it up in the list of agreements.")),
     "request_ended": Problem(_l("this request has ended"), _l("Make a new one. The resident can then answer.")),
     "not_listed": Problem(

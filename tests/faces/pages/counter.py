@@ -83,6 +83,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("revoke", lambda visit: follow(find(visit), "a[href*='/revoke/']")),
     Screen("hold", lambda visit: follow(find(visit), "a[href$='/hold']"), in_tour=False),
     Screen("held", lambda visit: (waits(visit.town), find(visit, KARIM)), in_tour=False),
+    Screen("stop", at("/counter/stop/"), in_tour=False),
     Screen("waiting", lambda visit: (waits(visit.town), visit.go("/counter/waiting/")), role="manager"),
     Screen("waits", lambda visit: visit.go(f"/counter/waiting/{waits(visit.town)}"), role="manager"),
     Screen("not-your-role", at("/counter/waiting/"), in_tour=False),

@@ -1,5 +1,6 @@
 """A new request: only from a registered service, only narrower; and what becomes of it."""
 
+import re
 from typing import Any
 
 from tests.protocol.builders import DAY
@@ -126,11 +127,23 @@ def test_request_that_is_over_can_be_asked_again_but_not_answered(agency: DeskAg
 
 def test_form_on_paper_says_you_to_the_resident_and_holds_both_boxes(agency: DeskAgency) -> None:
     rid, _ = agency.ask()
-    words = words_of(get(agency.open("clerk"), f"/requests/{rid}/form"))
-    assert "Ik wil delen" in words
-    assert "Ik wil niet delen" in words
+    page = get(agency.open("clerk"), f"/requests/{rid}/form")
+    words = words_of(page)
+    assert "vakjes voor ja en nee" in words
     assert "uw wallet" in words
     assert " je " not in words
+    (sheet,) = page.text.split('<svg class="r-answer"')[1:]
+    boxes = re.findall(r'<rect x="([0-9.]+)" y="([0-9.]+)" width="6.5" height="6.5"', sheet)
+    yes, no = sorted({x for x, _ in boxes}, key=float)
+    assert [x for x, _ in boxes] == [yes, no] * 3  # for each datum two boxes of one size, in one row
+    assert [y for _, y in boxes[::2]] == [y for _, y in boxes[1::2]]
+
+
+def test_form_of_a_copy_has_nothing_to_tick(agency: DeskAgency) -> None:
+    rid, _ = agency.ask(once=True)
+    page = get(agency.open("clerk"), f"/requests/{rid}/form")
+    assert "r-answer" not in page.text
+    assert "Ik wil niet delen" in words_of(page)
 
 
 def test_what_does_not_exist_is_not_found(agency: DeskAgency) -> None:

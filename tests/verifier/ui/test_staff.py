@@ -216,7 +216,8 @@ def test_code_that_is_wrong_or_of_others_stops_nothing(agency: DeskAgency, walle
     digits = format_code(code)
     wrong = digits[:-1] + str((int(digits[-1]) + 1) % 10)
     for text, status in ((wrong, 400), (format_code(bytes(16)), 404), ("", 400), ("1" * 40, 400)):
-        assert page.post("/search/", text=text).answer.status_code == 404, text
+        is_paper = text == format_code(bytes(16))  # of whom, only a log knows: it is asked when Stop is pressed
+        assert page.post("/search/", text=text).answer.status_code == (200 if is_paper else 404), text
         assert page.post("/search/stop", text=text).answer.status_code == status, text
     assert get(agency.open("privacy"), "/search/").post("/search/stop", text=digits).answer.status_code == 403
     assert agency.desk.store.grants.get(rid).state == "active"
