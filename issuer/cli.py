@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from issuer import cli_clerk, cli_login, cli_mandate, store
+from issuer import cli_clerk, cli_login, cli_mandate, cli_paper, store
 from issuer.brp import MAX_PERSON_BYTES, parse_bsn
 from issuer.config import COUNTER, IssuerConfig, Loa, check_issuer_url, database_url
 from issuer.offer import ALL_CREDENTIALS, configuration
@@ -192,6 +192,7 @@ for _command in (
     cli_login.login,
     cli_login.invite,
     cli_mandate.mandate,
+    cli_paper.stop_paper,
     staff_command(IssuerConfig, mount=COUNTER, roles=("clerk", "manager")),
 ):
     group.add_command(_command)
