@@ -32,7 +32,7 @@ from protocol.revocation_code import revocation_secret
 from service.fetch import Fetcher
 
 T = TypeVar("T")
-KILLS = int(os.environ.get("REGIE_KILLS", "30"))
+KILLS = int(os.environ.get("REGIE_KILLS", "16"))
 CLIENTS = 6
 SETTLE_SECONDS = 60.0
 LONGEST_RUN = 0.9
