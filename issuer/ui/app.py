@@ -7,7 +7,7 @@ from flask import Flask
 
 from issuer.config import COUNTER, IssuerConfig
 from issuer.counter import Counter
-from issuer.ui import find, giving, person, stopping, waiting
+from issuer.ui import acting, find, giving, person, stopping, waiting
 from issuer.ui.desk import Desk
 from issuer.ui.drawer import Drawer
 from issuer.ui.problems import PROBLEMS
@@ -24,6 +24,7 @@ ROOM = "counter"
 NAV = (
     NavItem("find.start", _l("Find somebody"), "search", "z", frozenset({"clerk", "manager"})),
     NavItem("stopping.page", _l("Stop"), "stopped", "s", frozenset({"clerk", "manager"})),
+    NavItem("acting.index", _l("Acting for"), "person", "a", frozenset({"clerk", "manager"})),
     NavItem("waiting.index", _l("Waiting"), "wait", "w", frozenset({"manager"})),
 )
 
@@ -46,7 +47,7 @@ def make_counter(
     with app.app_context():
         around = (fetcher or Fetcher(), open_trust(home, config))
         Desk(Counter(office), Drawer(random), config.url, config.name, *around).install()
-    for pages in (find.pages, person.pages, giving.pages, stopping.pages, waiting.pages):
+    for pages in (find.pages, person.pages, giving.pages, stopping.pages, acting.pages, waiting.pages):
         app.register_blueprint(pages)
     door = open_staff_door(
         home,

@@ -27,6 +27,21 @@ PROBLEMS: Problems = {
         _l("the log does not answer"), _l("Nothing is lost. Give the paper back, and try again in a moment.")
     ),
     "no_trust_list": Problem(_l("this counter knows no log"), _l("Ask who manages it to set a trust list.")),
+    "same_officer": Problem(
+        _l("somebody else has to confirm this"), _l("You wrote it down yourself. Ask a colleague to read it.")
+    ),
+    "no_curatele": Problem(
+        _l("the register knows of no guardianship of this person"), _l("Have the register put right first.")
+    ),
+    "not_competent": Problem(
+        _l("one of these people may not act for another"), _l("Who acts is an adult, alive, and has no guardian.")
+    ),
+    "services_missing": Problem(_l("name the services"), _l("An administrator acts for named services only.")),
+    "bad_service": Problem(_l("this is no service"), _l("The number (OIN), a slash, and the service.")),
+    "bad_decision": Problem(_l("fill in the number of the decision"), _l("At most 64 characters.")),
+    "bad_mandate": Problem(_l("this cannot be registered"), _l("One or two people act, for somebody else.")),
+    "bad_day": Problem(_l("fill in a day"), _l("Day, month and year.")),
+    "mandate_ended": Problem(_l("this ends too soon"), _l("Choose a later day.")),
     "deceased": Problem(
         _l("the register says that this person has died"), _l("Nothing was given. Is it wrong? Have it put right.")
     ),

@@ -58,6 +58,26 @@ def code(visit: Visit) -> Page:
     return follow(page, "form[action$='/give/'] button")
 
 
+def decision(visit: Visit, **typed: str) -> Page:
+    """A decision of a court is typed and sent."""
+    page = visit.go("/counter/acting/")
+    page.select_option("#kind", "mentor")
+    for name, text in typed.items():
+        page.fill(f"#{name}", text)
+    return follow(page, "form[action$='/acting/'] button")
+
+
+def wrong_decision(visit: Visit) -> None:
+    """A number that is none."""
+    decision(visit, represented="999100003", delegate=NOOR, until="2027-12-31", decision="C/09/1")
+
+
+def written_down(visit: Visit) -> Page:
+    """One that waits for a second officer, opened."""
+    page = decision(visit, represented=LONG_NAME, delegate=NOOR, until="2027-12-31", decision="C/09/1")
+    return follow(page, "a[href*='/acting/']:not([href$='/acting/'])")
+
+
 def waits(town: FacesTown) -> str:
     """A neighbour whose record is held has asked; the id under which he waits."""
     if id(town) not in _WAITS:
@@ -86,5 +106,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen("stop", at("/counter/stop/"), in_tour=False),
     Screen("waiting", lambda visit: (waits(visit.town), visit.go("/counter/waiting/")), role="manager"),
     Screen("waits", lambda visit: visit.go(f"/counter/waiting/{waits(visit.town)}"), role="manager"),
+    Screen("acting", at("/counter/acting/")),
+    Screen("acting-errors", wrong_decision, in_tour=False),
+    Screen("acting-one", written_down),
     Screen("not-your-role", at("/counter/waiting/"), in_tour=False),
 )
