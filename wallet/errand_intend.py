@@ -6,6 +6,7 @@ from protocol.errors import Rejected
 from protocol.openid4vp import VerifiedRequest, verify_request_object
 from wallet.choose import Chosen
 from wallet.errand_acting import acting_of
+from wallet.errand_profile import profile_of
 from wallet.errand_request import spend
 from wallet.grant import Draft, decide_grant, draft_grant
 from wallet.mandated import Acting, check_code, others_needed
@@ -127,6 +128,7 @@ def intend(
         ticket_exp=draft.ticket_exp,
         deposits=draft.deposits,
         about=request.service,
+        follow=profile_of(wallet).follow,
         mandate=acting.hash if acting else None,
         joint=Joint(groups) if groups else None,
     )

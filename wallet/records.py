@@ -30,7 +30,7 @@ GrantState: TypeAlias = Literal[
 
 ActivityKind: TypeAlias = Literal["shared", "maybe_shared", "declined", "reported", "deletion_begun"]
 """A copy was given; it left, but the agency did not confirm; the resident said no; complained of a request; was
-led to where an organisation takes requests to erase (EUDI TS7 and TS8: that it was begun is all a wallet knows)."""
+led to where an organisation takes requests to erase (EUDI TS7, TS8: that it was begun is all a wallet knows)."""
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -48,7 +48,6 @@ class Secrets(msgspec.Struct, frozen=True):
 class Copy(msgspec.Struct, frozen=True):
     """One copy of a credential. `set_id`: copies of all types that may stand in one grant share it; empty for a
     type outside our vocabulary, of which each copy stands alone. `mandate`: the hash of the mandate under which it
-    may be used, and only so; None for a card of the resident's own.
     may be used, and only so; None for a card of the resident's own. `identifier`: by which the issuer issues the
     same batch again (VCI 6.2), empty where it named none.
 
@@ -131,12 +130,14 @@ class ShareChoice(msgspec.Struct, frozen=True):
     `cards`: `QUERY=CARD` or `CARD`, for what more than one card can answer. `optional`: give also what the asker
     can do without. `unregistered`: a stranger may ask without a registration that can be checked. `reuse`: of a
     stranger's card without copies left one may be shown that somebody else has, who can then recognise it.
+    `secret`: the second yes of somebody whose data are secret, to who is no government body.
     """
 
     cards: tuple[str, ...] = ()
     optional: bool = False
     unregistered: bool = False
     reuse: bool = False
+    secret: bool = False
 
 
 class Stop(msgspec.Struct, frozen=True):
@@ -180,7 +181,7 @@ class GrantRecord(msgspec.Struct, frozen=True):
     `about`: the version of the service as it was listed, so that what was said can be shown for ever; None in
     records of before, and of a service that was not listed any more. `follow`: whether the agency gets new data by
     itself when the register changes; None, in records of before: not. `renewed_at`: when it last did. Under a
-    records of before, and of a service that was not listed any more. Under a mandate (`mandate`: its hash, b64u)
+    mandate (`mandate`: its hash, b64u)
     the code comes from the mandate's seed; `joint`: when others have to sign too; `by_other`: another party gave
     it, and it was found in the log.
     """

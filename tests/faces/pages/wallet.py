@@ -54,6 +54,7 @@ SCREENS += (
     Screen("agreements-over", at("/agreements?show=over")),
     Screen("agreement", _of("kept")),
     Screen("agreement-stopped", _of("stopped")),
+    Screen("extend", _of("kept", "/extend"), in_tour=False),
     Screen("stop", _of("kept", "/stop")),
     Screen("stopped", _of("stopped", "/stopped")),
     Screen("stop-all", _of("kept", "/stop-all"), in_tour=False),
