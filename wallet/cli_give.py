@@ -132,6 +132,7 @@ def grant(
 @click.option("--card", "cards", multiple=True, metavar="[ID=]CARD", help="Answer (query ID) with this card.")
 @click.option("--optional", is_flag=True, help="Give also what the asker can do without.")
 @click.option("--unregistered", is_flag=True, help="Even to a stranger without a registration.")
+@click.option("--secret", is_flag=True, help="Data that the register keeps secret, even to a private party.")
 @click.option("--reuse", is_flag=True, help="Of a stranger's card show a copy that somebody else has, if need be.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
 @with_wallet
@@ -142,13 +143,14 @@ def present(
     cards: tuple[str, ...],
     optional: bool,
     unregistered: bool,
+    secret: bool,
     reuse: bool,
     yes: bool,
 ) -> None:
     """Give a copy once. A copy cannot be taken back."""
     link = read_link(request)
     deliver_stops(wallet)
-    choice = ShareChoice(cards, optional, unregistered, reuse)
+    choice = ShareChoice(cards, optional, unregistered, reuse, secret)
     shared = errand_request.share_once(
         wallet, link, lambda asked, picked: _ask(wallet, asked, picked, yes=yes), choice=choice
     )

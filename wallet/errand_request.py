@@ -19,6 +19,7 @@ from wallet.opened import OpenWallet
 from wallet.pick import Picked, pick_cards
 from wallet.present import decide_share, sign_presentation
 from wallet.records import Activity, ActivityKind, ShareChoice
+from wallet.secrecy import check_secrecy
 from wallet.seed import key_of
 
 Approve: TypeAlias = Callable[[VerifiedRequest], None]
@@ -116,6 +117,7 @@ def share(
     wallet.check_searched()
     choice = choice or ShareChoice()
     decide_share(request, choice)  # 1.
+    check_secrecy(request, wallet.copies().values(), choice)
     asker = request.asker.id
     picked = pick_cards(wallet.copies(), request.query, asker, wallet.now(), choice)  # 2.
     secrets = wallet.secrets()

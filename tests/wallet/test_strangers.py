@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from protocol.canonical import b64u_encode, canonical_bytes, to_builtins
 from protocol.errors import Rejected, Unavailable
@@ -20,6 +21,7 @@ from tests.protocol.strangers import DIPLOMA
 from wallet.errand_request import decline, is_known, read_request, share_once
 from wallet.opened import OpenWallet
 from wallet.records import Activity, ShareChoice
+from wallet.secrecy import needs_second_yes
 
 ASKER = "x509_san_dns:localhost"
 OTHER = strangers.party("Andere Winkel", san_dns="localhost.example")
@@ -97,6 +99,22 @@ def test_stranger_without_a_registration_gets_nothing_and_the_resident_sees_what
 
 def test_resident_may_answer_a_stranger_without_a_registration(opened: OpenWallet, shop: ForeignVerifier) -> None:
     share_once(opened, shop.ask(DEGREE), choice=ShareChoice(unregistered=True))
+    assert shop.shown("diploma") == ["degree"]
+
+
+def test_resident_with_secret_data_says_yes_twice_to_who_is_no_government(
+    opened: OpenWallet, shop: ForeignVerifier
+) -> None:
+    link = shop.ask(DEGREE, registration=REGISTERED)
+    name, copy = next((name, copy) for name, copy in opened.copies().items() if copy.vct == PERSOON)
+    for value in (False, True):
+        secret = b.credential(PERSOON, attributes=b.attributes_of(PERSOON, geheimhouding=value))
+        with opened.vault.transaction():
+            opened.vault.put("copies", name, replace(copy, credential=secret, iat=NOW))
+        assert needs_second_yes(read_request(opened, link), opened.copies().values()) == value
+    refused(opened, shop, link, "secrecy")
+    refused(opened, shop, link, "secrecy", unregistered=True)
+    share_once(opened, link, choice=ShareChoice(secret=True))
     assert shop.shown("diploma") == ["degree"]
 
 

@@ -9,6 +9,7 @@ from service.ui.words import _, language
 from wallet.errand_profile import profile_of
 from wallet.errand_request import read_request
 from wallet.opened import OpenWallet
+from wallet.secrecy import needs_second_yes
 from wallet.ui.giving import Asking, Done, begin, decline, give, look
 from wallet.ui.mandate_view import for_whom
 from wallet.ui.session import in_use, keeper, stay_open
@@ -38,6 +39,7 @@ def page(kept_id: str) -> Response | str:
         profile = profile_of(wallet)
         others = for_whom(asking.request, wallet.mandates(), wallet.now())
         acting = wallet.mandate(asking.mandate)[1] if asking.mandate is not None else None
+        is_secret = needs_second_yes(asking.request, wallet.copies().values())
     error = asking.error or (view.answer.error if asking.shows or not asking.wish.is_empty else None)
     return render_template(
         TEMPLATES[view.kind],
@@ -50,6 +52,7 @@ def page(kept_id: str) -> Response | str:
         profile=profile,
         others=others,
         acting=acting,
+        is_secret=is_secret,
     )
 
 

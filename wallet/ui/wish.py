@@ -24,6 +24,7 @@ FIELDS = {
     "bad_card_choice": "data",
     "no_copies_left": "data",
     "need_word": "unregistered",
+    "secrecy": "secret",
 }
 """Error codes that a resident can put right on the page itself, and the field that they are about."""
 
@@ -32,8 +33,8 @@ FIELDS = {
 class Wish:
     """`ticked`: names of attributes; `cards`: for each place the cards chosen for it, each as `QUERY=CARD`.
 
-    `until` (a date, ISO 8601) and `reads` are as typed, empty when left alone. `unregistered` and `reuse`: the
-    resident's own word, see `records.ShareChoice`.
+    `until` (a date, ISO 8601) and `reads` are as typed, empty when left alone. `unregistered`, `reuse` and
+    `secret`: the resident's own word, see `records.ShareChoice`.
     """
 
     ticked: frozenset[str] = frozenset()
@@ -42,6 +43,7 @@ class Wish:
     cards: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unregistered: bool = False
     reuse: bool = False
+    secret: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -64,12 +66,19 @@ def read_wish(names: Sequence[str], values: Callable[[str], Sequence[str]]) -> W
         cards={place: chosen for place, chosen in cards.items() if any(chosen)},
         unregistered="unregistered" in names,
         reuse="reuse" in names,
+        secret="secret" in names,
     )
 
 
 def only_needed(wish: Wish) -> Wish:
     """The same without anything that the asker can do without."""
-    return Wish(until=wish.until, reads=wish.reads, cards=wish.cards, unregistered=wish.unregistered)
+    return Wish(
+        until=wish.until,
+        reads=wish.reads,
+        cards=wish.cards,
+        unregistered=wish.unregistered,
+        secret=wish.secret,
+    )
 
 
 def is_free(item: Asked) -> bool:
@@ -93,7 +102,7 @@ def choice_of(request: VerifiedRequest, wish: Wish) -> Choice:
 def share_choice_of(wish: Wish) -> ShareChoice:
     """For a copy: the cards chosen. What the asker can do without is answered only where one was."""
     cards = [card for chosen in wish.cards.values() for card in chosen if card]
-    return ShareChoice(cards=tuple(cards), unregistered=wish.unregistered, reuse=wish.reuse)
+    return ShareChoice(cards=tuple(cards), unregistered=wish.unregistered, reuse=wish.reuse, secret=wish.secret)
 
 
 def _date(text: str) -> date | None:
