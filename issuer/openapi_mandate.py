@@ -7,6 +7,7 @@ _SECTION = "Regie protocol section 10"
 _CALLER = "`invalid_nonce`, `bad_presentation`, and those of the form"
 _CHAIN = "`mandate_chain`, `credential_revoked`"
 _ID = Parameter("mandate_id", "path", "Which mandate, base64url of 16 bytes.")
+_TYPE = "`bad_media_type`"
 _BOARD = ("boardToken",)
 MAX_NUMBER = 2**53 - 1
 
@@ -26,7 +27,7 @@ def _ask(
         f"/v1/{path}",
         summary,
         {200: Reply(summary + ".", (json_of(answer),))},
-        {400: _CALLER, 403: _CHAIN} | refusals,
+        {400: _CALLER, 403: _CHAIN, 415: _TYPE} | refusals,
         body=(json_of(kind),),
         standard=_SECTION,
         tag="mandates",
@@ -109,7 +110,12 @@ BOARD = (
         "/v1/mandates/{mandate_id}/proposals",
         "Propose a grant to the other parties",
         {200: Reply("The board.", (json_of(api.BoardAnswer),))},
-        {400: "`bad_proposal`, `bad_terms`, and those of the form", 401: "`unauthorized`", 409: "`too_many`"},
+        {
+            400: "`bad_proposal`, `bad_terms`, and those of the form",
+            401: "`unauthorized`",
+            409: "`too_many`",
+            415: _TYPE,
+        },
         parameters=(_ID,),
         body=(json_of(api.Proposal),),
         security=_BOARD,
@@ -127,6 +133,7 @@ BOARD = (
             401: "`unauthorized`",
             404: "`unknown_proposal`, `not_found`",
             409: "`too_many`",
+            415: _TYPE,
         },
         parameters=(_ID, path_number("number", "Number of the proposal.", MAX_NUMBER)),
         body=(json_of(api.Cosigned),),

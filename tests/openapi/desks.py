@@ -18,6 +18,7 @@ from registrar.openapi import REGISTRAR
 from service.operations import FORM
 from tests.issuer.desk import KARIM, NOOR, PRE_AUTHORIZED
 from tests.issuer.login import LoginDesk, login_desk
+from tests.openapi.acting import Acting
 from tests.openapi.house import House, Make, Request
 from tests.protocol import builders
 from tests.protocol.builders import NOW
@@ -144,6 +145,7 @@ def issuer_house(folder: Path) -> House:
         ],
         "postNotification": [lambda: found.resource("/notification", found.notification)],
         "getStatusList": [lambda: Request({"number": 0}), lambda: Request({"number": 1})],
+        **Acting(found.desk).truths,
     }
     return House("issuer", ISSUER, found.desk.client.application, truths, stack.close)
 
