@@ -93,6 +93,8 @@ def _found_text(item: Mapping[str, Any]) -> str:
         who = f"{', '.join(item['delegates']) or 'somebody'} may act for you as {KINDS[item['kind']]}"
     else:
         who = f"you may act for {item['for']} as {KINDS[item['kind']]}"
+    if item["state"] == "closed":
+        return f"{who} no more: {item['why']}"
     if item["state"] == "counter":
         return f"{who}: the register cannot tell ({item['why']}); go to the counter of your municipality"
     if item["mandate"] is not None:

@@ -30,9 +30,9 @@ GROUNDS: Mapping[RepresentationKind, object] = {
     "helper": _l("as a helper"),
 }
 WHY = {
-    "gezag_unknown": _l("The register does not know who has parental authority."),
-    "gezag_none_now": _l("Nobody has parental authority for now."),
-    "custody_paper": _l("The register only knows that there is a curator, not who."),
+    "gezag_undetermined": _l("The register does not know who has parental authority."),
+    "gezag_none": _l("Nobody has parental authority for now."),
+    "decides_alone": _l("From 16 on somebody decides alone."),
 }
 """Codes of issuers after which somebody has to come to the counter; of others a general sentence is shown."""
 
