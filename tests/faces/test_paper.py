@@ -18,6 +18,7 @@ from tests.faces.arrive import sign_in
 from tests.faces.browser import DESK as WIDE
 from tests.faces.browser import visiting
 from tests.faces.paper import codes, printed
+from tests.faces.sweep import sweep
 from tests.faces.town import BSNS, CASE, COUNTER, DESK, FacesTown
 from tests.wallet.pens import Sheet, scanned
 
@@ -104,15 +105,17 @@ def test_a_form_on_paper_from_the_printer_to_the_stop(browser: Browser, town: Fa
         visit = first.url
         assert first.locator("input[type=radio]").count() == 2  # only the row with two crosses is asked
         assert first.locator("input[type=radio]:checked").count() == 0
+        looks = [sweep(first, "visit-ask", tmp_path)]
         first.check("input[name=row-2][value=no]")
         press(first, "form[action$='/told'] button")
         bring_cards(first, town, BSNS[4])
         assert first.locator("form[action$='/confirm']").count() == 0  # four eyes
 
         second.goto(visit)
-        assert "Told by" not in second.inner_text("main")
         confirm(second)
         press(second, "main a[href$='/receipt']")
+        looks.append(sweep(second, "visit-receipt", tmp_path))
+        assert looks == [[], []]
         (receipt,) = [code for sheet in printed(second, tmp_path / "receipt.pdf") for code in codes(sheet)]
         digits = re.sub(r"\s", "", second.locator(".r-papercode").inner_text())
         assert receipt.endswith(digits)
@@ -159,17 +162,3 @@ def test_attack_one_officer_as_both_and_a_tampered_form(browser: Browser, town: 
         press(page, "form[action$='/finish'] button")
     assert homes(town) == []
     assert town.regie("agency", "verifier", "verdict", asked.id, expect=None).answer.get("state") != "answered"
-
-
-def test_a_no_on_paper_needs_no_cards_and_no_colleague(browser: Browser, town: FacesTown, tmp_path: Path) -> None:
-    asked = print_form(town, browser, tmp_path)
-    pen = Sheet(asked.sheet.copy(), DPI).cross(0, "no").cross(1, "yes").cross(2, "no").sign()
-    scan = tmp_path / "no.jpg"
-    scan.write_bytes(scanned(pen, turn=-2))
-    with officer(browser, town.paper_counter(), "clerk") as page:
-        hand_in(page, scan)
-        press(page, "form[action$='/no'] button")
-        press(page, "form[action$='/finish'] button")
-    with officer(browser, town.urls["agency"] + DESK, "clerk") as page:
-        page.goto(f"{town.urls['agency']}{DESK}requests/{asked.id}")
-        assert page.locator(".r-state--stopped, .r-state--info, .r-notice").count()
