@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from examples.identity_provider import LEVELS
 from issuer.brp import Bsn
 from protocol.errors import Rejected
 from protocol.openid4vci import offer_reference_link
 from tests.issuer.desk import jwt_parts
-from tests.wallet.our_town import OurTown, our_town
+from tests.wallet.our_town import PERSONS, OurTown, our_town
+from wallet.card import claims_of
 from wallet.errand_receive import Received, get, receive
 from wallet.errand_refill import refill
+from wallet.errand_renew import renew_cards
 from wallet.loopback import LoopbackBrowser
 from wallet.opened import OpenWallet
 from wallet.records import Access
@@ -107,3 +110,36 @@ def test_card_that_a_clerk_refuses_does_not_come(town: OurTown, wallet: OpenWall
     assert refill(wallet).ended == ["adres"]
     assert wallet.copies() == {}
     assert refill(wallet).received == []
+
+
+def move(town: OurTown) -> None:
+    """The register has another street for the resident."""
+    line = next(line for line in PERSONS.read_bytes().splitlines() if town.bsn.encode() in line)
+    town.clock.time += 1000
+    assert town.office.take_persons([line.replace(b"Kersenlaan", b"Pruimenlaan")]).changed.superseded == 20
+
+
+def test_card_that_the_register_changed_comes_again_in_its_sets(town: OurTown, wallet: OpenWallet) -> None:
+    """By the code of the desk: the wallet asked for identifiers, so it can name the batch."""
+    offer, tx_code = town.office.offer(Bsn(town.bsn), ("persoon", "adres"))
+    receive(wallet, offer_reference_link(f"{town.issuer_url}/offers/{offer.id}"), tx_code)
+    assert renew_cards(wallet).received == []
+    before = {copy.set_id for copy in wallet.copies().values()}
+    move(town)
+    report = renew_cards(wallet)
+    assert (report.problems, report.stuck) == ([], [])
+    assert [(item.configuration, item.copies) for item in report.received] == [("adres", 20)]
+    held = [copy for copy in wallet.copies().values() if copy.configuration == "adres"]
+    assert {claims_of(copy)["straat"] for copy in held} == {"Pruimenlaan"}  # unspent old ones are gone
+    assert {copy.set_id for copy in held} == before
+    assert renew_cards(wallet).received == []
+
+
+def test_card_without_a_name_at_its_issuer_is_said_to_be_stuck(town: OurTown, wallet: OpenWallet) -> None:
+    log_in(town, wallet, "adres")
+    with wallet.vault.transaction():  # as a wallet of before kept it
+        for name, copy in wallet.copies().items():
+            wallet.vault.put("copies", name, replace(copy, identifier=""))
+    move(town)
+    report = renew_cards(wallet)
+    assert (report.received, report.stuck, report.problems) == ([], ["adres"], [])
