@@ -124,6 +124,14 @@ SCREENS += (
 )
 
 
+# Acting for each other.
+
+SCREENS += (
+    Screen("mandates", at("/mandates")),
+    Screen("mandate-wish", at("/mandates/wish")),
+)
+
+
 # Receiving and giving.
 
 
