@@ -136,7 +136,7 @@ class Office:
         )
         with immediate(self.engine) as connection:
             # Whose it is decides: a set that moved to another resident would let him answer for the first one.
-            if replaces is not None and not store.is_issued_to(connection, replaces, bsn):
+            if replaces is not None and not store.is_issued_to(connection, replaces, bsn, himself=True):
                 raise Rejected("unknown_id", "nothing was issued to this resident under this id", status=404)
             if store.person_record(connection, bsn) is None:
                 raise Rejected("unknown_person", "the register does not know this BSN", status=404)

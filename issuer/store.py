@@ -142,9 +142,11 @@ def update_offer(connection: Connection, offer: Offer) -> None:
 # ---- copies
 
 
-def is_issued_to(connection: Connection, offer_id: str, bsn: Bsn) -> bool:
-    """Whether copies were issued under this offer, and to this resident."""
+def is_issued_to(connection: Connection, offer_id: str, bsn: Bsn, *, himself: bool = False) -> bool:
+    """Whether copies were issued under this offer, of this resident; `himself`: not to who acts for him."""
     found = select(copies.c.id).where(copies.c.offer_id == offer_id, copies.c.bsn == bsn)
+    if himself:
+        found = found.where(copies.c.mandate.is_(None))
     return connection.execute(found).first() is not None
 
 

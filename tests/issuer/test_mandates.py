@@ -10,6 +10,7 @@ from protocol import mandate_api as api
 from protocol.attributes import CREDENTIAL_TYPES
 from protocol.canonical import b64u_decode, b64u_encode, to_builtins
 from protocol.credential import verify_credential
+from protocol.errors import Rejected
 from protocol.mandate import MandateClaims, MandateService, lock_digests, verify_mandate
 from service.database import snapshot
 from tests.issuer import acting
@@ -165,6 +166,14 @@ def test_parent_under_curatele_does_not_act(desk: Desk) -> None:
     take_in(desk, record(NOOR, indicatieCurateleRegister=True))
     assert resident(desk).one(name="Wende Brandsma")["state"] == "counter"
     assert resident(desk, JELLE).one(name="Wende Brandsma")["delegates"] == ["Jelle Brandsma"]
+
+
+def test_desk_issues_nothing_again_in_the_sets_of_who_acts(desk: Desk) -> None:
+    make_young(desk)
+    fetch(desk, redeem(desk, resident(desk).taken(state="open")), "adres")
+    (issued,) = desk.office.issued(WENDE)
+    with pytest.raises(Rejected, match="unknown_id"):
+        desk.office.offer(WENDE, ("adres",), replaces=issued.offer_id)
 
 
 # ---- the end of it
