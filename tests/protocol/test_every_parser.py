@@ -54,6 +54,7 @@ NO_ROW = {
     "formats.CredentialFormat.read_card": "the interface",
     "formats.CredentialFormat.verify_issued": "the interface",
     "formats.CredentialFormat.verify_presented": "the interface",
+    "paper_form.Form.sheets": "what a verified request asks",
     "keys.es256_public_from": "a key object of the library; rows of x509 and parse_jwk go through it",
     "standing.verify_refresh": "two grants that were verified",
     "trust_list.sign_trust_list": "our own list, before it is signed",
