@@ -66,9 +66,7 @@ def _ask(ctx: click.Context, wallet: OpenWallet, right: Right, grant_id: str, at
 @click.command("complain")
 @click.argument("grant_id", metavar="ID", required=False)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--activity", type=int, help="Instead of ID: a copy or a refused request, as `history` numbers it."
-)
+@click.option("--activity", type=int, help="Instead of ID: a copy or a refused request, as `history` numbers it.")
 @click.option("--reason", type=click.Choice(REASONS), required=True, help="Why.")
 @with_wallet
 def complain(

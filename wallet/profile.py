@@ -77,7 +77,7 @@ def is_changed(profile: Profile) -> bool:
 def propose_until(profile: Profile, latest: int | None, now: int) -> date | None:
     """The last day to begin with, in Amsterdam; None for as long as is asked.
 
-    `latest`: the last moment that is asked and possible, POSIX seconds; None of what is given once. The proposal is
+    `latest`: the last moment that is asked and possible, POSIX seconds; None of a copy. The proposal is
     always earlier: a profile never makes an agreement longer.
     """
     if profile.longest_days is None or latest is None:

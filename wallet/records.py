@@ -13,9 +13,7 @@ from protocol.presentation import SealedDisclosure
 from protocol.trust_list import Agency, Service, TrustedLog, TrustedWitness
 from wallet.records_mandate import Joint
 
-GrantState: TypeAlias = Literal[
-    "intended", "logged", "delivering", "active", "renewing", "uncertain", "failed"
-]
+GrantState: TypeAlias = Literal["intended", "logged", "delivering", "active", "renewing", "uncertain", "failed"]
 """How far a grant has come:
 
     intended    kept here; the log may have it or not: the same bytes are sent until it answers

@@ -209,7 +209,7 @@ class SmallTown:
         mandate: str | None = None,
         **terms: Any,
     ) -> tuple[bytes, bytes, GrantRequest]:
-        """(code, b, request) of a grant of postcode and house number; `mandate`: the JWS, on behalf of somebody."""
+        """(code, b, request) of a grant of postcode and house number; `mandate`: the JWS, for somebody else."""
         code, b = code or (mandates.CODE if mandate else os.urandom(16)), b or os.urandom(32)
         members = {
             "lock": b64u_encode(lock_for(code, version)),

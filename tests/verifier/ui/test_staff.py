@@ -138,9 +138,7 @@ def test_privacy_officer_answers_once(agency: DeskAgency, wallet: Wallet) -> Non
 def test_two_officers_who_answer_at_once_do_not_both_get_into_the_log(agency: DeskAgency, wallet: Wallet) -> None:
     _, made = granted(agency, wallet)
     jti = ask_erasure(agency, wallet, made)
-    pages = [
-        get(agency.open("privacy", name=name), f"/rights/{jti}") for name in ("Bente Bakker", "Joris Jansen")
-    ]
+    pages = [get(agency.open("privacy", name=name), f"/rights/{jti}") for name in ("Bente Bakker", "Joris Jansen")]
     kept = {"answer": "kept", "law": "AWR artikel 52 lid 4", "until": "2034"}
     answers: list[int] = []
     second = Thread(target=lambda: answers.append(pages[1].post(f"/rights/{jti}", **kept).answer.status_code))
