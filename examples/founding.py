@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from examples.processes import Outcome, Server, free_ports, run
+from examples.processes import START_SECONDS, CommandFailed, Outcome, Server, free_ports, is_answering, run
 
 T = TypeVar("T", bound="Town")
 
@@ -102,6 +102,7 @@ class Town:
             self._serve(name, command, "serve")
         self._serve("registrar", "registrar", "serve")
         self._wait()
+        self._wait_for_witnesses()
 
     def _roles(self) -> dict[str, tuple[str, ...]]:
         """What makes the home of each."""
@@ -169,6 +170,14 @@ class Town:
         """Until all that were started answer. Raises `CommandFailed` when one does not."""
         for server in self.servers.values():
             server.wait()
+
+    def _wait_for_witnesses(self) -> None:
+        """Until they have cosigned once: before that the log takes no grant. Raises `CommandFailed`."""
+        deadline = time.monotonic() + START_SECONDS
+        while not is_answering(self.urls["log"], "/checkpoint"):
+            if time.monotonic() > deadline:
+                raise CommandFailed("the log's witnesses cosigned nothing")
+            time.sleep(0.05)
 
     def make_wallet(self, who: str) -> None:
         """A wallet to throw away: the small profile, under which a command does not take a second longer."""

@@ -134,10 +134,10 @@ class Server:
             time.sleep(0.01)
 
 
-def is_answering(url: str) -> bool:
-    """Whether `/healthz` at `url` says that it is well."""
+def is_answering(url: str, path: str = "/healthz") -> bool:
+    """Whether `path` at `url` is answered with 200: `/healthz` says that a server is well."""
     try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(f"{url}{path}", timeout=2) as answer:  # noqa: S310 - loopback
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
