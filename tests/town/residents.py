@@ -1,10 +1,12 @@
 """What residents and clerks do in a town, shortened for tests. Import as `from tests.town import residents`."""
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from examples.founding import PERSONS, Town
+from examples.processes import START_SECONDS
 
 BSNS = [json.loads(line)["burgerservicenummer"] for line in PERSONS.read_text().splitlines()]
 CASE = "Z-2026-0042"
@@ -38,6 +40,15 @@ def grant_again(town: Town, who: str, *, case: str | None = CASE) -> Agreement:
 def read(town: Town, agreement: Agreement, only: str = "postcode", *, expect: int | None = 0) -> Any:
     """`verifier read` of one attribute; its outcome."""
     return town.regie("agency", "verifier", "read", agreement.ask, "--only", only, "--case", CASE, expect=expect)
+
+
+def read_at_last(town: Town, agreement: Agreement) -> Any:
+    """`read`, repeated as the log asks that has just started and has not heard its witnesses; its outcome."""
+    deadline = time.monotonic() + START_SECONDS
+    while (outcome := read(town, agreement, expect=None)).code in ("busy", "no_quorum"):
+        assert time.monotonic() < deadline, outcome.words
+        time.sleep(0.1)
+    return outcome
 
 
 def revoke(town: Town, agreement: Agreement) -> Any:
