@@ -9,6 +9,8 @@ On paper it has five check digits, for nobody can tell a mistyped one from that 
 """
 
 import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, TypeAlias, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from protocol.canonical import hkdf_sha256, sha256
@@ -25,6 +27,13 @@ PAPER_QR_PREFIX = "regie:revoke?log="
 STOP_DIGITS = 44
 """Of a stop paper: 39 and five check digits. Four more than a code, so that neither is taken for the other."""
 STOP_QR_PREFIX = "regie:stop?code="
+LOOK_AHEAD = 64
+"""Codes in a row that nobody knows, after which there are no more: so many are not used between two backups."""
+AWAY_MISSES = 4
+"""Codes that are still tried at a log that is away and whose cosigners know none: each may take a timeout."""
+Met: TypeAlias = Literal["taken", "unknown", "away"]
+"""What became of one code at one log: somebody took it, all who could know it do not, or nobody could tell."""
+Log = TypeVar("Log")
 
 
 def stop_seed_of(seed: bytes) -> bytes:
@@ -150,3 +159,23 @@ def format_stop_qr(stop_seed: bytes) -> str:
 def parse_stop_paper(text: str) -> bytes:
     """The stop seed of what was typed or scanned from a stop paper. Raises `Rejected`: `bad_stop_paper`."""
     return parse_stop_digits(text.strip().removeprefix(STOP_QR_PREFIX))
+
+
+def walk_codes(logs: Sequence[Log], numbers: Iterable[int], show: Callable[[Log, int], Met]) -> None:
+    """Show the codes of a stop paper to every log, number by number: a wallet counts over all logs together, so
+    what is unknown at one log may have been used at another. Ends after `LOOK_AHEAD` numbers in a row of nothing;
+    a log that stays away is left out after `AWAY_MISSES`.
+    """
+    absent = [0] * len(logs)
+    misses = 0
+    for number in numbers:
+        here = [place for place, count in enumerate(absent) if count < AWAY_MISSES]
+        met = {place: show(logs[place], number) for place in here}
+        for place, outcome in met.items():
+            absent[place] = absent[place] + 1 if outcome == "away" else 0
+        if "taken" in met.values():
+            misses = 0
+        elif "away" not in met.values():
+            misses += 1
+        if not here or misses >= LOOK_AHEAD:
+            return

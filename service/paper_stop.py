@@ -1,12 +1,15 @@
 """Stopping with a paper at anybody's counter: a receipt of one agreement, or the stop paper of a whole wallet.
 
 Who shows r ends the grant (protocol section 9), so no vault, no name and no right of the counter's own is needed.
-Each r goes to the log and, when that is away, to the cosigners, who cosign nothing more without it. Nothing is
-kept here: when nobody takes it, the paper is given back and used again.
+Each r goes to the log and, at the same time, to the cosigners, who cosign nothing more without it: a log alone
+is not believed that it has no such grant. Nothing is kept here: when nobody takes it, the paper is given back and
+used again. What was given under a mandate has codes of its own, and ends with the mandate or its paper.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Literal, TypeAlias
 
@@ -23,22 +26,23 @@ from protocol.note import parse_vkey
 from protocol.receipt import verify_revocation_receipt
 from protocol.revocation_code import (
     PAPER_QR_PREFIX,
+    Met,
     code_from_seed,
     parse_code,
     parse_paper_qr,
     parse_stop_paper,
     revocation_secret,
+    walk_codes,
 )
 from protocol.trust_list import TrustedLog, TrustedWitness, TrustList
 from service.fetch import Fetcher
 
 MAX_VERSIONS = 64
 """Versions of one grant: a refresh a month for five years."""
-GAP = 20
-"""Numbers of a stop paper in a row that a log does not know, after which there are no more of them."""
 SECONDS = 10.0
 _UNKNOWN = "unknown_lock"
 _Taken: TypeAlias = Literal["log", "cosigner", "unknown", "nobody"]
+_MET: Mapping[_Taken, Met] = {"log": "taken", "cosigner": "taken", "unknown": "unknown", "nobody": "away"}
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,10 @@ class Stopped:
 
 @dataclass(frozen=True)
 class _Codes:
-    """What a paper holds: the codes in order, and how many misses in a row end them. `log_url`: None for any."""
+    """What a paper holds: the code of each number. `log_url`: None for any."""
 
-    codes: Iterator[bytes]
-    gap: int
+    code_of: Callable[[int], bytes]
+    numbers: Iterable[int]
     log_url: str | None = None
 
 
@@ -64,17 +68,24 @@ def stop_by_paper(fetcher: Fetcher, trust: TrustList, text: str) -> Stopped:
     Raises `Rejected`: `bad_code`, `unknown_log`, `unknown_code` when no log has such an agreement; `Unavailable`:
     `unreachable` when nobody could take it; the paper has to be used again then.
     """
-    logs = [log for log in trust.logs if _parse(text).log_url in (None, log.url)]
+    paper = _parse(text)
+    logs = [log for log in trust.logs if paper.log_url in (None, log.url)]
     if not logs:
         raise Rejected("unknown_log", "the log on this receipt is not on the trust list", status=404)
     cosigners = [witness for witness in trust.witnesses if witness.auditing]
-    done = [_stop_at(fetcher, log, cosigners, _parse(text)) for log in logs]
-    if any(found is None for found in done):
+    seen: list[tuple[int, _Taken]] = []
+
+    def show(log: TrustedLog, number: int) -> Met:
+        seen.append((number, _end(fetcher, log, cosigners, paper.code_of(number))))
+        return _MET[seen[-1][1]]
+
+    walk_codes(logs, paper.numbers, show)
+    if any(taken == "nobody" for _, taken in seen):
         raise Unavailable("unreachable", "a log cannot be reached; use the paper again later")
-    counts = [found for found in done if found is not None and found.count]
-    if not counts:
+    ended = [(number, taken) for number, taken in seen if taken != "unknown"]
+    if not ended:
         raise Rejected("unknown_code", "no agreement has this code", status=404)
-    return Stopped(sum(found.count for found in counts), all(found.at_log for found in counts))
+    return Stopped(len({number for number, _ in ended}), all(taken == "log" for _, taken in ended))
 
 
 def is_paper(text: str) -> bool:
@@ -89,29 +100,13 @@ def is_paper(text: str) -> bool:
 def _parse(text: str) -> _Codes:
     if text.startswith(PAPER_QR_PREFIX):
         log_url, code = parse_paper_qr(text)
-        return _Codes(iter((code,)), 1, log_url)
+        return _Codes(lambda number: code, range(1), log_url)
     try:
         seed = parse_stop_paper(text)
     except Rejected:
-        return _Codes(iter((parse_code(text),)), 1)
-    return _Codes((code_from_seed(seed, number) for number in count()), GAP)
-
-
-def _stop_at(
-    fetcher: Fetcher, log: TrustedLog, cosigners: Sequence[TrustedWitness], paper: _Codes
-) -> Stopped | None:
-    """What one log has of a paper; None when neither it nor a cosigner could take what may be there."""
-    ended, missed, at_log = 0, 0, True
-    for code in paper.codes:
-        outcome = _end(fetcher, log, cosigners, code)
-        if outcome == "nobody":
-            return None
-        missed = missed + 1 if outcome == "unknown" else 0
-        ended += outcome != "unknown"
-        at_log = at_log and outcome != "cosigner"
-        if missed >= paper.gap:
-            break
-    return Stopped(ended, at_log)
+        typed = parse_code(text)
+        return _Codes(lambda number: typed, range(1))
+    return _Codes(partial(code_from_seed, seed), count())
 
 
 def _end(fetcher: Fetcher, log: TrustedLog, cosigners: Sequence[TrustedWitness], code: bytes) -> _Taken:
@@ -128,22 +123,31 @@ def _end(fetcher: Fetcher, log: TrustedLog, cosigners: Sequence[TrustedWitness],
 
 
 def _hand_over(fetcher: Fetcher, log: TrustedLog, cosigners: Sequence[TrustedWitness], r: bytes) -> _Taken:
-    """Who took one r, with a receipt that verifies."""
-    lock = lock_of(r)
+    """Who took one r, with a receipt that verifies: all are asked at once, and none is believed for another."""
+    with ThreadPoolExecutor(max_workers=1 + len(cosigners)) as pool:
+        asked = pool.submit(_at_log, fetcher, log, r)
+        kept = list(pool.map(lambda one: _keeps(fetcher, one, log.origin, r), cosigners))
+    at_log = asked.result()
+    if at_log == "taken":
+        return "log"
+    if any(kept):
+        return "cosigner"
+    return "unknown" if at_log == "unknown" else "nobody"
+
+
+def _at_log(fetcher: Fetcher, log: TrustedLog, r: bytes) -> Met:
+    """The log's promise to end it, or that it has no such grant."""
     try:
         body = RevocationRequest(b64u_encode(r))
         answer = fetcher.post_json(f"{log.url}/v1/revocations", body, total_seconds=SECONDS).json(RevocationAnswer)
-        verify_revocation_receipt(answer.receipt, parse_vkey(log.receipt_vkey), origin=log.origin, lock=lock)
-        return "log"
+        verify_revocation_receipt(answer.receipt, parse_vkey(log.receipt_vkey), origin=log.origin, lock=lock_of(r))
     except RegieError as error:
-        if error.code == _UNKNOWN:
-            return "unknown"
-    kept = [_keeps(fetcher, one, log.origin, r) for one in cosigners]  # all of them, not the first that can
-    return "cosigner" if any(kept) else "nobody"
+        return "unknown" if error.code == _UNKNOWN else "away"
+    return "taken"
 
 
 def _keeps(fetcher: Fetcher, witness: TrustedWitness, origin: str, r: bytes) -> bool:
-    """Whether a cosigner promises to cosign nothing more without this r."""
+    """Whether a cosigner promises to cosign nothing more without this r: it knows a live grant then."""
     if witness.receipt_vkey is None:
         return False
     try:

@@ -15,12 +15,13 @@ from wallet.seed import stop_seed
 @click.command("stop-paper")
 @with_wallet
 def stop_paper(ctx: click.Context, wallet: OpenWallet) -> None:
-    """Show what to put on paper: it stops all you gave and will give, from any wallet or counter."""
+    """Show what to put on paper: it stops all you gave and will give for yourself, from any wallet or counter."""
     seed = stop_seed(wallet.secrets())
     digits = format_stop_digits(seed)
     text = (
         f"Your stop paper. Keep it away from this machine, where somebody you trust can find it:\n{digits}\n"
-        "Who has it can stop every agreement of yours and see who looked. Nobody can see your data with it."
+        "Who has it can stop every agreement of yours and see who looked. Nobody can see your data with it.\n"
+        "It does not stop what was given in somebody else's name: that ends with the mandate."
     )
     emit(ctx, text, {"digits": digits, "qr": format_stop_qr(seed)})
 

@@ -12,14 +12,11 @@ from protocol.canonical import b64u_decode, parse_json
 from protocol.consent_api import EventsAnswer
 from protocol.errors import Rejected
 from protocol.leaf import Grant, parse_leaf
-from protocol.revocation_code import lock_for
+from protocol.revocation_code import LOOK_AHEAD, lock_for
 from protocol.terms import Terms, parse_terms
 from wallet.records import Secrets
 from wallet.revoke import MAX_VERSIONS
 from wallet.seed import grant_code
-
-LOOK_AHEAD = 64
-"""Codes tried beyond the last one known: more grants than that are not given between two backups."""
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,29 @@ from msgspec.structs import replace
 
 from protocol.canonical import b64u_decode, b64u_encode
 from protocol.errors import Rejected
-from protocol.revocation_code import code_from_seed, format_code, format_stop_digits, stop_seed_of, view_key
+from protocol.revocation_code import (
+    LOOK_AHEAD,
+    code_from_seed,
+    format_code,
+    format_stop_digits,
+    stop_seed_of,
+    view_key,
+)
+from protocol.trust_list import TrustedLog
 from tests.wallet.conftest import PASSPHRASE, Resident
 from tests.wallet.neighbours import COSIGNER_HOST, LOG_HOST, Neighbours
 from tests.wallet.test_backup import SMALL, restored
+from wallet import errand_stop_all
 from wallet.config import OUTBOX, WalletConfig
 from wallet.errand_backup import back_up, open_backup
 from wallet.errand_grant import grant
-from wallet.errand_paper import deliver_outbox
+from wallet.errand_paper import AtLog, deliver_outbox
+from wallet.errand_revoke import Delivery
 from wallet.errand_stop_all import QUEUED, stop_by_paper, stop_everything
 from wallet.errand_sync import synchronise
 from wallet.opened import OpenWallet, Surroundings, create_wallet, surroundings
 from wallet.records import Choice
-from wallet.recover import LOOK_AHEAD
+from wallet.revoke import versions
 from wallet.seed import grant_code, holder_key, stop_seed
 from wallet.state import state_of_stop
 
@@ -80,6 +90,28 @@ def test_paper_walks_over_a_gap_of_codes_and_no_further_than_a_restored_wallet_l
         wallet.keep_secrets(replace(wallet.secrets(), next_code=3 * LOOK_AHEAD))
     give(wallet, neighbours)
     assert stop_by_paper(library, paper_of(wallet)).stopped == 2
+
+
+def test_paper_counts_over_all_logs_together(
+    library: Surroundings, wallet: OpenWallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second log has only a number that comes after more than it would be asked for alone."""
+    first = library.trust_list().logs[0]
+    second = replace(first, url="https://second.log.example")
+    trust = replace(library.trust_list(), logs=[first, second])
+    held = {first.url: {0, 40, 80}, second.url: {LOOK_AHEAD + 6}}
+    number_of = {versions(code_from_seed(paper_of(wallet), number))[0]: number for number in range(200)}
+
+    def post(around: Surroundings, log: TrustedLog, cosigners: object, secrets: list[bytes]) -> AtLog:
+        promise = object() if number_of[secrets[0]] in held[log.url] else None
+        unknown = Delivery(b"", None, "unknown_lock", ())
+        return AtLog(log, (Delivery(b"", promise, None, ()), unknown) if promise else (unknown,))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Surroundings, "trust_list", lambda self: trust)
+    monkeypatch.setattr(errand_stop_all, "post_code", post)
+    monkeypatch.setattr(errand_stop_all, "is_confirmed", lambda *args, **named: True)
+    done = stop_by_paper(library, paper_of(wallet))
+    assert (done.stopped, done.state) == (4, "confirmed")
 
 
 def test_attack_wrong_paper_stops_nothing(
