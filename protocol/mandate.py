@@ -235,7 +235,8 @@ def check_mandated(terms: Terms, verified: VerifiedMandate) -> None:
     """T stays within the mandate that it names. Every party that could be misled checks this for itself.
 
     1. T names this very mandate; 2. its service is named; 3. all its attributes are, and are of types that the
-    mandate's issuer may issue; 4. it ends no later; 5. its lock, of whatever version, is the mandate's.
+    mandate's issuer may issue; 4. it ends no later; 5. its lock is the mandate's, of the very version of T: the
+    other parties look for version 1 of each code and walk on from there, so another one they would never find.
     The caller MUST `check_terms` first. Raises `Rejected` 403: `bad_mandate`, `mandate_widened`.
     """
     if terms.on_behalf_of is None or not is_equal(b64u_decode(terms.on_behalf_of), verified.hash):  # 1
@@ -250,8 +251,9 @@ def check_mandated(terms: Terms, verified: VerifiedMandate) -> None:
         raise _widened("the terms end later than the mandate")
     if verified.salt is None:  # 5
         raise _widened("the mandate is not shown for a lock")
-    if b64u_encode(lock_digest(verified.salt, b64u_decode(terms.lock))) not in mandate.locks:
-        raise _widened("the lock is not one of the mandate's: the others could not stop it")
+    digest = b64u_encode(lock_digest(verified.salt, b64u_decode(terms.lock)))
+    if digest not in mandate.locks or mandate.locks.index(digest) % LOCK_VERSIONS + 1 != terms.version:
+        raise _widened("the lock is not the mandate's for this version: the others could not stop it")
 
 
 def check_presence(terms: Terms, shown: str | None) -> None:

@@ -72,6 +72,13 @@ def test_attack_mandate_is_stretched(town: SmallTown, changes: dict[str, Any]) -
     assert town.grant(mandate=NARROW, **WITHIN).answer.slot == 0
 
 
+def test_attack_lock_of_a_version_that_the_others_do_not_look_for(town: SmallTown) -> None:
+    code = code_from_seed(m.SEED, 5)
+    hidden = asked(town, lock=m.lock(2, code))
+    hidden = msgspec.structs.replace(hidden, mandate=m.shown(NARROW, code=code, version=2))
+    assert refused(town, hidden) == (403, "mandate_widened")
+
+
 def test_attack_attribute_that_the_mandate_does_not_name(town: SmallTown) -> None:
     only = m.token(claims=[{"vct": ADRES, "names": ["postcode"]}])
     assert refused(town, asked(town, only)) == (403, "mandate_widened")

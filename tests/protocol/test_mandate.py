@@ -161,6 +161,13 @@ def test_attack_lock_that_only_the_party_itself_can_open() -> None:
     assert outcome(check_mandated, terms(), verify_mandate(OPEN, TRUST, NOW)) == "mandate_widened"
 
 
+def test_attack_lock_of_a_version_that_the_others_do_not_look_for() -> None:
+    """They look for version 1 of every code; this is version 2 of code 5 in a first grant, salt and all."""
+    code = code_from_seed(m.SEED, 5)
+    assert checked(terms(lock=m.lock(2, code)), OPEN, code=code, version=2) == "mandate_widened"
+    assert checked(terms(lock=m.lock(1, code)), OPEN, code=code) is None
+
+
 def test_terms_of_another_mandate_or_of_none() -> None:
     assert checked(terms(NARROW), OPEN) == "bad_mandate"
     assert checked(terms(on_behalf_of=None), OPEN) == "bad_mandate"

@@ -8,7 +8,7 @@ import pytest
 from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from protocol.openid4vp import VerifiedRequest
-from protocol.revocation_code import lock_for, revocation_secret
+from protocol.revocation_code import code_from_seed, lock_for, revocation_secret
 from protocol.status_list import StatusReference
 from tests.protocol import builders, granting
 from tests.protocol import mandates as m
@@ -106,6 +106,18 @@ def test_attack_mandate_is_stretched(agency: Agency, wallet: Wallet, asked: Any,
     refused(agency, rid, wide.form(), "mandate_widened")
     good = grant(wallet, request, NARROW, tag_key=b64u_encode(bytes(32)), **within)
     assert agency.post(rid, good.form()).status_code == 200
+
+
+def test_attack_lock_of_a_version_that_the_others_do_not_look_for(
+    agency: Agency, wallet: Wallet, asked: Any
+) -> None:
+    """One of the mandate's own locks, but the second of its code in a first grant."""
+    rid, request = asked
+    act_for(wallet, OPEN)
+    code = code_from_seed(m.SEED, 5)
+    made = grant(wallet, request, OPEN, lock=m.lock(2, code))
+    hidden = replace(made, sealed=granting.change(made.sealed, mandate=m.shown(OPEN, code=code, version=2)))
+    refused(agency, rid, hidden.form(), "mandate_widened")
 
 
 def test_attack_mandate_for_another_service(agency: Agency, wallet: Wallet, asked: Any) -> None:
