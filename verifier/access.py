@@ -1,9 +1,11 @@
 """The answer to a request for access (GDPR article 15): what this agency has under one agreement and did with it.
 
-It is as things were when the request came in, so that it is the same each time it is printed, and its hash stands
-in the log with the answer. It holds no value: those stay sealed, and what was copied stands in the agency's own
-records, of which a copy goes with it (article 15 paragraph 3). Nor does it say to whom the agency passed data on,
-which only the agency knows: the printed page has room for that. Officers are not named; cases are.
+It is as things were when the request came in, and is kept as it was answered, so that it is the same each time it
+is printed: its hash stands in the log with the answer. A salt is in it, for everybody reads the log and could else
+guess at what little it says until the hash fits. It holds no value: those stay sealed, and what was copied stands
+in the agency's own records, of which a copy goes with it (article 15 paragraph 3). Nor does it say to whom the
+agency passed data on, which only the agency knows: the printed page has room for that. Officers are not named;
+cases are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from protocol.attributes import short_name
-from protocol.canonical import b64u_encode, canonical_bytes, sha256
+from protocol.canonical import b64u_encode, canonical_bytes, hkdf_sha256, hmac_sha256, parse_object, sha256
 from protocol.reading import parse_read
 from protocol.terms import Terms, places_of
 from protocol.trust_list import Agency, Service
@@ -22,10 +24,16 @@ from verifier.seen import Asked
 
 FORMAT = "regie-access/v1"
 MAX_LOOKS = 1 << 20
+MAX_KEPT = 1 << 20
+"""Bytes of a document that is kept: some 5000 reads. A larger one is made again, with the same salt."""
 
 
 def access_answer(desk: Desk, asked: Asked) -> dict[str, Any]:
-    """The document for a request. Raises `Rejected`: `unknown_grant`, and those of the trust list."""
+    """The document for a request, as it was answered or would be. Raises `Rejected`: `unknown_grant`, and those of
+    the trust list.
+    """
+    if desk.home.has(_file(asked)):
+        return parse_object(desk.home.read_secret(_file(asked)), max_bytes=MAX_KEPT)
     store = desk.store
     grant = store.grants.get(asked.request)
     agency = desk.agency(desk.trust(desk.now()))
@@ -36,7 +44,27 @@ def access_answer(desk: Desk, asked: Asked) -> dict[str, Any]:
         if row["tag_key"] == grant.answer.terms.tag_key and row["created"] <= asked.received
     ]
     looks = store.book.looks_of(asked.request, MAX_LOOKS)
-    return document_of(agency, grant, versions, reads, looks, asked.received)
+    return document_of(
+        agency, grant, versions, reads, looks, asked.received, salt_of(desk.copies_key(), asked.jti)
+    )
+
+
+def keep_answer(desk: Desk, asked: Asked) -> str:
+    """Keep the document as it is answered now; its hash, for the log. Raises as `access_answer`."""
+    data = canonical_bytes(access_answer(desk, asked))
+    if len(data) <= MAX_KEPT:
+        desk.home.create_secret(_file(asked), data)
+    return document_hash(access_answer(desk, asked))
+
+
+def salt_of(key: bytes, jti: str) -> bytes:
+    """Of the document for request `jti`, 32 bytes: only who has the secret `key` or the document knows it."""
+    return hmac_sha256(hkdf_sha256(key, b"regie/access/v1"), jti.encode())
+
+
+def _file(asked: Asked) -> str:
+    """In the agency's home; `jti` is the resident's own text, so it names no file."""
+    return f"access-{sha256(asked.jti.encode()).hex()}.json"
 
 
 def document_of(
@@ -46,6 +74,7 @@ def document_of(
     reads: Sequence[Mapping[str, Any]],
     looks: Sequence[Look],
     at: int,
+    salt: bytes,
 ) -> dict[str, Any]:
     """Pure: as of `at`, POSIX seconds. `reads`: rows of the store; only what the log admitted is told."""
     terms = grant.answer.terms
@@ -53,6 +82,7 @@ def document_of(
     told = {look.entry: look for look in looks if look.entry is not None}
     return {
         "format": FORMAT,
+        "salt": b64u_encode(salt),
         "at": _date_time(at),
         "controller": {"id": agency.id, "name": agency.name, "contact": agency.erasure_contact},
         "agreement": {"log": grant.log, "slot": grant.slot, "from": _date_time(terms.not_before)}

@@ -14,7 +14,7 @@ from protocol.reading import one_month_after, parse_message
 from protocol.rights import REFUSALS, RIGHTS, MessageKind, right_of
 from service.command import command, emit
 from service.home import Home
-from verifier.access import access_answer, document_hash
+from verifier.access import access_answer, document_hash, keep_answer
 from verifier.desk import Desk
 from verifier.inbox import answer_request
 from verifier.seen import Asked
@@ -79,7 +79,7 @@ def answer(
     asked = _open(desk, grant_id, right_of(kind))
     day = None if until is None else int(until.replace(tzinfo=_AMSTERDAM).timestamp())
     shows = kind not in REFUSALS and asked.right == "access"
-    document = document_hash(access_answer(desk, asked)) if shows else None
+    document = keep_answer(desk, asked) if shows else None
     answer_request(desk, asked.jti, kind, law=law, until=day, document=document)
     emit(ctx, f"Answered: {kind}", {"id": asked.jti, "grant": grant_id, "answer": kind, "document": document})
 

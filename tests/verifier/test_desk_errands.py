@@ -5,18 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from protocol.canonical import b64u_encode, sha256
+from protocol.canonical import b64u_encode, b64u_fixed, sha256
 from protocol.errors import Rejected, Unavailable
 from protocol.reading import ResidentMessage, one_month_after, parse_message, sign_message
 from protocol.rights import MessageKind
 from tests.protocol.builders import ADRES, DAY, NOW
 from tests.verifier.agency import PURPOSE, Agency, Granted, Wallet, copy_form
+from verifier.access import access_answer, document_hash, salt_of
 from verifier.assisted import confirm_help, note_help
+from verifier.desk import Desk
 from verifier.gate import Purpose
 from verifier.inbox import answer_request
 from verifier.look import look, look_once, parse_case
 from verifier.reader import read_grant, take_copy
+from verifier.seen import Asked
 
 
 def granted(agency: Agency, wallet: Wallet) -> tuple[str, Granted]:
@@ -47,6 +51,12 @@ def ask_right(
     sent = agency.web.post(f"/v1/inbox/{rid}", json={"message": sign_message(message, wallet.keys[ADRES])})
     assert sent.status_code == 202
     return jti
+
+
+def asked_of(agency: Agency, jti: str) -> Asked:
+    found = agency.desk.store.seen.asked_by(jti)
+    assert found is not None
+    return found
 
 
 # --- looking ---------------------------------------------------------------------------------------------
@@ -246,6 +256,30 @@ def test_who_asks_to_see_gets_what_the_agency_did_and_its_hash_stands_in_the_log
     assert (said.kind, said.document) == ("access_answered", shown)
     assert b64u_encode(sha256(file.read_bytes())) == shown
     assert code_of(answer_request, agency.desk, jti, "access_answered") == "answered_already"
+
+
+def test_what_was_answered_is_printed_again_with_the_same_hash(agency: Agency, wallet: Wallet, run: Any) -> None:
+    rid, made = granted(agency, wallet)
+    jti = ask_right(agency, wallet, made, "access_asked")
+    run("answer", rid, "access_answered")
+    renamed = [replace(each, name="A new name") for each in agency.trust.agencies]
+    agency.enlist(replace(agency.trust, version=agency.trust.version + 1, agencies=renamed))
+    agency.desk = Desk(agency.desk.home, agency.desk.parts)
+    assert agency.desk.agency(agency.desk.trust(NOW)).name == "A new name"
+    again = access_answer(agency.desk, asked_of(agency, jti))
+    assert document_hash(again) == parse_message(agency.log.messages[-1]).document
+
+
+def test_attack_content_of_an_answer_is_not_guessed_from_the_log(agency: Agency, wallet: Wallet) -> None:
+    """All but the salt may be known: it is 32 bytes that no other answer has and no log sees."""
+    _, made = granted(agency, wallet)
+    jtis = [ask_right(agency, wallet, made, "access_asked", name) for name in ("one", "two")]
+    first, second = (access_answer(agency.desk, asked_of(agency, jti)) for jti in jtis)
+    salts = [b64u_fixed(each.pop("salt"), 32) for each in (first, second)]
+    assert first == second
+    assert salts[0] != salts[1]
+    assert document_hash(first) != document_hash(first | {"salt": b64u_encode(salts[0])})
+    assert salt_of(bytes(32), jtis[0]) not in salts
 
 
 def test_agency_corrects_or_names_the_law_under_which_it_does_not(agency: Agency, wallet: Wallet) -> None:

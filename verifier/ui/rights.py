@@ -17,7 +17,7 @@ from protocol.terms import places_of
 from service.ui.format import AMSTERDAM, day, moment
 from service.ui.staff import needs
 from service.ui.words import _, language
-from verifier.access import access_answer, document_hash
+from verifier.access import access_answer, document_hash, keep_answer
 from verifier.inbox import GROUNDS, LAWS, answer_request
 from verifier.seen import Asked
 from verifier.ui.room import desk
@@ -110,7 +110,7 @@ def answer(jti: str) -> AnyResponse | tuple[str, int]:
         if "sure" not in form:
             errors.append(("sure", _("Tick that you have checked it.")))
         else:
-            shown = document_hash(access_answer(desk(), asked)) if asked.right == "access" else None
+            shown = keep_answer(desk(), asked) if asked.right == "access" else None
             answer_request(desk(), jti, kinds.done, document=shown)
     elif filled["answer"] == kinds.refused:
         until = _until(filled["until"], desk().now()) if asked.right == "erasure" else None
