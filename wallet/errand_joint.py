@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from protocol.canonical import b64u_encode, canonical_bytes, sha256
 from protocol.cosign import cosign, verify_cosigned
 from protocol.credential import split_sd_jwt
 from protocol.errors import RegieError, Rejected, Unavailable
@@ -29,7 +30,9 @@ from wallet.seed import key_of
 
 @dataclass(frozen=True)
 class Waiting:
-    """A proposal of another party that this wallet may sign, verified. `number` with `mandate` (hash) names it."""
+    """A proposal of another party that this wallet may sign, verified. `number` with `mandate` (hash) names it on
+    the board, `reference` what was shown of it: a yes to that is to nothing else.
+    """
 
     mandate: str
     number: int
@@ -38,6 +41,11 @@ class Waiting:
     request: VerifiedRequest
     terms: Terms
     is_signed: bool
+
+    @property
+    def reference(self) -> str:
+        """`MANDATE.NUMBER.H(JCS(T))`, for a URL."""
+        return f"{self.mandate}.{self.number}.{b64u_encode(sha256(canonical_bytes(self.terms)))}"
 
 
 def gather_signatures(wallet: OpenWallet, grant_id: str, record: GrantRecord) -> GrantRecord:

@@ -61,9 +61,10 @@ class MandateView:
 
 @dataclass(frozen=True)
 class FoundView:
-    """What a register says. `index`: its place in the list that was fetched; `number`: of the mandate, if held."""
+    """What a register says. `issuer` and `reference` name it there; `number`: of the mandate, if held."""
 
-    index: int
+    issuer: str
+    reference: str
     name: str
     ground: str
     is_self: bool
@@ -116,7 +117,8 @@ def view_found(found: Sequence[Found], held: Mapping[str, MandateRecord]) -> lis
     """What registers said, in their order."""
     return [
         FoundView(
-            index=index,
+            issuer=one.issuer,
+            reference=one.representation.reference,
             name=visible(one.representation.name),
             ground=str(GROUNDS[one.representation.kind]),
             is_self=one.representation.role == "self",
@@ -126,7 +128,7 @@ def view_found(found: Sequence[Found], held: Mapping[str, MandateRecord]) -> lis
             until=one.representation.until,
             number=held[one.held].number if one.held is not None and one.held in held else None,
         )
-        for index, one in enumerate(found)
+        for one in found
     ]
 
 

@@ -47,7 +47,7 @@ def index() -> str:
         acted=[one for one in views if one.is_self],
         found=[one for one in found if one.number is None],
         was_asked=told is not None,
-        proposals=[(place, one) for place, one in enumerate(asked) if not one.is_signed],
+        proposals=[one for one in asked if not one.is_signed],
     )
 
 
@@ -63,16 +63,14 @@ def ask() -> Response:
 
 @pages.post("/take")
 def take() -> Response:
-    """Take what the register said, with its cards."""
-    place = request.form.get("place", "", str)
+    """Take what the register said, with its cards: this one, wherever it stands in a list that came since."""
+    issuer, reference = request.form.get("issuer", ""), request.form.get("reference", "")
     told: list[Found] = keeper().memory.get(_TOLD) or []
-    if not place.isdecimal() or int(place) >= len(told):
+    if (issuer, reference) not in {(one.issuer, one.representation.reference) for one in told}:
         raise Rejected("not_kept", "the register was not asked for this; ask it again", status=404)
-    chosen = told[int(place)]
     with in_use() as wallet:
         deliver_stops(wallet)
-        reference = chosen.representation.reference
-        taken = errand_mandate.take_mandate(wallet, reference, issuer=chosen.issuer)
+        taken = errand_mandate.take_mandate(wallet, reference, issuer=issuer)
         keeper().memory[_TOLD] = errand_mandate.represented(wallet)
     if taken.record.party == 0:
         flash(_("You see from now on what others do for you."))
@@ -188,20 +186,20 @@ def sign_wish() -> Response:
     return _to(".index")
 
 
-@pages.get("/proposals/<place>")
-def proposal(place: str) -> str:
+@pages.get("/proposals/<reference>")
+def proposal(reference: str) -> str:
     """What another party asks the resident to sign too."""
     stay_open()
     with in_use():
-        one = _proposal(place)
-    return render_template("wallet/mandate_proposal.html", one=one, place=place)
+        one = _proposal(reference)
+    return render_template("wallet/mandate_proposal.html", one=one)
 
 
-@pages.post("/proposals/<place>")
-def agree(place: str) -> Response:
-    """The resident agrees, or leaves it."""
+@pages.post("/proposals/<reference>")
+def agree(reference: str) -> Response:
+    """The resident agrees, or leaves it: what was shown, so that a second click never signs the next one."""
     with in_use() as wallet:
-        one = _proposal(place)
+        one = _proposal(reference)
         if request.form.get("answer") == "agree":
             errand_joint.agree(wallet, one)
             flash(_("You agreed. It goes on once everybody has agreed."))
@@ -212,11 +210,12 @@ def agree(place: str) -> Response:
     return _to(".index")
 
 
-def _proposal(place: str) -> Waiting:
+def _proposal(reference: str) -> Waiting:
     asked: list[Waiting] = keeper().memory.get(_ASKED, [])
-    if not place.isdecimal() or int(place) >= len(asked):
-        raise Rejected("not_kept", "this is not asked any more; look again", status=404)
-    return asked[int(place)]
+    for one in asked:
+        if one.reference == reference:
+            return one
+    raise Rejected("not_kept", "this is not asked any more; look again", status=404)
 
 
 def _kept_wish() -> Wish:

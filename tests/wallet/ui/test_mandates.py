@@ -1,0 +1,89 @@
+"""Who agrees on a page agrees to what it showed, however often the button is pressed."""
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from protocol.mandate_api import Representation
+from tests.protocol import mandates
+from tests.protocol.builders import DAY, ISSUER_ID, NOW
+from tests.wallet import delegates
+from tests.wallet.conftest import Resident
+from tests.wallet.neighbours import Neighbours
+from tests.wallet.test_mandates import drafted
+from tests.wallet.ui.face import Face
+from wallet.errand_joint import Waiting
+from wallet.errand_mandate import Found
+from wallet.errand_request import read_request
+from wallet.ui import mandates as page
+
+
+@pytest.fixture
+def asked(holder: Resident, neighbours: Neighbours) -> list[Waiting]:
+    """Two proposals under one mandate, the second for another term."""
+    with holder.open() as wallet:
+        key = delegates.hold(wallet, mandates.token())
+        link = neighbours.agency.ask()
+        terms = drafted(wallet, link).body.terms
+        request = read_request(wallet, link)
+    first = Waiting(key, 1, delegates.NAME, NOW + 3600, request, terms, False)
+    shorter = replace(terms, not_after=terms.not_after - DAY)
+    return [first, Waiting(key, 2, delegates.NAME, NOW + 3600, request, shorter, False)]
+
+
+@pytest.fixture
+def signed(asked: list[Waiting], face: Face, monkeypatch: pytest.MonkeyPatch) -> list[Waiting]:
+    """What the wallet was told to sign. Both proposals wait in it."""
+    found: list[Waiting] = []
+    monkeypatch.setattr(page.errand_joint, "agree", lambda wallet, one: found.append(one))
+    face.keeper.memory[page._ASKED] = asked
+    return found
+
+
+def proposals_of(face: Face) -> list[str]:
+    return re.findall(r'href="(/mandates/proposals/[^"]+)"', face.get("/mandates").text)
+
+
+def test_attack_double_click_signs_nothing_else(asked: list[Waiting], signed: list[Waiting], face: Face) -> None:
+    shown = proposals_of(face)
+    assert len(shown) == 2
+    assert f'action="{shown[0]}"' in face.get(shown[0]).text
+    answers = [face.post(shown[0], {"answer": "agree"}).status_code for _ in range(2)]
+    assert answers == [303, 404]
+    assert signed == asked[:1]
+    assert proposals_of(face) == shown[1:]
+
+
+def test_attack_terms_that_changed_under_the_same_number_are_not_signed(
+    asked: list[Waiting], signed: list[Waiting], face: Face
+) -> None:
+    shown = proposals_of(face)[0]
+    other = Waiting(asked[0].mandate, 1, delegates.NAME, NOW + 3600, asked[0].request, asked[1].terms, False)
+    face.keeper.memory[page._ASKED] = [other]
+    assert face.post(shown, {"answer": "agree"}).status_code == 404
+    assert face.post("/mandates/proposals/0", {"answer": "agree"}).status_code == 404
+    assert signed == []
+
+
+def test_mandate_that_is_taken_is_the_one_on_the_button(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[tuple[str, str]] = []
+
+    def take(wallet: Any, reference: str, *, issuer: str) -> Any:
+        taken.append((issuer, reference))
+        return SimpleNamespace(record=SimpleNamespace(party=1, name=delegates.NAME, number=1))
+
+    def found(reference: str) -> Found:
+        said = Representation(reference, "delegate", "ouder", delegates.NAME, "open", 1)
+        return Found(ISSUER_ID, "the register", said, None)
+
+    monkeypatch.setattr(page.errand_mandate, "take_mandate", take)
+    monkeypatch.setattr(page.errand_mandate, "represented", lambda wallet: [found("second")])
+    face.keeper.memory[page._TOLD] = [found("first"), found("second")]
+    assert 'name="reference" value="first"' in face.get("/mandates").text
+    form = {"issuer": ISSUER_ID, "reference": "first"}
+    answers = [face.post("/mandates/take", form).status_code for _ in range(2)]
+    assert answers == [303, 404]
+    assert taken == [(ISSUER_ID, "first")]
