@@ -32,6 +32,7 @@ def test_parent_for_child_and_the_other_parent_stops_it(browser: Browser, town: 
         assert violations(page) == []
         page.locator("main button[value=give]").click()
         page.wait_for_url("**/result/*")
+        expect(page.locator("h1")).to_have_text("Gelukt!")
         page = mother.go("/agreements/1")
         expect(page.locator("main .r-notice").filter(has_text=f"Namens {DAUGHTER}")).to_be_visible()
     assert town.regie("agency", *read).status == 0

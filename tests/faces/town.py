@@ -106,7 +106,7 @@ class FacesTown(Town):
         if "papers" not in self.servers:
             self.urls["papers"] = self.papers
             self._serve("papers", "wallet", "counter", "serve")
-            self._wait()
+            self.servers["papers"].wait()
         return f"{self.papers}/"
 
     def face(self, who: str, *command: str) -> LocalFace:

@@ -248,10 +248,10 @@ def test_what_was_decided_with_help_is_not_fetched_before_the_second_officer(
 def test_officer_sees_that_data_are_out_of_date_before_reading_them(agency: DeskAgency, wallet: Wallet) -> None:
     rid, _ = granted(agency, wallet)
     client = agency.open("clerk")
-    assert "out of date" not in words_of(get(client, f"/agreements/{rid}"))
+    assert "verouderd" not in words_of(get(client, f"/agreements/{rid}"))
     agency.net.statuses[4711] = SUPERSEDED
     agency.clock.time += 901
     told = words_of(get(client, f"/agreements/{rid}"))
-    assert "These data are out of date" in told
-    assert told.index("out of date") < told.index("Read data")
+    assert "Deze gegevens zijn verouderd" in told
+    assert told.index("verouderd") < told.index("Nu lezen")
     assert not agency.log.requests
