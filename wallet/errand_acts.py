@@ -1,11 +1,13 @@
 """Finding what other parties did under a mandate: by its locks, in the public leaves of every log.
 
 The seed of a mandate makes the codes of all its grants, so a grant that another party made is found by its lock,
-opened by its code, kept like one's own, looked back on and stopped. Nobody has to tell us of it.
+opened by its code, kept like one's own, looked back on and stopped. Nobody has to tell us of it. One that its code
+does not open was made to be hidden: it is stopped at once, and it hides no other.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -20,6 +22,7 @@ from protocol.revocation_code import lock_for, view_hash, view_key
 from protocol.trust_list import TrustedLog
 from wallet.errand_history import look_back
 from wallet.errand_leaves import proven_leaves
+from wallet.errand_paper import stop_by_code
 from wallet.errand_recover import listed_service
 from wallet.mandated import codes_of, held_mandate, unknown_locks
 from wallet.opened import OpenWallet
@@ -29,6 +32,10 @@ from wallet.seed import mandate_code
 
 AFTER_END = 3600
 """Seconds after the end of a mandate until no log takes a grant under it any more, whatever its clock says."""
+UNOPENED = frozenset({"unauthorized", "missing_event", "bad_event", "bad_terms"})
+"""What says that the code of an act does not open it, and never will. Nobody makes such a grant in good faith; of
+one whose openings were erased there is nothing left to stop."""
+Note: TypeAlias = Callable[[str, RegieError], None]
 
 
 @dataclass(frozen=True)
@@ -39,16 +46,17 @@ class _Wanted:
     number: int
 
 
-def find_acts(wallet: OpenWallet, found: list[str], note: Callable[[str, RegieError], None]) -> None:
+def find_acts(wallet: OpenWallet, found: list[str], note: Note) -> None:
     """Look through every listed log for grants under this wallet's mandates; `found` gets their ids, `note` hears
-    of logs that fail. Raises `Unavailable` without a trust list; without mandates nothing is fetched.
+    of logs that fail, and of acts that could not be opened or kept. Raises `Unavailable` without a trust list;
+    without mandates nothing is fetched.
     """
     if all(record.is_closed for record in wallet.mandates().values()):
         return
     failed = False
     for log in wallet.trust_list().logs:
         try:
-            _walk(wallet, log, found)
+            _walk(wallet, log, found, note)
         except RegieError as error:
             failed = True
             note(log.origin, error)
@@ -62,24 +70,68 @@ def verified_head(wallet: OpenWallet, log: TrustedLog) -> VerifiedCheckpoint:
     return satisfied(parse_policy(log.policy), note, wallet.now(), log_keys=(log_keys(log),)).checkpoint
 
 
-def _walk(wallet: OpenWallet, log: TrustedLog, found: list[str]) -> None:
-    """Once through the leaves for all mandates; the marks go along."""
+def _walk(wallet: OpenWallet, log: TrustedLog, found: list[str], note: Note) -> None:
+    """Once through the leaves for all mandates. The marks go along, to the first act that is asked for again."""
     open_ones = {key: record for key, record in wallet.mandates().items() if not record.is_closed}
     checkpoint = verified_head(wallet, log)
     start = min(record.scanned.get(log.origin, 0) for record in open_ones.values())
     if start >= checkpoint.size:
         return
     locks = _locks(wallet, list(open_ones))
+    again: int | None = None
     for first, leaves in proven_leaves(wallet, log.url, checkpoint, start):
         for index, entry in enumerate(leaves, first):
             leaf = parse_leaf(entry)
             if index >= start and isinstance(leaf, Grant) and leaf.lock in locks:
-                found.append(_take(wallet, log, locks[leaf.lock], index, leaf.slot))
-        with wallet.vault.transaction():
-            for key in open_ones:
-                record = wallet.mandate(key)[1]
-                mark = max(record.scanned.get(log.origin, 0), first + len(leaves))
-                wallet.keep_mandate(key, replace(record, scanned={**record.scanned, log.origin: mark}))
+                is_done = _meet(wallet, log, locks[leaf.lock], index, leaf.slot, found, note)
+                again = index if again is None and not is_done else again
+        _mark(wallet, list(open_ones), log, first + len(leaves) if again is None else again)
+
+
+def _mark(wallet: OpenWallet, keys: list[str], log: TrustedLog, end: int) -> None:
+    with wallet.vault.transaction():
+        for key in keys:
+            record = wallet.mandate(key)[1]
+            mark = max(record.scanned.get(log.origin, 0), end)
+            wallet.keep_mandate(key, replace(record, scanned={**record.scanned, log.origin: mark}))
+
+
+def _meet(
+    wallet: OpenWallet, log: TrustedLog, wanted: _Wanted, index: int, slot: int, found: list[str], note: Note
+) -> bool:
+    """Keep an act, or stop it when its code does not open it; whether this leaf need not be looked at again.
+
+    Raises `Unavailable`.
+    """
+    try:
+        grant_id = _take(wallet, log, wanted, index, slot)
+    except Rejected as error:
+        note(_name(wallet, wanted, index), error)
+        return error.code in UNOPENED and _stop_unopened(wallet, log, wanted, index, note)
+    found.append(grant_id)
+    try:
+        look_back(wallet, grant_id)
+    except Rejected as error:  # it is kept, so it can be stopped, and is looked back on again
+        note(grant_id, error)
+    return True
+
+
+def _stop_unopened(wallet: OpenWallet, log: TrustedLog, wanted: _Wanted, index: int, note: Note) -> bool:
+    """The seed alone ends it. What the log does not take now waits in the outbox. False: it knows no such lock."""
+    mandate = wallet.mandate(wanted.mandate)[1]
+    try:
+        stop_by_code(wallet, mandate_code(mandate, wanted.number), log_url=log.url)
+    except Rejected as error:
+        note(_name(wallet, wanted, index), error)
+        return False
+    used = max(mandate.next_code, wanted.number + 1)
+    wallet.keep_mandate(wanted.mandate, replace(mandate, next_code=used))
+    note(_name(wallet, wanted, index), Rejected("act_stopped", "an act that its code does not open was stopped"))
+    return True
+
+
+def _name(wallet: OpenWallet, wanted: _Wanted, index: int) -> str:
+    return f"mandate {wallet.mandate(wanted.mandate)[1].number}, entry {index} of the log"
 
 
 def _locks(wallet: OpenWallet, keys: list[str]) -> Mapping[bytes, _Wanted]:
@@ -95,9 +147,10 @@ def _locks(wallet: OpenWallet, keys: list[str]) -> Mapping[bytes, _Wanted]:
 
 
 def _take(wallet: OpenWallet, log: TrustedLog, wanted: _Wanted, index: int, slot: int) -> str:
-    """A record of somebody else's grant, with the history that the log has of it; its id.
+    """A record of somebody else's grant; its id.
 
-    Raises `Rejected` of `recover_terms` and `verify_history`, `bad_event` when it is not of this mandate.
+    Raises `Rejected` of `recover_terms`, `bad_event` when it is not of this mandate, `not_listed` while our
+    trust list does not have the agency.
     """
     mandate = wallet.mandate(wanted.mandate)[1]
     code = mandate_code(mandate, wanted.number)
@@ -133,7 +186,6 @@ def _take(wallet: OpenWallet, log: TrustedLog, wanted: _Wanted, index: int, slot
         used = max(mandate.next_code, wanted.number + 1)
         wallet.keep_mandate(wanted.mandate, replace(mandate, next_code=used))
         wallet.vault.put("grants", grant_id, record)
-    look_back(wallet, grant_id)
     return grant_id
 
 
