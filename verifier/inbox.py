@@ -5,14 +5,17 @@ answers: erased, shown or corrected; or refused under a law that it names, and w
 """
 
 import re
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from protocol.canonical import b64u_encode
 from protocol.consent import verify_consent
 from protocol.errors import Rejected, Unavailable
+from protocol.issuer_jwt import VerifiedIssuerJwt
 from protocol.reading import ResidentMessage, VerifiedMessage, sign_message, verify_resident_message
 from protocol.rights import REFUSALS, RIGHTS, MessageKind, right_of
+from protocol.trust_list import TrustList
 from verifier.desk import Desk
 from verifier.grants import StoredGrant
 from verifier.seen import Asked
@@ -34,9 +37,9 @@ class InboxMessage(Struct, frozen=True, forbid_unknown_fields=True):
 def accept_message(desk: Desk, grant_id: str, token: str) -> str:
     """Keep a resident's message; `acknowledged` once the log has our acknowledgement, else `received`.
 
-    1. the grant is known; 2. signed by a holder key of the grant, about its slot and lock; 3. kept, once;
-    4. acknowledged in the log. A repetition tries step 4 again. Raises `Rejected`: `unknown_grant` 404,
-    `bad_message`, `stale`.
+    1. the grant is known; 2. signed by a holder key of the grant, about its slot and lock, and who acts for
+    another still may; 3. kept, once; 4. acknowledged in the log. A repetition tries step 4 again.
+    Raises `Rejected`: `unknown_grant` 404, `bad_message`, `stale`, `mandate_ended` 403.
     """
     now = desk.now()
     grant = desk.store.grants.get(grant_id)  # 1.
@@ -58,12 +61,22 @@ def _verify(desk: Desk, grant: StoredGrant, token: str, now: int) -> VerifiedMes
     asked = desk.asked(trust, grant.request, grant.request_hash)
     consent = verify_consent(grant.answer, asked, trust=trust, now=grant.received, fresh=False)
     refusal = Rejected("bad_message", "no key of this grant signed the message")
-    for credential in consent.everybody.values():
+    for name, credential in consent.everybody.items():
         try:
-            return verify_resident_message(token, credential.holder, now)
+            verified = verify_resident_message(token, credential.holder, now)
         except Rejected as error:
             refusal = error
+            continue
+        if credential.party:  # not of the represented, whose rights these are
+            _check_not_ended(desk, {name: credential}, trust, now)
+        return verified
     raise refusal
+
+
+def _check_not_ended(desk: Desk, signing: Mapping[str, VerifiedIssuerJwt], trust: TrustList, now: int) -> None:
+    """Ending a mandate revokes its cards. A list that cannot be had stops no message: rights go before doubt."""
+    if "revoked" in desk.statuses(signing, trust, now).values():
+        raise Rejected("mandate_ended", "who signed may not act for the resident any more", status=403)
 
 
 def _acknowledge(desk: Desk, grant: StoredGrant, asked: Asked, now: int) -> bool:

@@ -160,7 +160,7 @@ AGENCY = Api(
             },
             {
                 400: "`bad_form`, `bad_message`, `wrong_request` and the like",
-                403: "`credential_revoked`, `status_undetermined`, `over_asking`, `expired`",
+                403: "`credential_revoked`, `status_undetermined`, `over_asking`, `expired`, `mandate_ended`",
                 404: "`unknown_grant`",
                 410: "`revoked`",
                 415: "`bad_media_type`",

@@ -8,6 +8,7 @@ import pytest
 from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from protocol.openid4vp import VerifiedRequest
+from protocol.reading import ResidentMessage, sign_message
 from protocol.revocation_code import code_from_seed, lock_for, revocation_secret
 from protocol.status_list import StatusReference
 from tests.protocol import builders, granting
@@ -168,6 +169,29 @@ def test_card_that_was_taken_back_ends_reading(agency: Agency, wallet: Wallet, a
     agency.clock.time += 61
     with pytest.raises(Rejected, match="credential_revoked"):
         read_grant(agency.desk, rid, [], PURPOSE)
+
+
+def test_attack_message_of_a_helper_whose_mandate_was_ended(agency: Agency, wallet: Wallet, asked: Any) -> None:
+    rid, request = asked
+    act_for(wallet, OPEN)
+    given = grant(wallet, request, OPEN)
+    assert agency.post(rid, given.form()).status_code == 200
+
+    def send(number: int) -> Any:
+        message = ResidentMessage(
+            slot=given.sealed.slot, lock=given.sealed.terms.lock, kind="erasure_asked", iat=agency.clock.time,
+            jti=b64u_encode(bytes([number]) * 16),
+        )  # fmt: skip
+        token = sign_message(message, m.HOLDERS[1])
+        return agency.web.post(f"/v1/inbox/{rid}", json={"message": token})
+
+    assert send(1).status_code == 202
+    agency.net.statuses[4711] = 1
+    agency.clock.time += 61
+    before = agency.stored()
+    answer = send(2)
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "mandate_ended")
+    assert agency.stored() == before
 
 
 def test_attack_card_of_a_mandate_is_shared_as_a_copy(agency: Agency, wallet: Wallet) -> None:
