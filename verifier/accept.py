@@ -171,7 +171,8 @@ def accept_refresh(desk: Desk, grant_id: str, response: ResponseObject) -> None:
 
     1. the grant is known, the answer is of a later version; 2. every check of an answer (`verify_grant`);
     3. it only renews and narrows, for the same person; 4. the old slot is revoked in the log; 5. credential status
-    and light check of the new one. Raises `Rejected`: `unknown_grant`, `not_replaced` and those of the parts.
+    and light check of the new one; nor may a card be revoked that
+    co-signed the old one. Raises `Rejected`: `unknown_grant`, `not_replaced` and those of the parts.
     """
     now = desk.now()
     old = desk.store.grants.get(grant_id)  # 1.
@@ -189,6 +190,8 @@ def accept_refresh(desk: Desk, grant_id: str, response: ResponseObject) -> None:
     verify_refresh(VerifiedStandingGrant(old.answer, consent, old.grant_index), grant)  # 3.
     _check_replaced(desk, old, log, now)  # 4.
     standing = _check_now(desk, grant, trust, log, old.request.service, Trace(), now)  # 5.
+    if "revoked" in desk.statuses(consent.cosigners, trust, now).values():  # a refresh brings no co-signature
+        raise Rejected("credential_revoked", "the issuer revoked a card that agreed to this grant", status=403)
     desk.store.grants.replace(old, grant, standing, now=now)
 
 

@@ -15,6 +15,8 @@ from tests.protocol import builders, granting
 from tests.protocol import mandates as m
 from tests.protocol.builders import ADRES, AGENCY_ID, DAY, GEZIN, NOW, PERSOON, SERVICE_ID
 from tests.verifier.agency import PURPOSE, Agency, Granted, Wallet, copy_form, error_of
+from tests.verifier.test_inbox import deliver, refreshed
+from tests.verifier.test_inbox import refused as refused_refresh
 from verifier.reader import read_grant, take_copy
 from verifier.ui.standing import shown_grant
 
@@ -169,6 +171,26 @@ def test_card_that_was_taken_back_ends_reading(agency: Agency, wallet: Wallet, a
     agency.clock.time += 61
     with pytest.raises(Rejected, match="credential_revoked"):
         read_grant(agency.desk, rid, [], PURPOSE)
+
+
+def test_attack_refresh_sheds_a_co_signer_whose_card_was_revoked(
+    agency: Agency, wallet: Wallet, asked: Any
+) -> None:
+    rid, request = asked
+    act_for(wallet, BOTH)
+    given = grant(wallet, request, BOTH)
+    reference = StatusReference(idx=99, uri=builders.STATUS_URI)
+    text = m.cosigned(BOTH, given.sealed.terms, party=2, audience=request.client_id, status=reference)
+    assert agency.post(rid, given.form(cosigned=[text])).status_code == 200
+    agency.log.stop(given.sealed.slot, revocation_secret(m.CODE, 1))
+    new = refreshed(wallet, given, stop=False, lock=m.lock(2), on_behalf_of=m.behalf(BOTH))
+    new = replace(new, sealed=granting.change(new.sealed, mandate=m.shown(BOTH, version=2)))
+    agency.net.statuses[99] = 1
+    agency.clock.time += 61
+    refused_refresh(agency, new, "credential_revoked", iat=agency.clock.time)
+    agency.net.statuses[99] = 0
+    agency.clock.time += 61
+    assert deliver(agency, new, iat=agency.clock.time).status_code == 200
 
 
 def test_attack_message_of_a_helper_whose_mandate_was_ended(agency: Agency, wallet: Wallet, asked: Any) -> None:
