@@ -70,7 +70,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             keep.append(item)
     if drop:
         config.hook.pytest_deselected(items=drop)
-    items[:] = sorted(keep, key=_turn)
+    items[:] = _as_told(sorted(keep, key=_turn))
+
+
+def _as_told(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The tests of a file that tells one story (`story`) in the order in which they are written."""
+    told = [place for place, item in enumerate(items) if item.get_closest_marker("story")]
+    written = sorted((items[place] for place in told), key=lambda item: (str(item.path), item.location[1] or 0))
+    for place, item in zip(told, written, strict=True):
+        items[place] = item
+    return items
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

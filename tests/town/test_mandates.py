@@ -10,6 +10,8 @@ import pytest
 
 from examples.founding import OIN, PARKING, PERSONS, Teller, Town, found_town
 
+pytestmark = pytest.mark.story
+
 NOOR, JELLE, WENDE, TIJN = "999100002", "999101742", "999105206", "999103477"
 """Noor and Jelle are the parents of Wende and Tijn."""
 MELATI, KARIM = "999112132", "999108669"

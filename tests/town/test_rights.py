@@ -15,6 +15,8 @@ from protocol.jws import parse_jws
 from protocol.reading import MESSAGE_TYPE
 from protocol.request_object import REQUEST_TYP
 
+pytestmark = pytest.mark.story
+
 BSN = json.loads(PERSONS.read_text().splitlines()[0])["burgerservicenummer"]
 
 

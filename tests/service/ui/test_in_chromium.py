@@ -258,7 +258,7 @@ def test_code_is_read_from_a_picture_on_this_device(gallery: tuple[Flask, str], 
     page.locator(".r-scan input[type=file]").set_input_files(
         {"name": "a.txt", "mimeType": "image/png", "buffer": b"no"}
     )
-    expect(status).to_contain_text("We zien geen QR-code")
+    expect(status).to_contain_text("We zien geen QR-code", timeout=20_000)
     page.locator(".r-scan input[type=file]").set_input_files(
         {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": stored.getvalue()}
     )
