@@ -67,7 +67,7 @@ class Door:
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self._pool = urllib3.PoolManager(maxsize=32, retries=False, timeout=20)
+        self._pool = urllib3.PoolManager(maxsize=32, retries=False, timeout=60)
 
     def test_client(self) -> "Door":
         return self
@@ -122,14 +122,14 @@ class Worker:
         self.is_heard = number == signal.SIGCONT
         self.process.send_signal(number)
         if number in (signal.SIGKILL, signal.SIGTERM):
-            self.process.wait(20)
+            self.process.wait(60)
 
 
 class Crew:
-    """`count` workers of the log in `folder`, on the database `url`."""
+    """`count` workers of the log in `folder`, on the database `url`; the global lock in SQLite, or at `lock`."""
 
-    def __init__(self, folder: Path, url: str, count: int) -> None:
-        self.town = SmallTown(folder, database=url)
+    def __init__(self, folder: Path, url: str, count: int, lock: str) -> None:
+        self.town = SmallTown(folder, database=url, lock=lock)
         self.ports = {}
         self._servers = []
         for name in (WITNESS_NAME, AUDITOR_NAME):
@@ -148,7 +148,7 @@ class Crew:
             assert worker.listen() == "listening"
         self.workers += new
         for worker in new:
-            wait_until(lambda worker=worker: worker.health()["reads"], 20)
+            wait_until(lambda worker=worker: worker.health()["reads"], 60)
 
     def hire_from(self, home: Path) -> Worker | str:
         """A worker that has another home, and is not asked by the others; or the code of its refusal."""
@@ -196,8 +196,8 @@ def leaves(town: SmallTown) -> list[bytes]:
 
 
 @contextmanager
-def crew(folder: Path, url: str, count: int) -> Iterator[Crew]:
-    hired = Crew(folder, url, count)
+def crew(folder: Path, url: str, count: int, *, lock: str = "") -> Iterator[Crew]:
+    hired = Crew(folder, url, count, lock)
     try:
         yield hired
     finally:

@@ -33,7 +33,7 @@ from tests.service import unsynced
 WORKERS = 3
 READS = 4
 WITHOUT_ENTRY = "a share left without an entry"
-LIMIT = 10.0
+LIMIT = 60.0
 """Seconds after which a worker that nobody killed ends by itself."""
 
 

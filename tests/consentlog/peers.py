@@ -1,7 +1,5 @@
 """The peers of a log in one process: wires in place of the network, a clock to move, an auditing cosigner."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,9 +20,7 @@ from service.epochs import turn_of
 from service.fetch import Answer, Fetcher
 from service.witness import Witness, witness_blueprint
 from tests.protocol.builders import LOG_ORIGIN, LOG_URL, NOW
-
-SOON = 5.0
-"""Seconds of real time within which threads of this process answer each other."""
+from tests.waiting import wait_until as wait_until
 
 
 class HandClock:
@@ -114,14 +110,6 @@ def code_of(response: TestResponse) -> tuple[int, str]:
     """(status, code) of a refusal."""
     assert response.content_type == "application/problem+json", response.get_data(as_text=True)
     return response.status_code, response.get_json()["code"]
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = SOON) -> None:
-    """Until another thread has done it. Fails the test when it does not in time."""
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.005)
 
 
 def epoch_turns(folder: Path) -> list[int]:

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from consentlog import queries
 from consentlog.config import log_config, make_log
+from consentlog.lock import GlobalLock
 from consentlog.node import Node
 from consentlog.web import make_web
 from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, parse_struct, sha256
@@ -87,7 +88,9 @@ class Sent:
 class SmallTown:
     """Everybody. The homes stay in `folder`: a second town there goes on with the same log and witnesses."""
 
-    def __init__(self, folder: Path, *, threshold: str = "all", database: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, threshold: str = "all", database: str | None = None, lock: str = ""
+    ) -> None:
         self.clock, self.witness_clock = HandClock(), HandClock()
         self.wires = Wires()
         self.folder = folder
@@ -103,7 +106,9 @@ class SmallTown:
         if is_new:
             self.publish_trust()
         if database is not None:
-            self.home.write_config(msgspec.structs.replace(log_config(self.home), database=database))
+            self.home.write_config(msgspec.structs.replace(log_config(self.home), database=database, lock=lock))
+        if lock:
+            GlobalLock(engine_for(lock), LOG_ORIGIN).create(NOW)
         self.cosigner = Cosigner(self.wires)
         self._add_witnesses()
         self.node: Node | None = None

@@ -17,11 +17,12 @@ from protocol.share_at_rest import unwrap_share
 from service.database import engine_for
 from service.epochs import EPOCH_SECONDS, Epochs
 from service.home import Home
-from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import SmallTown
 from tests.consentlog.test_cli import run
 from tests.migrations.released import load_log
 from tests.protocol.builders import LOG_ORIGIN, NOW
+from tests.waiting import wait_until
 
 
 def epochs_of(town: SmallTown) -> Epochs:

@@ -138,7 +138,7 @@ def serving(home: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
 
 def checkpoint(fetcher: Fetcher, url: str) -> str:
     """The published checkpoint, once there is one."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while True:
         answer = fetcher.get(f"{url}/checkpoint", accept="text/plain", expect=(503,))
         if answer.status == 200:
@@ -166,7 +166,7 @@ def test_log_and_witness_as_processes_outlive_the_kill_of_the_whole_group(
             assert second.checkpoint.size == 1
             assert second.checkpoint.body in first
             running.terminate()
-            assert running.wait(15) == 0
+            assert running.wait(60) == 0
 
 
 # --- Rotation (docs/rotation.md) ---------------------------------------------------------------------------

@@ -26,11 +26,12 @@ from protocol.merkle import EMPTY_ROOT
 from protocol.status_tree import StatusTree
 from service.database import engine_for, immediate, snapshot, sqlite_url
 from tests import oracle_tree
-from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import SmallTown
 from tests.consentlog.test_restart import change, refusal
 from tests.protocol import builders
 from tests.protocol.builders import LOG_ORIGIN, NOW
+from tests.waiting import wait_until
 
 EMPTY = Locked(0, EMPTY_ROOT, NOW, "")
 

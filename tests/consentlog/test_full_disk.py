@@ -14,8 +14,9 @@ from protocol.errors import Unavailable
 from service.ballast import BALLAST_BYTES, is_disk_full
 from service.database import engine_for, immediate, sqlite_url
 from service.home import Home
-from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import SmallTown
+from tests.waiting import wait_until
 
 _SYS_ADMIN = 21
 """Bit of the capability that mounts file systems."""

@@ -13,10 +13,11 @@ from consentlog.reserve import TableReserve
 from protocol.consent_api import ReadAnswer
 from protocol.leaf import Read, parse_leaf
 from service.database import engine_for, immediate
-from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import SmallTown
 from tests.consentlog.test_full_disk import may_mount
 from tests.service import postgresql
+from tests.waiting import wait_until
 
 SIZE = 1 << 20
 WAL_DISK = "24m"

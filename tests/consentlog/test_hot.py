@@ -13,9 +13,9 @@ from consentlog.waiting import LoopAnswer, Mailbox
 from protocol.canonical import canonical_bytes
 from protocol.consent_api import MAX_REQUEST_BYTES, ReadAnswer
 from service.edge import HOT_PATHS
-from tests.consentlog.peers import wait_until
 from tests.consentlog.small_town import Sent, SmallTown
 from tests.protocol.builders import WITNESS_NAME
+from tests.waiting import wait_until
 
 JSON = "application/json"
 

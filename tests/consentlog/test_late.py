@@ -10,9 +10,10 @@ import pytest
 
 from protocol.consent_api import GrantAnswer, ReadAnswer
 from protocol.leaf import LeafType, parse_leaf
-from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import SmallTown
 from tests.protocol.builders import AUDITOR_NAME, NOW, WITNESS_NAME
+from tests.waiting import wait_until
 
 
 def leaves_of(town: SmallTown, kind: LeafType) -> int:
@@ -54,7 +55,7 @@ def test_cosigner_that_hangs_holds_up_one_round_and_no_stop(town: SmallTown) -> 
     original = app.view_functions["pending"]
 
     def hang() -> Any:
-        released.wait(20)
+        released.wait(60)
         return original()
 
     app.view_functions["pending"] = hang
@@ -75,7 +76,7 @@ def test_witness_that_hangs_is_left_out_until_it_answers(tmp_path: Any) -> None:
         original = app.view_functions["witness.add_checkpoint"]
 
         def hang() -> Any:
-            released.wait(20)
+            released.wait(60)
             return original()
 
         app.view_functions["witness.add_checkpoint"] = hang
@@ -89,7 +90,7 @@ def test_witness_that_hangs_is_left_out_until_it_answers(tmp_path: Any) -> None:
 
 def test_share_that_is_lost_is_refused_with_a_leaf(town: SmallTown) -> None:
     given, other = town.grant(), town.grant()
-    with sqlite3.connect(town.home.file("log.db"), timeout=5) as connection:
+    with sqlite3.connect(town.home.file("log.db"), timeout=60) as connection:
         connection.execute("DELETE FROM shares WHERE slot = ?", (given.answer.slot,))
     connection.close()
     assert code_of(town.post_read(town.make_read(given))) == (410, "no_share")
@@ -99,7 +100,7 @@ def test_share_that_is_lost_is_refused_with_a_leaf(town: SmallTown) -> None:
 
 def test_share_whose_epoch_key_is_gone_is_refused_and_others_go_on(town: SmallTown) -> None:
     given, other = town.grant(), town.grant()
-    with sqlite3.connect(town.home.file("log.db"), timeout=5) as connection:
+    with sqlite3.connect(town.home.file("log.db"), timeout=60) as connection:
         connection.execute("UPDATE shares SET epoch = 7 WHERE slot = ?", (given.answer.slot,))
     connection.close()
     assert code_of(town.post_read(town.make_read(given))) == (503, "epoch_key")
@@ -108,7 +109,7 @@ def test_share_whose_epoch_key_is_gone_is_refused_and_others_go_on(town: SmallTo
 
 def test_share_put_under_another_slot_does_not_open(town: SmallTown) -> None:
     given, other = town.grant(), town.grant()
-    with sqlite3.connect(town.home.file("log.db"), timeout=5) as connection:
+    with sqlite3.connect(town.home.file("log.db"), timeout=60) as connection:
         connection.execute(
             "UPDATE shares SET wrapped = (SELECT wrapped FROM shares WHERE slot = ?) WHERE slot = ?",
             (other.answer.slot, given.answer.slot),

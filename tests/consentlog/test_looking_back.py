@@ -17,10 +17,11 @@ from protocol.note import parse_vkey
 from protocol.reading import ResidentMessage, sign_message
 from protocol.receipt import parse_tlog_proof, verify_tlog_proof
 from protocol.revocation_code import view_key
-from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import Given, SmallTown
 from tests.protocol import mandates
 from tests.protocol.builders import AGENCY, DAY, HOLDER, NOW, STRANGER, WITNESS_NAME
+from tests.waiting import wait_until
 
 
 def bearer(secret: bytes) -> dict[str, str]:

@@ -9,10 +9,11 @@ from consentlog.log_time import LogTime
 from protocol.canonical import b64u_encode, canonical_bytes
 from service.edge import HOT_PATHS, Edge
 from service.metrics import METRICS
-from tests.consentlog.peers import HandClock, code_of, wait_until
+from tests.consentlog.peers import HandClock, code_of
 from tests.consentlog.small_town import SmallTown
 from tests.protocol.builders import AUDITOR_NAME, NOW, WITNESS_NAME
 from tests.service.test_metrics import Samples, of, samples_of
+from tests.waiting import wait_until
 
 
 def measured(town: SmallTown) -> Samples:

@@ -7,9 +7,10 @@ import pytest
 
 from protocol.consent_api import GrantAnswer, ReadAnswer
 from service.database import engine_for, snapshot
-from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import SmallTown
 from tests.service import postgresql
+from tests.waiting import wait_until
 
 if postgresql.is_installed():
 

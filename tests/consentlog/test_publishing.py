@@ -22,9 +22,10 @@ from protocol.status_tree import verify_chunk
 from protocol.tiles import TILE_WIDTH, node_from_tiles, tile_path, tile_width
 from protocol.witness import encode_add_checkpoint
 from service.fetch import Answer, Fetcher
-from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import SmallTown
 from tests.protocol.builders import AUDITOR_NAME, LOG_ORIGIN, NOW, WITNESS_NAME
+from tests.waiting import wait_until
 
 
 def checkpoint_of(town: SmallTown) -> Any:

@@ -15,10 +15,11 @@ from protocol.presentation import check_share, claim_share
 from protocol.reading import refusal_opening
 from protocol.seal import KemPrivate
 from protocol.terms import Context
-from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import Given, Sent, SmallTown
 from tests.protocol.builders import DAY, NOW, STRANGER
 from tests.protocol.granting import HUISNUMMER, POSTCODE
+from tests.waiting import wait_until
 
 
 def kinds(town: SmallTown) -> list[LeafType]:
@@ -286,7 +287,7 @@ def test_no_share_leaves_before_the_witnesses_have_seen_the_entry(town: SmallTow
     thread.join(0.5)
     assert answers == []
     town.wires.cut.clear()
-    thread.join(5)
+    thread.join(60)
     assert len(town.shares(sent, town.parsed(answers[0], ReadAnswer))) == len(sent.read.claims)
 
 
@@ -296,7 +297,7 @@ def test_revocation_after_the_entry_stops_the_share(town: SmallTown) -> None:
     thread, answers = appended_without_witnesses(town, sent)
     town.revoke(given)
     town.wires.cut.clear()
-    thread.join(5)
+    thread.join(60)
     assert code_of(answers[0]) == (410, "revoked")
     assert kinds(town) == [LeafType.GRANT, LeafType.READ, LeafType.REVOCATION]
     assert refused(town, sent) == (410, "revoked")  # again: same entry, still no share
@@ -311,7 +312,7 @@ def test_end_of_the_grant_after_the_entry_stops_the_share(town: SmallTown) -> No
     town.clock.time += 30
     town.witness_clock.time += 30
     town.wires.cut.clear()
-    thread.join(5)
+    thread.join(60)
     assert code_of(answers[0]) == (410, "expired")
 
 

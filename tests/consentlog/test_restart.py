@@ -14,10 +14,11 @@ from protocol.errors import Rejected, Unavailable
 from service.database import engine_for, sqlite_url
 from service.epochs import EPOCH_SECONDS, Epochs
 from service.home import Home
-from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import SmallTown
 from tests.protocol import builders
 from tests.protocol.builders import LOG_ORIGIN, LOG_URL, NOW
+from tests.waiting import wait_until
 
 
 def refusal(town: SmallTown) -> str:

@@ -11,9 +11,10 @@ from protocol.leaf import Revocation, parse_leaf
 from protocol.note import parse_vkey
 from protocol.receipt import verify_revocation_receipt
 from protocol.revocation_code import revocation_secret
-from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import Given, SmallTown
 from tests.protocol.builders import AUDITOR_NAME, DAY, LOG_ORIGIN, NOW
+from tests.waiting import wait_until
 
 
 def files_of(town: SmallTown) -> bytes:

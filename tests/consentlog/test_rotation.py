@@ -37,10 +37,10 @@ from service.home import Home
 from service.trust import LISTED_SECONDS
 from service.witness import Witness, witness_blueprint
 from service.witness_keys import CosignerKeys
-from tests.consentlog.peers import wait_until
 from tests.consentlog.small_town import Given, SmallTown
 from tests.protocol import builders
 from tests.protocol.builders import AUDITOR_NAME, LOG_ORIGIN, WITNESS_NAME
+from tests.waiting import wait_until
 
 RANDOM = os.urandom
 
@@ -133,7 +133,7 @@ class Reader(threading.Thread):
     def sees(self, count: int = 2) -> None:
         """So many more reads went well; at least one of them began after this call."""
         goal = self.reads + count
-        wait_until(lambda: self.reads >= goal or bool(self.failed), 20)
+        wait_until(lambda: self.reads >= goal or bool(self.failed))
         assert not self.failed
 
 
@@ -155,7 +155,7 @@ def reading(registry: Registry) -> Iterator[Reader]:
         reader.sees()
     finally:
         reader.stopping.set()
-        reader.join(30)
+        reader.join(60)
     assert not reader.failed
 
 
@@ -383,7 +383,7 @@ def test_epoch_is_begun_on_demand_and_the_old_key_goes(registry: Registry) -> No
         reader.sees()
         assert town.node is not None
         town.node.writer._next_upkeep = 0.0  # in life within a minute
-        wait_until(lambda: epochs.past() == [], 30)
+        wait_until(lambda: epochs.past() == [])
         reader.sees()
 
 

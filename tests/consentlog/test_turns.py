@@ -13,8 +13,8 @@ from consentlog.tables import create_tables
 from consentlog.turns import KEEP_SECONDS, TAKE_OVER_SECONDS, News, SharedTurn
 from protocol.errors import Unavailable
 from service.database import engine_for, immediate, single
-from tests.consentlog.peers import wait_until
 from tests.service import postgresql
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not postgresql.is_installed(), reason="needs PostgreSQL")
 
@@ -165,4 +165,4 @@ def test_news_reaches_whom_it_concerns(engine: Engine) -> None:
     finally:
         for thread in news:
             thread.stop()
-            thread.join(5)
+            thread.join(60)

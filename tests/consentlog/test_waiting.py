@@ -16,7 +16,7 @@ from consentlog.operations import (
     RevocationOperation,
 )
 from consentlog.waiting import MAX_GROUP, Waiting, WaitingRoom
-from tests.consentlog.peers import wait_until
+from tests.waiting import wait_until
 
 LONG = 60.0
 ADMITTED = Admitted(5, 0, bytes(32))

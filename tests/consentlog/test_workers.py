@@ -31,7 +31,7 @@ from tests.consentlog.small_town import Given, SmallTown
 from tests.service import postgresql
 
 pytestmark = pytest.mark.skipif(not postgresql.is_installed(), reason="needs PostgreSQL")
-TAKE_OVER = 20.0
+TAKE_OVER = 60.0
 """Seconds, on a busy machine, within which another worker publishes."""
 
 
@@ -210,22 +210,24 @@ def check_all_is_there(town: SmallTown, read: list[Any]) -> None:
 def test_holder_that_is_lost_is_replaced_and_nothing_acknowledged_is_lost(
     server: postgresql.PostgreSQL, tmp_path: Path, blow: signal.Signals
 ) -> None:
-    with crew(tmp_path, server.database(f"blow_{blow.name.lower()}"), 2) as hired:
+    name = f"blow_{blow.name.lower()}"
+    # One that is stopped in the midst of moving the lock holds it: PostgreSQL ends its session, SQLite waits.
+    with crew(tmp_path, server.database(name), 2, lock=server.database(f"{name}_lock")) as hired:
         holder = hired.holder()
         left = 1 - holder
         grants = [hired[place].grant() for place in (holder, left)]
         read: list[Any] = []
-        until = [time.monotonic() + 60]
+        until = [time.monotonic() + 200]
         with ThreadPoolExecutor(2) as pool:
             reading = [pool.submit(keep_reading, hired[left], each, until, read) for each in grants]
-            wait_until(lambda: len(read) > 6, 20)
+            wait_until(lambda: len(read) > 6, TAKE_OVER)
             hired.workers[holder].signal(blow)
             struck = time.monotonic()
             wait_until(lambda: any(at > struck + 1 for *_, at in read), TAKE_OVER)
             outage = min(at for *_, at in read if at > struck + 1) - struck
             if blow == signal.SIGSTOP:
                 hired.workers[holder].signal(signal.SIGCONT)
-                wait_until(lambda: can_read(hired[holder], grants[0]), 20)
+                wait_until(lambda: can_read(hired[holder], grants[0]), TAKE_OVER)
             until[0] = 0.0
             for each in reading:
                 each.result()
@@ -261,7 +263,7 @@ def test_attack_second_database_signs_a_second_history(server: postgresql.Postgr
         hired[0].grant()
         view = hired.view(forked)
         assert code_of(view.send("POST", "/v1/grants", view.grant_request()[2]))[0] == 503
-        wait_until(lambda: forked.door.open("/healthz", method="GET").status_code == 503, 20)
+        wait_until(lambda: forked.door.open("/healthz", method="GET").status_code == 503, TAKE_OVER)
         assert code_of(view.send("POST", "/v1/grants", view.grant_request()[2]))[0] == 503
         assert replayed(hired[0]).slots == 2
         assert hired[0].read(given)[1].n == 0
@@ -289,7 +291,7 @@ def test_start_waits_for_a_database_that_changes_its_leader(server: postgresql.P
             starting = pool.submit(web._node, Home(tmp_path / "log"))
             time.sleep(1)
             assert not starting.done()
-        starting.result(30).stop()
+        starting.result(60).stop()
 
 
 def test_start_without_a_database_ends_in_time_and_says_so(
@@ -309,12 +311,12 @@ def test_log_is_served_by_several_workers(server: postgresql.PostgreSQL, tmp_pat
     try:
         assert process.stdout is not None
         url = process.stdout.readline().removeprefix("listening on ").strip()
-        pool = urllib3.PoolManager(retries=False, timeout=10)
+        pool = urllib3.PoolManager(retries=False, timeout=60)
         states = [pool.request("GET", f"{url}/healthz").json() for _ in range(10)]
         assert all(state["status"] == "ok" for state in states)
         process.terminate()
         assert process.stdout.read() == ""  # it was announced once
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.communicate()
