@@ -59,15 +59,20 @@ class Done:
     problem: str | None = None
 
 
-def begin(wallet: OpenWallet, link: str, request: VerifiedRequest, language: str) -> Asking:
-    """A request as its page begins: nothing is ticked. The resident's profile may propose an earlier last day."""
-    now = wallet.now()
+def begin(
+    wallet: OpenWallet, link: str, request: VerifiedRequest, language: str, mandate: str | None = None
+) -> Asking:
+    """A request as its page begins: nothing is ticked. The resident's profile may propose an earlier last day, but
+    none after the end of the mandate (`mandate`: its number). Raises as `acting_of`.
+    """
+    now, acting = wallet.now(), acting_of(wallet, mandate) if mandate is not None else None
     try:
-        latest = answer_to(request, wallet.copies(), NOTHING, now, language).until or latest_end(request, now)
+        answer = answer_to(request, wallet.copies(), NOTHING, now, language, acting)
+        latest = answer.until or latest_end(request, now)
     except Rejected:
         latest = None  # the page says what is wrong with it
     day = propose_until(profile_of(wallet), latest, now)
-    return Asking(link, request, Wish(until=day.isoformat()) if day else NOTHING)
+    return Asking(link, request, Wish(until=day.isoformat()) if day else NOTHING, mandate=mandate)
 
 
 def look(wallet: OpenWallet, asking: Asking, language: str) -> RequestView:

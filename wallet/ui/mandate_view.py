@@ -106,7 +106,7 @@ def view_mandate(
         data=None
         if claims is None
         else tuple(label_of(f"{short_name(one.vct)}.{name}", language) for one in claims for name in one.names),
-        together=any(record.party not in group for group in mandate.signers),
+        together=is_joint(mandate, record.party),
         may_act=record.party in mandate.parties,
         left=max(0, codes_of(mandate) - record.next_code),
         grants=tuple((name, one) for name, one in grants.items() if one.mandate == key),

@@ -8,10 +8,11 @@ from protocol.errors import Rejected
 from service.ui.words import _, language
 from wallet.errand_profile import profile_of
 from wallet.errand_request import read_request
+from wallet.mandated import held_mandate
 from wallet.opened import OpenWallet
 from wallet.secrecy import needs_second_yes
 from wallet.ui.giving import Asking, Done, begin, decline, give, look
-from wallet.ui.mandate_view import for_whom
+from wallet.ui.mandate_view import for_whom, is_joint
 from wallet.ui.session import in_use, keeper, stay_open
 from wallet.ui.wish import FIELDS, only_needed, read_wish
 
@@ -39,6 +40,7 @@ def page(kept_id: str) -> Response | str:
         profile = profile_of(wallet)
         others = for_whom(asking.request, wallet.mandates(), wallet.now())
         acting = wallet.mandate(asking.mandate)[1] if asking.mandate is not None else None
+        together = acting is not None and is_joint(held_mandate(acting), acting.party)
         is_secret = needs_second_yes(asking.request, wallet.copies().values())
     error = asking.error or (view.answer.error if asking.shows or not asking.wish.is_empty else None)
     return render_template(
@@ -52,6 +54,7 @@ def page(kept_id: str) -> Response | str:
         profile=profile,
         others=others,
         acting=acting,
+        together=together,
         is_secret=is_secret,
     )
 
@@ -82,7 +85,7 @@ def _switch(wallet: OpenWallet, kept_id: str, asking: Asking, number: str) -> Re
     """In whose name from now on; what was ticked is forgotten, for it was about somebody else's data."""
     fits = {str(one.number) for one in for_whom(asking.request, wallet.mandates(), wallet.now())}
     chosen = number if number in fits else None
-    keeper().replace(kept_id, replace(begin(wallet, asking.link, asking.request, language()), mandate=chosen))
+    keeper().replace(kept_id, begin(wallet, asking.link, asking.request, language(), chosen))
     return redirect(url_for("request.page", kept_id=kept_id), 303)  # type: ignore[return-value]
 
 
@@ -114,7 +117,7 @@ def _renewed(wallet: OpenWallet, asking: Asking) -> Asking:
         asking.request.service,
     )
     flash(_("You took your time, and that is fine. We fetched the request again. Please check it once more."))
-    begun = replace(begin(wallet, asking.link, fresh, language()), mandate=asking.mandate)
+    begun = begin(wallet, asking.link, fresh, language(), asking.mandate)
     return replace(begun, wish=asking.wish) if is_same else begun
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from protocol.canonical import b64u_encode
 from protocol.mandate_api import Representation
 from tests.protocol import mandates
 from tests.protocol.builders import DAY, ISSUER_ID, NOW
@@ -15,9 +16,12 @@ from tests.wallet.conftest import Resident
 from tests.wallet.neighbours import Neighbours
 from tests.wallet.test_mandates import drafted
 from tests.wallet.ui.face import Face
+from tests.wallet.ui.test_request import opened, press, text_of
 from wallet.errand_joint import Waiting
 from wallet.errand_mandate import Found
+from wallet.errand_profile import keep_profile
 from wallet.errand_request import read_request
+from wallet.profile import choose
 from wallet.ui import mandates as page
 
 
@@ -87,3 +91,26 @@ def test_mandate_that_is_taken_is_the_one_on_the_button(face: Face, monkeypatch:
     answers = [face.post("/mandates/take", form).status_code for _ in range(2)]
     assert answers == [303, 404]
     assert taken == [(ISSUER_ID, "first")]
+
+
+def test_page_says_beforehand_that_somebody_else_has_to_agree(neighbours: Neighbours, face: Face) -> None:
+    with face.keeper.in_use() as wallet:
+        delegates.hold(wallet, mandates.token())
+        delegates.hold(wallet, mandates.token(signers=[[0], [1, 2]], id=b64u_encode(bytes([1] * 16))))
+    path = opened(face, neighbours.agency.ask())
+    alone, together = (text_of(face.get(press(face, path, answer=f"for:{number}")).text) for number in (1, 2))
+    for told in (alone, together):
+        assert f"In the name of {delegates.NAME}" in told
+    assert "Somebody else has to agree too" not in alone
+    assert "Somebody else has to agree too Nothing is given before that." in together
+
+
+def test_profile_proposes_no_day_after_the_end_of_the_mandate(neighbours: Neighbours, face: Face) -> None:
+    """Else the page would begin with a mistake that the resident did not make."""
+    with face.keeper.in_use() as wallet:
+        keep_profile(wallet, choose("veiligheid"))  # thirty days
+        delegates.hold(wallet, mandates.token(until=NOW + 10 * DAY))
+    path = opened(face, neighbours.agency.ask())
+    told = face.get(press(face, path, answer="for:1")).text
+    assert "Your profile proposes an earlier last day" not in told
+    assert 'id="summary"' not in told
