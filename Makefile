@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test lint assets parts words tour everybody bench campaign lock clean
+.PHONY: demo test again lint assets parts words tour everybody bench campaign lock clean
 
 demo: $(VENV)/.runtime assets
 	$(BIN)/python -m examples.town $(ARGS)
@@ -12,6 +12,10 @@ demo: $(VENV)/.runtime assets
 # Whole files side by side, the longest first: see tests/conftest.py.
 test: lint parts
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# After a run in which three tests or fewer failed: their files once more, alone. See docs/decisions/0015-unsteady.md.
+again: lint
+	$(BIN)/python -m tests.again
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
