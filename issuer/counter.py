@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from issuer import store, store_counter
+from sqlalchemy import Connection
+
+from issuer import store, store_counter, store_mandate
 from issuer.brp import Bsn, Person, parse_person
-from issuer.finding import MAX_FOUND, Found, birth_forms, found_of, is_deceased, surname_keys
+from issuer.finding import MAX_FOUND, Found, birth_forms, found_of, is_deceased, name_of, surname_keys
+from issuer.mandate import Registered
 from issuer.offer import Offer
 from issuer.office import Office
 from issuer.store_counter import Act, ActKind, Hold
@@ -25,14 +28,25 @@ MAX_ACTS = 20
 
 
 @dataclass(frozen=True)
+class Acting:
+    """A mandate that somebody is a party of. `represented`, `delegates`: full names, empty where unknown."""
+
+    mandate: Registered
+    party: int
+    represented: str
+    delegates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Dossier:
-    """What a clerk sees of one resident."""
+    """What a clerk sees of one resident. `acting`: for whom he acts, and who acts for him."""
 
     bsn: Bsn
     person: Person
     hold: Hold | None
     issued: tuple[store.Issuance, ...]
     acts: tuple[Act, ...]
+    acting: tuple[Acting, ...] = ()
 
 
 class Counter:
@@ -75,6 +89,7 @@ class Counter:
                 store_counter.find_hold(connection, bsn),
                 tuple(store.list_issuances(connection, bsn)),
                 tuple(store_counter.list_acts(connection, bsn, MAX_ACTS)),
+                _acting(connection, bsn),
             )
 
     def offer(
@@ -152,3 +167,16 @@ class Counter:
         with immediate(self.office.engine) as connection:
             now = self.office.clock.now()
             store_counter.add_act(connection, Act(now, officer, act, bsn, document, reference))
+
+
+def _acting(connection: Connection, bsn: Bsn) -> tuple[Acting, ...]:
+    """Mandates in force, and those that wait for a second officer."""
+
+    def name(who: Bsn) -> str:
+        person = store_mandate.find_person(connection, who)
+        return name_of(person) if person else ""
+
+    return tuple(
+        Acting(one, one.party_of(bsn) or 0, name(one.represented), tuple(map(name, one.delegates)))
+        for one in store_mandate.live_of(connection, bsn, confirmed=False)
+    )

@@ -93,6 +93,10 @@ class Registered:
             return 0
         return self.delegates.index(bsn) + 1 if bsn in self.delegates else None
 
+    def bsn_of(self, party: int) -> Bsn | None:
+        """Inverse of `party_of`."""
+        return dict(enumerate((self.represented, *self.delegates))).get(party)
+
     def signs(self, party: int) -> bool:
         """Whether this party has to sign, or may."""
         return any(party in group for group in self.signers)

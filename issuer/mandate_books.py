@@ -64,7 +64,8 @@ def why_not(connection: Connection, mandate: Registered, now: int, day: datetime
 
 
 def standing(connection: Connection, under: Under, now: int) -> Registered:
-    """The mandate that copies are asked under, which stands to this moment.
+    """The mandate that copies are asked under, which stands to this moment, by a party who has a card of his own:
+    who lost his phone, and had his own cards taken back, fetches nothing for others either.
 
     Raises `Rejected`: `credential_request_denied`.
     """
@@ -72,6 +73,9 @@ def standing(connection: Connection, under: Under, now: int) -> Registered:
     is_over = found is None or found.ended is not None or not found.token
     if found is None or is_over or why_not(connection, found, now, day_of(now)) is not None:
         raise Rejected("credential_request_denied", "the mandate has ended")
+    holder = found.bsn_of(under.party)
+    if holder is None or not store_mandate.has_wallet(connection, holder, now):
+        raise Rejected("credential_request_denied", "who acts has no card of his own any more")
     return found
 
 

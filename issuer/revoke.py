@@ -20,10 +20,12 @@ MAX_REASON = 200
 
 
 def status_bits(revoked: Iterable[int], superseded: Iterable[int]) -> bytes:
-    """The array of `BITS` a copy, least significant first. No index is in both."""
+    """The array of `BITS` a copy, least significant first. What is in both is revoked: 1 | 3 would say that it is
+    only out of date."""
     per_byte = 8 // BITS
     out = bytearray(LIST_SIZE // per_byte)
-    for indexes, status in ((revoked, INVALID), (superseded, SUPERSEDED)):
+    ended = frozenset(revoked)
+    for indexes, status in ((ended, INVALID), (frozenset(superseded) - ended, SUPERSEDED)):
         for index in indexes:
             out[index // per_byte] |= status << index % per_byte * BITS
     return bytes(out)

@@ -32,13 +32,16 @@ Random = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class Issuance:
-    """What was issued of one type under one offer; `revoked` counts its copies."""
+    """What was issued of one type under one offer; `revoked` counts its copies. `party`: who holds them, of
+    copies under a mandate.
+    """
 
     offer_id: str
     configuration: str
     issued: int
     copies: int
     revoked: int
+    party: int | None = None
 
 
 def create_tables(engine: Engine) -> None:
@@ -224,7 +227,7 @@ def reserve_copies(
                 "idx": copy.status.idx,
                 "issued": valid.iat,
                 "expires": valid.exp,
-                "mandate": offer.under.mandate if offer.under else None,
+                **columns_of(offer.under),
             }
             for copy in made
         ],
@@ -272,13 +275,14 @@ def list_issuances(connection: Connection, bsn: Bsn) -> Iterator[Issuance]:
             func.min(copies.c.issued).label("issued"),
             func.count().label("copies"),
             func.count(copies.c.revoked).label("revoked"),
+            func.max(copies.c.party).label("party"),
         )
         .where(copies.c.bsn == bsn)
         .group_by(copies.c.offer_id, copies.c.configuration)
         .order_by(func.min(copies.c.id))
     )
     for row in connection.execute(grouped):
-        yield Issuance(row.offer_id, row.configuration, row.issued, row.copies, row.revoked)
+        yield Issuance(row.offer_id, row.configuration, row.issued, row.copies, row.revoked, row.party)
 
 
 # ---- notifications

@@ -8,7 +8,17 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 
 from issuer.brp import Bsn, Person, parse_person
 from issuer.mandate import Registered, named_in
-from issuer.tables import copies, invitations, mandate_parties, mandates, offers, persons, renewals, tokens
+from issuer.tables import (
+    copies,
+    deferred,
+    invitations,
+    mandate_parties,
+    mandates,
+    offers,
+    persons,
+    renewals,
+    tokens,
+)
 from protocol.canonical import convert, parse_json
 from protocol.mandate import MandateClaims, MandateService
 
@@ -141,6 +151,28 @@ def end_mandate(connection: Connection, id_: str, reason: str, now: int) -> int:
     connection.execute(delete(tokens).where(tokens.c.offer_id.in_(own)))
     connection.execute(delete(renewals).where(renewals.c.mandate == id_))
     connection.execute(update(offers).where(offers.c.mandate == id_).values(tries_left=0))
+    return changed.rowcount
+
+
+def revoke_party(connection: Connection, id_: str, party: int, reason: str, now: int) -> int:
+    """What one party of a mandate holds counts no more (how many copies), and nothing more can be fetched with it.
+    The mandate stays: who has a card of his own again takes it again, as with a new phone.
+    """
+    own = select(offers.c.id).where(offers.c.mandate == id_, offers.c.party == party)
+    changed = connection.execute(
+        update(copies)
+        .where(
+            copies.c.mandate == id_,
+            # Nobody knows any more whose copies without a party are: they go too.
+            or_(copies.c.party == party, copies.c.party.is_(None)),
+            copies.c.revoked.is_(None),
+        )
+        .values(revoked=now, reason=reason)
+    )
+    connection.execute(delete(tokens).where(tokens.c.offer_id.in_(own)))
+    connection.execute(delete(deferred).where(deferred.c.offer_id.in_(own)))
+    connection.execute(delete(renewals).where(renewals.c.mandate == id_, renewals.c.party == party))
+    connection.execute(update(offers).where(offers.c.id.in_(own)).values(tries_left=0))
     return changed.rowcount
 
 

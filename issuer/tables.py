@@ -173,6 +173,7 @@ copies = Table(
     Column("reason", Text),
     Column("mandate", String(22)),  # for who acts for the resident; none for his own
     Column("superseded", BigInteger),  # since when the register says something else
+    Column("party", Integer),  # who its holder is under that mandate
     UniqueConstraint("list", "idx"),  # an index is never given out twice, whatever the code above does
     UniqueConstraint("offer_id", "configuration", "position"),
     Index("copies_by_offer", "offer_id", "configuration"),

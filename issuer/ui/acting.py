@@ -9,7 +9,7 @@ from issuer.appointments import Appointment, Appointments, parse_services
 from issuer.brp import parse_bsn
 from issuer.mandate import COURT_KINDS, CourtKind, Registered
 from issuer.ui.desk import desk, sentence
-from issuer.ui.show import person_view
+from issuer.ui.show import KINDS, person_view
 from protocol.errors import Rejected
 from service.ui.staff import member, needs
 from service.ui.words import _
@@ -32,8 +32,7 @@ def _appointments() -> Appointments:
 
 
 def _kinds() -> list[tuple[str, str]]:
-    names = {"curator": _("Curator"), "bewindvoerder": _("Administrator (bewindvoerder)"), "mentor": _("Mentor")}
-    return [(kind, names[kind]) for kind in COURT_KINDS]
+    return [(kind, str(KINDS[kind])) for kind in COURT_KINDS]
 
 
 @pages.get("/")

@@ -7,12 +7,14 @@ from typing import Any
 
 from babel.dates import format_date
 
-from issuer.counter import Document, Dossier
+from issuer.counter import Acting, Document, Dossier
 from issuer.dates import UNKNOWN
 from issuer.finding import Found, birth_of, is_deceased, name_of
+from issuer.mandate_caller import CALLER_CONFIGURATION
 from issuer.offer import ALL_CREDENTIALS, configuration
 from issuer.store import Issuance
 from issuer.store_counter import Act, ActKind
+from protocol.mandate_api import RepresentationKind
 from service.ui.words import _, language, lazy, locale
 
 DOCUMENT_NAMES: Mapping[Document, Any] = {
@@ -20,6 +22,14 @@ DOCUMENT_NAMES: Mapping[Document, Any] = {
     "identity_card": lazy("identity card"),
     "driving_licence": lazy("driving licence"),
     "residence_permit": lazy("residence permit"),
+}
+KINDS: Mapping[RepresentationKind, Any] = {
+    "ouder": lazy("Parent"),
+    "voogd": lazy("Guardian"),
+    "curator": lazy("Curator"),
+    "bewindvoerder": lazy("Administrator (bewindvoerder)"),
+    "mentor": lazy("Mentor"),
+    "helper": lazy("Helper"),
 }
 _ACTS: Mapping[ActKind, tuple[str, str, Any]] = {
     "found": ("read", "info", lazy("Page opened")),
@@ -54,6 +64,18 @@ class IssuedCard:
     state: str
     words: str
     can_be_revoked: bool
+    is_acting: bool
+    says_who: bool
+
+
+@dataclass(frozen=True)
+class ActingCard:
+    """A mandate: who acts for whom, as what, and until when."""
+
+    title: str
+    kind: str
+    until: int
+    is_waiting: bool
 
 
 @dataclass(frozen=True)
@@ -66,6 +88,7 @@ class PersonView:
     bsn_end: str
     is_deceased: bool
     is_secret: bool
+    acting: tuple[ActingCard, ...]
     issued: tuple[IssuedCard, ...]
     acts: tuple[dict[str, Any], ...]
 
@@ -110,6 +133,7 @@ def person_view(dossier: Dossier) -> PersonView:
         bsn_end=dossier.bsn[-3:],
         is_deceased=is_deceased(person),
         is_secret=person.geheimhoudingPersoonsgegevens,
+        acting=tuple(map(_acting_card, dossier.acting)),
         issued=issued_cards(dossier.issued),
         acts=tuple(act_item(act) for act in dossier.acts),
     )
@@ -131,7 +155,20 @@ def _issued_card(together: Sequence[Issuance]) -> IssuedCard:
     elif revoked:
         state, words = "unsure", _("Partly taken back")
     names = ", ".join(card_name(one.configuration) for one in together)
-    return IssuedCard(together[0].offer_id, names, together[0].issued, state, words, revoked < copies)
+    is_acting = together[0].party is not None
+    says_who = not is_acting and any(one.configuration == CALLER_CONFIGURATION for one in together)
+    return IssuedCard(
+        together[0].offer_id, names, together[0].issued, state, words, revoked < copies, is_acting, says_who
+    )
+
+
+def _acting_card(one: Acting) -> ActingCard:
+    unknown = _("without a name")
+    if one.party:
+        title = _("Acts for %(name)s", name=one.represented or unknown)
+    else:
+        title = _("Represented by %(names)s", names=", ".join(name or unknown for name in one.delegates))
+    return ActingCard(title, str(KINDS[one.mandate.kind]), one.mandate.until, not one.mandate.token)
 
 
 def act_item(act: Act) -> dict[str, Any]:

@@ -84,3 +84,16 @@ def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_kept(face: Face, 
     assert face.desk.rows()["mandates"] == 0
     assert FLOOR not in page.text, "no number comes back in a page"
     assert json.dumps(face.acts()) == "[]"
+
+
+def test_page_of_each_party_shows_who_acts_for_whom(face: Face) -> None:
+    id_ = waiting(follow(write_down(face)))
+    browser = face.browser(name="Cas de Wit")
+    get(browser, "/acting/").post(f"/acting/{id_}/confirm")
+    acts, represented = face.find(browser, bsn=MELATI), face.find(browser, bsn=FLOOR)
+    assert "Handelt namens Floor Josephine van der Spiegel" in acts.text
+    assert "Vertegenwoordigd door Melati Kusuma" in represented.text
+    assert "tot 31 december 2027" in acts.text
+    resident(face.desk, MELATI)
+    (address,) = re.findall(r'href="([^"]+/revoke/[^"]+)"', get(browser, acts.answer.request.path).text)
+    assert "Wat deze inwoner heeft om namens anderen te handelen" in get(browser, address).text
