@@ -31,7 +31,7 @@ def fetch(url: str, *, token: str = "", body: bytes | None = None) -> bytes:
     """The body of an answer from a neighbour on this machine."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback
         return bytes(answer.read())
 
 

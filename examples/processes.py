@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 REGIE = Path(sys.executable).with_name("regie")
-START_SECONDS = 30
-STOP_SECONDS = 10
+START_SECONDS = 120
+"""Two cores may be shared by many processes: only what never answers is given up."""
+STOP_SECONDS = 30
 
 
 class CommandFailed(Exception):
@@ -145,7 +146,7 @@ def is_answering(url: str, path: str = "/healthz") -> bool:
 
 def fetch_json(url: str) -> Any:
     """The JSON answer of a neighbour on this machine."""
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - loopback
         return json.loads(answer.read())
 
 

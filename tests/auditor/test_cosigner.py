@@ -202,14 +202,14 @@ def test_attack_slow_log_takes_one_thread_and_no_resident_waits(desk: Desk) -> N
 
     def slow(start: int, size: int) -> Iterator[bytes]:
         asked.set()
-        assert answer.wait(5)
+        assert answer.wait(60)
         yield from desk.history.log.leaves[start:size]
 
     desk.cosigner.replica._leaves = slow
     published = desk.history.checkpoint()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(desk.ask, published)
-        assert asked.wait(5)
+        assert asked.wait(60)
         with pytest.raises(Unavailable, match="busy"):
             desk.ask(published)
         assert desk.cosigner.keep(R) == lock_of(R)

@@ -480,7 +480,7 @@ def browse(url: str) -> None:
     """The resident's browser, beside the wallet: opens the address and follows where it is sent."""
 
     def visit() -> None:
-        with suppress(OSError), urlopen(url, timeout=5) as answer:
+        with suppress(OSError), urlopen(url, timeout=60) as answer:
             answer.read()
 
     threading.Thread(target=visit, daemon=True).start()

@@ -27,9 +27,10 @@ from consentlog.web import make_web
 from protocol.errors import RegieError
 from protocol.tiles import TILE_WIDTH, entries_path, parse_entries, tile_width
 from service.home import Home
-from tests.consentlog.peers import HandClock, Wires, wait_until
+from tests.consentlog.peers import HandClock, Wires
 from tests.consentlog.small_town import SmallTown
 from tests.protocol.builders import AUDITOR_NAME, LOG_URL, WITNESS_NAME
+from tests.waiting import wait_until
 
 
 class Quiet(WSGIRequestHandler):

@@ -20,7 +20,6 @@ from service.epochs import turn_of
 from service.fetch import Answer, Fetcher
 from service.witness import Witness, witness_blueprint
 from tests.protocol.builders import LOG_ORIGIN, LOG_URL, NOW
-from tests.waiting import wait_until as wait_until
 
 
 class HandClock:

@@ -48,10 +48,11 @@ from service.app import make_app
 from service.database import engine_for, sqlite_url
 from service.home import Home
 from service.witness import Witness, witness_blueprint
-from tests.consentlog.peers import Cosigner, HandClock, Wires, wait_until
+from tests.consentlog.peers import Cosigner, HandClock, Wires
 from tests.protocol import builders, granting, mandates
 from tests.protocol.builders import AGENCY, AGENCY_ID, AUDITOR_NAME, LOG_ORIGIN, LOG_URL, NOW, WITNESS_NAME
 from tests.protocol.granting import HUISNUMMER, POSTCODE
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)

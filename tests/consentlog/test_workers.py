@@ -26,9 +26,10 @@ from protocol.replay import Replay
 from service.database import sqlite_url
 from service.home import Home
 from tests.consentlog.crew import Crew, Worker, crew
-from tests.consentlog.peers import code_of, wait_until
+from tests.consentlog.peers import code_of
 from tests.consentlog.small_town import Given, SmallTown
 from tests.service import postgresql
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not postgresql.is_installed(), reason="needs PostgreSQL")
 TAKE_OVER = 60.0

@@ -10,14 +10,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from tests.faces import chromium
 
 PHONE = (390, 844)
 DESK = (1280, 800)
-WAIT_MS = 15_000
+WAIT_MS = 60_000
 """For any one step: two cores are shared by many processes."""
+expect.set_options(timeout=WAIT_MS)
 _LOCALES = {"nl": "nl-NL", "en": "en-GB"}
 _EXPECTED = ("favicon", "401 (", "403 (", "404 (", "409 (", "421 (", "422 (", "400 (", "410 (")
 """Chromium logs every answer of 4xx as an error; a refusal is no fault of the page."""

@@ -85,7 +85,7 @@ class Keyboard(Mouse):
         raise AssertionError(f"the arrows never come to {target}")
 
 
-def wait_for(page: Page, selector: str, *, seconds: float = 30) -> Locator:
+def wait_for(page: Page, selector: str, *, seconds: float = 60) -> Locator:
     """Until `selector` is on the page. Without scripts nothing changes by itself: the page is asked for again."""
     deadline = time.monotonic() + seconds
     while page.locator(selector).count() == 0:

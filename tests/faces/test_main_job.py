@@ -114,7 +114,7 @@ def do_the_job(cast: Cast, tmp_path: Path) -> None:
     before = resident.hand.presses
     resident.stop()
     assert resident.hand.presses - before <= min(2, steps_to_give)
-    expect(resident.page.locator("[data-done], .r-notice--ok")).not_to_have_count(0, timeout=20_000)
+    expect(resident.page.locator("[data-done], .r-notice--ok")).not_to_have_count(0)
 
     if cast.way.scripts:
         wait_for(clerk.page, "body:not(:has(dl .r-value))")

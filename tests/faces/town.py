@@ -157,7 +157,7 @@ class FacesTown(Town):
         super().close()
         if self._provider is not None:
             self._provider.terminate()
-            self._provider.wait(10)
+            self._provider.wait(60)
 
 
 @dataclass(frozen=True)

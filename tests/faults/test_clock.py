@@ -17,11 +17,12 @@ from protocol.light_check import verify_light_check
 from protocol.note import parse_vkey
 from protocol.policy import parse_policy
 from service.epochs import EPOCH_SECONDS
-from tests.consentlog.peers import HandClock, code_of, epoch_turns, wait_until
+from tests.consentlog.peers import HandClock, code_of, epoch_turns
 from tests.consentlog.small_town import Given, Sent, SmallTown
 from tests.consentlog.test_restart import change
 from tests.faults.watched_town import rows
 from tests.protocol.builders import DAY, NOW
+from tests.waiting import wait_until
 
 TEN_YEARS = 3653 * DAY
 JUMPS = [1, -1, 61, -61, DAY, -DAY, TEN_YEARS, -TEN_YEARS]

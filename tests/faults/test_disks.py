@@ -19,11 +19,12 @@ from auditor.store import Kept, Store
 from protocol.canonical import b64u_encode
 from service.ballast import Ballast
 from service.epochs import EPOCH_SECONDS
-from tests.consentlog.peers import code_of, epoch_turns, wait_until
+from tests.consentlog.peers import code_of, epoch_turns
 from tests.consentlog.small_town import Given
 from tests.consentlog.test_full_disk import may_mount
 from tests.faults.watched_town import WatchedTown, rows
 from tests.protocol.builders import AUDITOR_NAME, LOG_ORIGIN
+from tests.waiting import wait_until
 
 DATABASE_MIB = 2
 COSIGNER_MIB = 11

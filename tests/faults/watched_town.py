@@ -36,7 +36,7 @@ from tests.protocol.builders import AUDITOR_NAME, LOG_ORIGIN, LOG_URL, WITNESS_N
 
 def rows(path: Path, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """What stands in a database, past every fault."""
-    with closing(sqlite3.connect(path, timeout=5)) as connection:
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
         return connection.execute(statement, values).fetchall()
 
 

@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds in which a killed process is expected to be gone."""
 
 

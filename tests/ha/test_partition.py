@@ -8,11 +8,11 @@ import pytest
 from protocol.consent_api import GrantAnswer, ReadAnswer, RevocationAnswer
 from protocol.leaf import Grant, Read, Revocation, parse_leaf
 from service.database import engine_for, immediate
-from tests.consentlog.peers import wait_until
 from tests.consentlog.small_town import SmallTown
 from tests.ha.wire import Wire
 from tests.service import postgresql
 from tests.service.postgresql import PostgreSQL
+from tests.waiting import wait_until
 
 LONG = 60.0
 """Seconds until the log must be back; it takes the deadline of an answer, five seconds, once or twice."""

@@ -18,8 +18,8 @@ from protocol.merkle import Frontier, leaf_hash
 from protocol.replay import Replay
 from protocol.revocation_code import revocation_secret
 from service.fetch import Fetcher
-from tests.consentlog.peers import wait_until
 from tests.ha.clients import Account
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Browser:
         """Status, and the page or the address to go on to. With `form` it is posted."""
         data = None if form is None else urlencode(form).encode()
         try:
-            with self._opener.open(url, data, timeout=10) as page:
+            with self._opener.open(url, data, timeout=60) as page:
                 return page.status, page.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -80,7 +80,7 @@ def log_in_with_our_wallet(place: Place, name: str, *arguments: str, **login: st
             if text.startswith("http"):
                 visit(text.strip(), **login)
                 break
-        out, rest = process.communicate(timeout=30)
+        out, rest = process.communicate(timeout=60)
     answers = [json.loads(text) for text in out.splitlines() if text.startswith("{")]
     if process.returncode and answers:
         raise Refused(f"{answers[-1]['error']['code']}: {answers[-1]['error'].get('detail', '')}")

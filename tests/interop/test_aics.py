@@ -21,11 +21,11 @@ from protocol.note import SignatureType, parse_note, parse_vkey
 from protocol.trust_list import TrustedWitness
 from protocol.witness import SIZE_CONTENT_TYPE, encode_add_checkpoint
 from service.fetch import Fetcher
-from tests.consentlog.peers import wait_until
 from tests.consentlog.small_town import SmallTown
 from tests.interop.served import fill, free_port, on_a_socket, peer, running_peer
 from tests.protocol import builders
 from tests.protocol.builders import LOG_ORIGIN, NOW
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("aics_witness", "aics_tlog")),

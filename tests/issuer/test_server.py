@@ -22,7 +22,7 @@ from protocol.status_list import verify_status_token
 from protocol.trust_list import TrustedIssuer, TrustList
 from tests.issuer.desk import NOOR, PERSONS, PRE_AUTHORIZED, HolderKey, jwt_parts
 
-HTTP = urllib3.PoolManager(retries=False, timeout=10)
+HTTP = urllib3.PoolManager(retries=False, timeout=60)
 
 
 def free_port() -> int:
@@ -70,7 +70,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     assert line.startswith("listening on http://"), log.read_text()
     yield Town(home, url, entry, log)
     os.killpg(server.pid, signal.SIGTERM)
-    assert server.wait(20) == 0
+    assert server.wait(60) == 0
 
 
 def get_json(url: str) -> Any:

@@ -68,10 +68,17 @@ def test_agency_without_the_right_to_the_bsn_may_ask_the_rest() -> None:
 def test_agency_without_the_right_to_the_bsn_cannot_ask_it() -> None:
     asked = element(claims=[ElementClaim("persoon", ["burgerservicenummer"], True)])
     claims = [ServiceClaim(vct=PERSOON, path=["burgerservicenummer"], needed=True)]
-    service = builders.service(claims=claims)
+    service = builders.service(claims=claims, bsn_law="Wabb artikel 10")
     check_element(asked, granting.VCTS, builders.agency(bsn_allowed=True), service)
     agency = builders.agency(bsn_allowed=False)
     assert outcome(check_element, asked, granting.VCTS, agency, service) == "over_asking"
+
+
+def test_service_that_names_no_law_for_the_bsn_cannot_ask_it() -> None:
+    asked = element(claims=[ElementClaim("persoon", ["burgerservicenummer"], True)])
+    service = builders.service(claims=[ServiceClaim(vct=PERSOON, path=["burgerservicenummer"], needed=True)])
+    allowed = builders.agency(bsn_allowed=True)
+    assert outcome(check_element, asked, granting.VCTS, allowed, service) == "over_asking"
 
 
 def test_registration_of_an_attribute_is_of_one_type_only() -> None:

@@ -145,7 +145,7 @@ def test_two_agencies_cannot_share_a_root() -> None:
 
 
 def test_agency_cannot_lose_its_right_to_the_bsn_while_a_service_uses_it() -> None:
-    draft = add_service(listed(), AGENCY_ID, builders.service(id="bsn", claims=[BSN]))
+    draft = add_service(listed(), AGENCY_ID, builders.service(id="bsn", claims=[BSN], bsn_law="Wabb 10"))
     assert code(add_agency, draft, builders.agency(bsn_allowed=False, services=[]), NOW) == "bsn_not_allowed"
 
 
@@ -207,6 +207,8 @@ def test_versions_follow_each_other() -> None:
         ({"claims": [ServiceClaim(vct=ADRES, path=["burgerservicenummer"], needed=True)]}, "unknown_attribute"),
         ({"claims": [ServiceClaim(vct=ADRES, path=["postcode", "x"], needed=True)]}, "unknown_attribute"),
         ({"basis": "public_task"}, "law_missing"),
+        ({"claims": [BSN]}, "bsn_law_missing"),
+        ({"claims": [BSN], "bsn_law": " "}, "bsn_law_missing"),
         ({"basis": "legal_obligation", "law": " "}, "law_missing"),
         ({"longest_term": MIN_TERM_SECONDS - 1}, "bad_term"),
         ({"longest_term": MAX_TERM_SECONDS + 1}, "bad_term"),
@@ -236,7 +238,7 @@ def test_a_service_may_ask_for_credentials_of_strangers() -> None:
         {"longest_term": MAX_TERM_SECONDS},
         {"basis": "public_task", "law": "Gemeentewet, artikel 225"},
         {"retention": "PT1S"},
-        {"claims": [BSN]},
+        {"claims": [BSN], "bsn_law": "Wabb artikel 10"},
     ],
 )
 def test_service_at_the_limits_is_accepted(changes: dict[str, Any]) -> None:

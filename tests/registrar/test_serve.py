@@ -54,7 +54,7 @@ class Running:
     def second(self) -> tuple[int, str]:
         """What becomes of another one on the same home."""
         process = self._start(self.home)
-        error = process.communicate(timeout=30)[1]
+        error = process.communicate(timeout=60)[1]
         return process.returncode, error
 
     def done(self, *words: str) -> Any:
@@ -73,7 +73,7 @@ class Running:
 
     def stop(self) -> int:
         os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
         return self.process.returncode
 
 

@@ -22,8 +22,8 @@ class Thing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: str = ""
 
 
-def make(room: str = "service") -> Flask:
-    """The app without a home."""
+def make(room: str = "service", folder: Path | None = None) -> Flask:
+    """The app; `folder`: where `/slow` says that it has begun."""
     app = make_app(room)
 
     @app.post("/v1/things/<int:number>")
@@ -80,6 +80,8 @@ def make(room: str = "service") -> Flask:
 
     @app.get("/slow")
     def slow() -> Response:
+        if folder is not None:
+            (folder / "slow").touch()
         time.sleep(1)
         return json_response({"slow": True})
 
@@ -95,11 +97,17 @@ def create(home: Path) -> Flask:
     if (home / "unavailable").exists():
         raise Unavailable("database", "the database cannot do this now")
     if (home / "crash").exists():
-        threading.Timer(0.5, os._exit, args=(3,)).start()
+        threading.Thread(target=_crash_when_told, args=(home,), daemon=True).start()
     (home / "worker.pid").write_text(str(os.getpid()))
     (home / f"started.{os.getpid()}").touch()
     on_stop(lambda: (home / "stopped").write_text("gracefully"))
-    return make()
+    return make(folder=home)
+
+
+def _crash_when_told(home: Path) -> None:
+    while (home / "crash").exists():
+        time.sleep(0.01)
+    os._exit(3)
 
 
 def create_broken(home: Path) -> Flask:

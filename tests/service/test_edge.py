@@ -128,8 +128,8 @@ def test_memory_of_waiting_bodies_is_bounded_and_given_back(monkeypatch: pytest.
 
 def test_memory_is_given_back_after_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge_module, "MAX_WAITING_BYTES", 100)
-    edge = Edge(App(), threads=1, body_seconds=0.05)
+    edge = Edge(App(), threads=1, body_seconds=0.3)
     for _ in range(3):
-        assert run(edge, Protocol([bytes(60), b""], 0.04), scope(transfer_encoding="chunked")) == (408, "too_slow")
+        assert run(edge, Protocol([bytes(60), b""], 0.2), scope(transfer_encoding="chunked")) == (408, "too_slow")
         assert run(edge, Protocol([bytes(60)]), scope(content_length="61")) == (400, "incomplete")
     assert run(edge, Protocol([bytes(100)]), scope(content_length="100")) == (200, "100")

@@ -33,7 +33,7 @@ def samples_of(text: str) -> Samples:
 
 def scrape(port: int) -> Samples:
     """What a process answers."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain")
         return samples_of(answer.read().decode())
 

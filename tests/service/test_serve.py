@@ -15,6 +15,8 @@ import pytest
 import urllib3
 
 from service.fetch import Fetcher
+from service.serve import HEADER_SECONDS
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = """
@@ -65,7 +67,7 @@ class Server:
         return {pid for pid in found if is_running(pid)}
 
     def result(self) -> tuple[int, str]:
-        error = self.process.communicate(timeout=20)[1]
+        error = self.process.communicate(timeout=60)[1]
         return self.process.returncode, error
 
 
@@ -87,12 +89,8 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def wait_until_gone(pid: int, seconds: float = 5) -> float:
-    started = time.monotonic()
-    while is_running(pid):
-        assert time.monotonic() - started < seconds
-        time.sleep(0.01)
-    return time.monotonic() - started
+def wait_until_gone(pid: int) -> None:
+    wait_until(lambda: not is_running(pid))
 
 
 def can_connect(url: str) -> bool:
@@ -106,10 +104,7 @@ def can_connect(url: str) -> bool:
 
 def wait_until_closed(url: str) -> None:
     """The kernel closes the sockets of a killed process once the last of its threads has ended."""
-    started = time.monotonic()
-    while can_connect(url):
-        assert time.monotonic() - started < 2
-        time.sleep(0.01)
+    wait_until(lambda: not can_connect(url))
 
 
 def test_server_answers_when_it_says_so_and_stops_gracefully(tmp_path: Path, servers: list[Server]) -> None:
@@ -135,9 +130,9 @@ def test_request_under_way_is_finished_before_the_stop(tmp_path: Path, servers: 
     url = server.url()
     with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as connection:
         connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        time.sleep(0.3)
+        wait_until((tmp_path / "slow").exists)
         server.process.send_signal(signal.SIGINT)
-        connection.settimeout(10)
+        connection.settimeout(60)
         answer = b""
         while chunk := connection.recv(65536):
             answer += chunk
@@ -151,7 +146,7 @@ def test_worker_dies_with_its_killed_parent(tmp_path: Path, servers: list[Server
     servers.append(server)
     url, worker = server.url(), server.worker()
     os.kill(server.process.pid, signal.SIGKILL)
-    assert wait_until_gone(worker) < 2
+    wait_until_gone(worker)
     wait_until_closed(url)
 
 
@@ -172,6 +167,7 @@ def test_server_ends_when_its_worker_dies(tmp_path: Path, servers: list[Server])
     server = Server(tmp_path)
     servers.append(server)
     server.url()
+    (tmp_path / "crash").unlink()
     code, error = server.result()
     assert code == 3
     assert error.splitlines()[-1].endswith("(worker_stopped)")
@@ -207,10 +203,7 @@ def test_killed_worker_of_several_is_replaced(tmp_path: Path, servers: list[Serv
     url = server.url()
     gone, left = sorted(server.workers())
     os.kill(gone, signal.SIGKILL)
-    started = time.monotonic()
-    while not server.workers() - {gone, left}:
-        assert time.monotonic() - started < 10
-        time.sleep(0.02)
+    wait_until(lambda: bool(server.workers() - {gone, left}))
     assert Fetcher(loopback=True).get(f"{url}/healthz").status == 200
     assert left in server.workers()
     assert server.process.poll() is None
@@ -279,19 +272,22 @@ def test_large_body_is_refused_without_being_read(tmp_path: Path, servers: list[
     servers.append(server)
     url = server.url()
 
-    def endless() -> Iterator[bytes]:
-        for _ in range(64 * 1024):
-            yield bytes(65536)  # 4 GiB
+    pieces = 0
 
-    started = time.monotonic()
-    pool = urllib3.PoolManager(retries=False, timeout=10)
+    def endless() -> Iterator[bytes]:
+        nonlocal pieces
+        while pieces < 64 * 1024:  # 4 GiB
+            pieces += 1
+            yield bytes(65536)
+
+    pool = urllib3.PoolManager(retries=False, timeout=60)
     headers = {"Content-Type": "application/json"}
     try:
         status = pool.request("POST", f"{url}/v1/things/7", body=endless(), headers=headers).status
     except urllib3.exceptions.ProtocolError:
         status = 413  # the server answered and closed before we had sent it all
     assert status == 413
-    assert time.monotonic() - started < 5
+    assert pieces < 4 * 1024
     assert Fetcher(loopback=True).get(f"{url}/healthz").status == 200
 
 
@@ -301,7 +297,7 @@ def test_head_of_a_request_that_never_ends_is_cut_off(tmp_path: Path, servers: l
     url = server.url()
     with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 600_000)
-        connection.settimeout(5)
+        connection.settimeout(60)
         answer = connection.recv(100)
     assert not answer.startswith(b"HTTP/1.1 200")
 
@@ -321,12 +317,10 @@ def test_clients_that_never_end_their_requests_stop_nobody(tmp_path: Path, serve
     slow = [socket.create_connection(address) for _ in range(200)]
     for connection, start in zip(slow, cycle((HALF_A_BODY, CHUNKED, b"GET / HTTP/1.1\r\nX: ", b"")), strict=False):
         connection.sendall(start)
-    fetcher = Fetcher(loopback=True)
+    fetcher = Fetcher(loopback=True, total_seconds=HEADER_SECONDS / 2)  # by then nobody has been cut off yet
     for _ in range(10):
-        started = time.monotonic()
         assert fetcher.get(f"{url}/healthz").status == 200
         assert fetcher.post_json(f"{url}/v1/things/7", {"a": 1}).status == 201
-        assert time.monotonic() - started < 1
     for connection in slow:
         connection.close()
 
@@ -339,7 +333,7 @@ def test_body_that_comes_in_pieces_is_read_whole(tmp_path: Path, servers: list[S
         (HALF_A_BODY.replace(b"100", b"7"), [b'"a"', b":1", b"}"]),
         (CHUNKED, [b'3\r\n{"a\r\n', b'4\r\n":1}\r\n', b"0\r\n\r\n"]),
     ):
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             for piece in (start, *pieces):
                 connection.sendall(piece)
                 time.sleep(0.02)
@@ -354,7 +348,7 @@ def test_path_query_and_headers_reach_the_app_as_they_were_sent(tmp_path: Path, 
         b"GET /echo/caf%C3%A9%20x?q=%C3%A9&q=2 HTTP/1.1\r\nHost: a.example:81\r\nX-One: 1\r\nX-One: 2\r\n"
         b"X_One: forged\r\nCookie: a=1\r\nCookie: b=2\r\nConnection: close\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(request)
         answer = b""
         while chunk := connection.recv(4096):

@@ -279,7 +279,7 @@ def test_role_serves_tls(tmp_path: Path) -> None:
                 bad()
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     assert process.returncode == 0
 
 
@@ -302,7 +302,7 @@ def test_server_with_a_key_of_another_certificate_does_not_start(tmp_path: Path)
         ],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
     )

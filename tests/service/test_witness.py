@@ -278,7 +278,7 @@ def gate(parties: int) -> Callable[[WitnessState, VerifiedCheckpoint], None]:
     barrier = threading.Barrier(parties)
 
     def wait(old: WitnessState, new: VerifiedCheckpoint) -> None:
-        barrier.wait(10)
+        barrier.wait(60)
 
     return wait
 
@@ -321,7 +321,7 @@ def test_small_tree_never_replaces_a_large_one_that_was_faster(engine: Engine) -
 
     def small_waits(old: WitnessState, new: VerifiedCheckpoint) -> None:
         if new.size == 5:
-            assert large_is_stored.wait(10)
+            assert large_is_stored.wait(60)
 
     witness = Witness(engine, SIGNER, FakeClock(), log_key, before_cosign=small_waits)
     results: list[list[str | Rejected]] = []

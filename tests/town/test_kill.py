@@ -183,7 +183,7 @@ def test_sigkill_at_random_moments_under_load_loses_nothing_and_forks_nothing(ow
     for client in clients:
         client.ending.set()
     for client in clients:
-        client.join(30)
+        client.join(60)
 
     records = [client.record for client in clients]
     assert [surprise for record in records for surprise in record.surprises] == []

@@ -28,7 +28,7 @@ def moved(person: int, street: str = "Pruimenlaan", postcode: str = "9876ZX") ->
 
 def later(town: Town) -> None:
     """As after five minutes: the agency asks the issuer's status list again."""
-    with sqlite3.connect(town.at("agency") / "verifier.db", timeout=10) as db:
+    with sqlite3.connect(town.at("agency") / "verifier.db", timeout=60) as db:
         db.execute("UPDATE status_lists SET fetched = 0")
     db.close()
 

@@ -221,7 +221,7 @@ class Operator:
 
     def answer(self, body: bytes) -> bytes:
         if self.waits_for is not None:
-            self.waits_for.wait(10)
+            self.waits_for.wait(60)
         if self.down:
             raise Unavailable("unreachable", "the operator is down")
         if self.refuse is not None:

@@ -95,13 +95,13 @@ class OurTown:
 
     def _log_in(self, url: str) -> None:
         opener: OpenerDirector = build_opener(HTTPCookieProcessor())
-        with opener.open(url, timeout=5) as page:
+        with opener.open(url, timeout=60) as page:
             text, address = page.read().decode(), page.url
         login = re.search(r'name="login" value="([^"]+)"', text)
         assert login is not None
         form = urlencode({"login": login[1], "bsn": self.bsn, "level": self.level}).encode()
         origin = "/".join(address.split("/")[:3])
-        with opener.open(f"{origin}/login", form, timeout=5) as answer:
+        with opener.open(f"{origin}/login", form, timeout=60) as answer:
             answer.read()
 
 

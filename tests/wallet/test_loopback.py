@@ -13,7 +13,7 @@ import pytest
 from protocol.errors import Unavailable
 from wallet.loopback import LoopbackBrowser
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds for which the slow caller goes on: he gives up only where nothing else is answered before."""
 
 

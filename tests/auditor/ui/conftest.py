@@ -20,12 +20,12 @@ from consentlog.config import AUDITOR_TOKEN
 from protocol.canonical import b64u_encode
 from protocol.reading import sign_message
 from service.home import Home
-from tests.consentlog.peers import wait_until
 from tests.consentlog.small_town import Given, SmallTown
 from tests.consentlog.test_looking_back import message
 from tests.protocol import builders
 from tests.protocol.builders import HOLDER, LOG_ORIGIN
 from tests.protocol.granting import HUISNUMMER, POSTCODE
+from tests.waiting import wait_until
 
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 

@@ -68,7 +68,7 @@ def page(chrome: Browser) -> Iterator[Page]:
     context = chrome.new_context(locale="nl-NL")
     context.add_init_script(WATCH)
     opened = context.new_page()
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(60_000)
     opened.heard = []  # type: ignore[attr-defined]
     opened.on("dialog", lambda dialog: (opened.heard.append("dialog"), dialog.dismiss()))  # type: ignore[attr-defined]
     opened.on("console", lambda message: opened.heard.append(message.text))  # type: ignore[attr-defined]
@@ -258,7 +258,7 @@ def test_code_is_read_from_a_picture_on_this_device(gallery: tuple[Flask, str], 
     page.locator(".r-scan input[type=file]").set_input_files(
         {"name": "a.txt", "mimeType": "image/png", "buffer": b"no"}
     )
-    expect(status).to_contain_text("We zien geen QR-code", timeout=20_000)
+    expect(status).to_contain_text("We zien geen QR-code", timeout=60_000)
     page.locator(".r-scan input[type=file]").set_input_files(
         {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": stored.getvalue()}
     )

@@ -18,12 +18,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int,
     server.url()
     yield launch.origin.removeprefix("http://"), launch.port, launch.url
     server.process.terminate()
-    server.process.communicate(timeout=20)
+    server.process.communicate(timeout=60)
 
 
 def ask(port: int, *lines: str) -> bytes:
     """The first line of the answer to a request written by hand."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
         line.sendall("\r\n".join((*lines, "Connection: close", "", "")).encode("latin-1"))
         answer = b""
         while chunk := line.recv(65536):

@@ -5,7 +5,6 @@ import io
 import json
 import re
 import threading
-import time
 from html import unescape
 
 import pytest
@@ -15,6 +14,7 @@ from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from protocol.reading import one_month_after
 from tests.protocol import builders
+from tests.waiting import wait_until
 from tests.wallet.conftest import Resident
 from tests.wallet.neighbours import AGENCY_HOST, COSIGNER_HOST, LOG_HOST, Neighbours, second_agency
 from tests.wallet.ui.face import Face
@@ -38,12 +38,7 @@ def text_of(page: str) -> str:
 
 def settled(face: Face, kind: str) -> None:
     """Wait for a job of ours; it takes milliseconds here."""
-    for _ in range(500):
-        job = job_of(face.keeper, kind)
-        if job is not None and not job.is_running:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"{kind} does not end")
+    wait_until(lambda: (job := job_of(face.keeper, kind)) is not None and not job.is_running)
 
 
 def says(face: Face, path: str) -> str:
@@ -193,19 +188,16 @@ def test_job_ends_when_the_wallet_is_locked_and_nothing_is_lost(
     def stop_later(job: Job) -> None:
         with job.wallet():
             begun.set()
-        assert locked.wait(10)
+        assert locked.wait(60)
         with job.wallet() as wallet:
             stop_here(wallet, "1")
 
     job = begin(face.keeper, "test", stop_later)
-    assert begun.wait(10)
+    assert begun.wait(60)
     face.post("/lock")
     face.unlock()  # another opening of the same wallet is not the one that the job had
     locked.set()
-    for _ in range(500):
-        if not job.is_running:
-            break
-        time.sleep(0.01)
+    wait_until(lambda: not job.is_running)
     assert job.state == "locked"
     with face.keeper.in_use() as wallet:
         assert wallet.grant("1").stop is None
@@ -213,7 +205,7 @@ def test_job_ends_when_the_wallet_is_locked_and_nothing_is_lost(
 
 def test_job_of_a_kind_runs_once(face: Face, given: int) -> None:
     over = threading.Event()
-    first = begin(face.keeper, "test", lambda job: bool(over.wait(10)) and None)
+    first = begin(face.keeper, "test", lambda job: bool(over.wait(60)) and None)
     assert begin(face.keeper, "test", lambda job: None) is first
     over.set()
 

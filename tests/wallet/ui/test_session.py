@@ -1,12 +1,12 @@
 """The wallet between requests: for one at a time, closed when nobody is there, and what is kept meanwhile."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from protocol.errors import Rejected, Unavailable
+from tests.waiting import wait_until
 from tests.wallet.conftest import PASSPHRASE, Resident
 from wallet.ui import session
 from wallet.ui.session import MAX_KEPT, Keeper, Listed, Locked
@@ -82,11 +82,7 @@ def test_wallet_locks_itself_without_any_request(
     monkeypatch.setattr(session, "_LEAST_SECONDS", 0.01)
     keeper.unlock(PASSPHRASE)
     resident.neighbours.clock.advance(15 * 60)
-    for _ in range(500):
-        if not keeper.is_open:
-            break
-        time.sleep(0.01)
-    assert not keeper.is_open
+    wait_until(lambda: not keeper.is_open)
 
 
 def test_wallet_in_use_is_not_locked_under_somebodys_hands(keeper: Keeper, resident: Resident) -> None:
