@@ -4,7 +4,7 @@
                    seed  records
     errands        errand_ client receive refill request registration grant deposit revoke paper history leaves
                    message sync recover check backup remove
-    store          vault  vault_file  rows  passphrase  passkey
+    store          vault  vault_file  rows  passkey
     edges          client  client_issuer  conversation  loopback  config  opened
     commands       show  show_request  cli  cli_open  cli_receive  cli_give  cli_after
 

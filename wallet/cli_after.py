@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from protocol.passphrase import PROFILES
 from protocol.revocation_code import PAPER_QR_PREFIX, parse_code, parse_paper_qr
 from service.command import EXIT_REFUSED, EXIT_UNAVAILABLE, command, confirm, emit, read_input, read_secret
 from service.home import Home
@@ -16,7 +17,6 @@ from wallet.errand_remove import remove_wallet, running_grants
 from wallet.errand_revoke import stop_grant
 from wallet.errand_sync import SyncReport, deliver_stops, synchronise
 from wallet.opened import OpenWallet, open_wallet, surroundings
-from wallet.passphrase import PROFILES
 from wallet.state import state_of_stop
 
 

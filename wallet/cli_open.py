@@ -8,10 +8,10 @@ from typing import Any, Concatenate, TypeVar
 
 import click
 
+from protocol.passphrase import PROFILES, passphrase_of
 from service.command import command, read_input, read_secret
 from service.home import Home
 from wallet.opened import OpenWallet, open_wallet, surroundings
-from wallet.passphrase import PROFILES, passphrase_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 PASSPHRASE_VARIABLE = "REGIE_PASSPHRASE_FILE"  # noqa: S105 - the name of the variable

@@ -50,8 +50,8 @@ from protocol.oauth import (
     token_form,
 )
 from protocol.openid4vci import Notification, parse_error, parse_nonce_response
+from protocol.passphrase import Random
 from service.fetch import Answer, Fetcher
-from wallet.passphrase import Random
 from wallet.receive import origin_of
 
 ISSUE_SECONDS = 15.0

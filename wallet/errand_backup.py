@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from protocol.canonical import b64u_decode, b64u_encode
 from protocol.errors import Rejected
+from protocol.passphrase import Profile, Random, WrappedKey, unwrap_key, wrap_key
 from protocol.seal import KEY_BYTES, NONCE_BYTES, aead_open, aead_seal, pad, unpad
 from service.home import CONFIG, Home
 from wallet.config import VAULT, WalletConfig
 from wallet.opened import OpenWallet, make_vault
-from wallet.passphrase import Profile, Random, WrappedKey, unwrap_key, wrap_key
 from wallet.records import KnownLog, Secrets
 from wallet.vault import open_vault
 

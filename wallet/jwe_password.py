@@ -13,7 +13,7 @@ from joserfc.jwk import OctKey
 
 from protocol.canonical import b64u_decode, b64u_encode, b64u_fixed, parse_object
 from protocol.errors import Rejected
-from wallet.passphrase import Random, check_passphrase
+from protocol.passphrase import Random, check_passphrase
 
 ALGORITHM, ENCRYPTION = "PBES2-HS256+A128KW", "A128GCM"
 ROUNDS = 250_000

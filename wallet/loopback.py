@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from protocol.canonical import b64u_encode
 from protocol.errors import Unavailable
-from wallet.passphrase import Random
+from protocol.passphrase import Random
 
 LOGIN_SECONDS = 600
 """For the resident to log in."""

@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from protocol.anchors import AnchoredTrust
 from protocol.canonical import b64u_encode
 from protocol.errors import Rejected, Unavailable
+from protocol.passphrase import PROFILES, Random
 from service.clock import Clock, SystemClock
 from service.fetch import Fetcher
 from service.home import CONFIG, Home
 from service.trust import TrustSource
 from wallet.client import Peers
 from wallet.config import VAULT, WalletConfig
-from wallet.passphrase import PROFILES, Random
 from wallet.records import Activity, Copy, GrantRecord, KnownLog, Secrets
 from wallet.records_mandate import MandateRecord
 from wallet.revoke import auditing_cosigners

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from protocol.canonical import b64u_decode, b64u_encode, b64u_fixed, hkdf_sha256, is_equal, parse_object, sha256
 from protocol.errors import Rejected
 from protocol.keys import Es256Public, es256_public_from
+from protocol.passphrase import Random
 from protocol.seal import KEY_BYTES, NONCE_BYTES, aead_open, aead_seal
-from wallet.passphrase import Random
 
 SALT_BYTES = CHALLENGE_BYTES = SECRET_BYTES = 32
 USER_BYTES = 16

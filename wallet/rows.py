@@ -10,8 +10,8 @@ import msgspec
 
 from protocol.canonical import HASH_BYTES, hkdf_sha256, hmac_sha256
 from protocol.errors import Rejected
+from protocol.passphrase import Random
 from protocol.seal import NONCE_BYTES, aead_open, aead_seal, pad, unpad
-from wallet.passphrase import Random
 
 PAD_STEP = 256
 MAX_RECORD_BYTES = 1024 * 1024

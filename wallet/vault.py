@@ -26,11 +26,11 @@ from sqlite_utils import Database
 
 from protocol.canonical import b64u_decode, b64u_encode, is_equal
 from protocol.errors import Rejected, Unavailable
+from protocol.passphrase import Profile, Random, check_passphrase, unwrap_key, wrap_key
 from protocol.seal import KEY_BYTES
 from service.home import Home
 from wallet import vault_file
 from wallet.passkey import Keyhole, unwrap_by_passkey
-from wallet.passphrase import Profile, Random, check_passphrase, unwrap_key, wrap_key
 from wallet.rows import Header, Row, RowKeys, damaged, xor
 
 _ADDED = (

@@ -15,9 +15,9 @@ import msgspec
 from sqlite_utils import Database
 
 from protocol.errors import Rejected, Unavailable
+from protocol.passphrase import WrappedKey
 from service.sqlite_file import make_private
 from wallet.passkey import Keyhole
-from wallet.passphrase import WrappedKey
 from wallet.rows import damaged
 
 _FORMAT = 1

@@ -13,12 +13,13 @@ from protocol import (
     jws,
     key_binding,
     keys,
+    passphrase,
     seal,
     status_list,
     trust_list,
     x509,
 )
-from protocol.canonical import b64u_decode, b64u_encode, sha256
+from protocol.canonical import b64u_decode, b64u_encode, convert, sha256, to_builtins
 from protocol.keys import MlDsa44Private
 from tests.protocol import builders as b
 from tests.protocol.peer_input import Row, b64u_json, forge, forge_header, header_of, payload_of, received
@@ -295,4 +296,12 @@ _FORMATS = [
     Row("formats.SdJwtVc.present", CARD, lambda text: SD_JWT_VC.present(
         text, [["postcode"]], b.HOLDER, CHALLENGE, NOW)),
 ]  # fmt: skip
-ROWS = [*_CANONICAL, *_KEYS, *_TOKENS, *_CERTIFICATES, *_CREDENTIALS, *_FORMATS, *_LISTS]
+_WRAPPED = passphrase.wrap_key(
+    bytes(32), b"a few words", passphrase.PROFILES["small"], b"test", lambda n: bytes(n)
+)
+_PASSPHRASES = [
+    Row("passphrase.check_passphrase", b"a few words", passphrase.check_passphrase),
+    Row("passphrase.unwrap_key", to_builtins(_WRAPPED), lambda v: passphrase.unwrap_key(
+        convert(v, passphrase.WrappedKey), b"a few words", b"test")),
+]  # fmt: skip
+ROWS = [*_CANONICAL, *_KEYS, *_PASSPHRASES, *_TOKENS, *_CERTIFICATES, *_CREDENTIALS, *_FORMATS, *_LISTS]

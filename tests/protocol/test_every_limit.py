@@ -32,6 +32,7 @@ from protocol import (
     names,
     note,
     openid4vci,
+    passphrase,
     presentation,
     receipt,
     status_list,
@@ -175,6 +176,13 @@ LIMITS = {
     "policy.MAX_WITNESSES": Limit(lambda n: p.policy_with(witnesses=n), "bad_policy"),
     "presentation.MAX_SEALED_BYTES": Limit(
         lambda n: canonical.parse_object(p.spaced({}, n), max_bytes=presentation.MAX_SEALED_BYTES), "too_large"
+    ),
+    "passphrase.MAX_PASSPHRASE_BYTES": Limit(lambda n: passphrase.check_passphrase(b"w" * n), "weak_passphrase"),
+    "passphrase.MIN_DIGITS": Limit(
+        lambda n: passphrase.check_passphrase(b"7" * n), "weak_passphrase", is_least=True
+    ),
+    "passphrase.MIN_PASSPHRASE_BYTES": Limit(
+        lambda n: passphrase.check_passphrase(b"w" * n), "weak_passphrase", is_least=True
     ),
     "reading.MAX_READ_BYTES": Limit(p.read_of, "bad_read"),
     "reading.MAX_TICKET_BYTES": Limit(p.ticket_of, "bad_ticket"),

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from protocol.errors import Rejected
+from protocol.passphrase import PROFILES
 from service.home import Home
 from tests.protocol.builders import AGENCY_ID, DAY
 from tests.wallet.conftest import PASSPHRASE, Resident
@@ -20,7 +21,6 @@ from wallet.errand_request import share_once
 from wallet.errand_revoke import stop_grant
 from wallet.errand_sync import synchronise
 from wallet.opened import OpenWallet
-from wallet.passphrase import PROFILES
 from wallet.records import Choice, KnownLog
 from wallet.state import state_of_stop
 

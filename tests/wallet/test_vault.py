@@ -14,9 +14,9 @@ import pytest
 
 from protocol.canonical import b64u_encode
 from protocol.errors import Rejected, Unavailable
+from protocol.passphrase import MAX_PASSPHRASE_BYTES, PROFILES, check_passphrase
 from wallet import vault_file
 from wallet.passkey import Keyhole, PasskeyRecord
-from wallet.passphrase import MAX_PASSPHRASE_BYTES, PROFILES, check_passphrase
 from wallet.rows import MAX_RECORD_BYTES, PAD_STEP
 from wallet.vault import TABLES, Vault, create_vault, open_vault, open_vault_by_passkey
 

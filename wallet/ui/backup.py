@@ -6,8 +6,8 @@ from flask import Blueprint, Response, render_template, request
 from msgspec.structs import replace
 
 from protocol.errors import Rejected
+from protocol.passphrase import PROFILES, passphrase_of
 from wallet.errand_backup import make_backup
-from wallet.passphrase import PROFILES, passphrase_of
 from wallet.ui.prefs import keep_preferences, preferences
 from wallet.ui.session import in_use, keeper
 from wallet.ui.sorry import sorry

@@ -8,13 +8,13 @@ from werkzeug.datastructures import FileStorage
 from protocol.canonical import parse_object, parse_struct
 from protocol.errors import RegieError, Rejected
 from protocol.keys import parse_jwk
+from protocol.passphrase import check_passphrase, passphrase_of
 from service.home import Home
 from service.ui.words import _
 from wallet import errand_backup
 from wallet.config import WalletConfig
 from wallet.errand_backup import MAX_BACKUP_BYTES
 from wallet.opened import create_wallet
-from wallet.passphrase import check_passphrase, passphrase_of
 from wallet.ui.session import keeper
 from wallet.ui.sorry import sorry
 from wallet.ui.work import begin_sync

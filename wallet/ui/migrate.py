@@ -8,11 +8,11 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from protocol.attributes import CREDENTIAL_TYPES
 from protocol.errors import RegieError, Rejected
 from protocol.names import visible
+from protocol.passphrase import passphrase_of
 from service.ui.words import _, language, ngettext
 from wallet.errand_migrate import export_migration, import_migration, imported_transactions, missing_cards
 from wallet.migration import spoken
 from wallet.opened import OpenWallet
-from wallet.passphrase import passphrase_of
 from wallet.receive import find_source
 from wallet.ui.begin import MAX_UPLOAD_BYTES
 from wallet.ui.names import card_label

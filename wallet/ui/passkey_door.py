@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from protocol.canonical import b64u_encode
 from protocol.errors import RegieError, Rejected
+from protocol.passphrase import Random
 from wallet.config import VAULT
 from wallet.opened import OpenWallet
 from wallet.passkey import (
@@ -35,7 +36,6 @@ from wallet.passkey import (
     verify_new_passkey,
     wrap_for_passkey,
 )
-from wallet.passphrase import Random
 from wallet.ui.session import Keeper
 from wallet.vault import Vault, open_vault_by_passkey, unknown_passkey
 from wallet.vault_file import read_keyholes

@@ -6,10 +6,10 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from msgspec.structs import replace
 
 from protocol.errors import Rejected
+from protocol.passphrase import PROFILES, passphrase_of
 from service.ui.words import _
 from wallet.errand_remove import running_grants
 from wallet.passkey import PasskeyRecord
-from wallet.passphrase import PROFILES, passphrase_of
 from wallet.ui import lan
 from wallet.ui.begin import new_passphrase
 from wallet.ui.passkey_door import add_passkey, answer_of, new_options

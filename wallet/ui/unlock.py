@@ -6,9 +6,9 @@ from typing import Any
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 
 from protocol.errors import Rejected
+from protocol.passphrase import passphrase_of
 from service.ui.errors import find
 from service.ui.view import own_path
-from wallet.passphrase import passphrase_of
 from wallet.ui.passkey_door import answer_of, login_options, unlock_by_passkey
 from wallet.ui.session import WARN_SECONDS, keeper
 from wallet.ui.work import begin_sync
