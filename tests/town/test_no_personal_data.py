@@ -1,105 +1,163 @@
-"""All files of a town after the main story, searched for every value of the persons in it, in common encodings."""
+"""All files of a town after everything that residents do in it, searched for every value of the persons in it."""
 
 import base64
 import json
-import urllib.parse
-from collections.abc import Iterator
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from examples.founding import PERSONS, Town
-from tests.town.residents import agree, read, revoke
+from examples.founding import OIN, PARKING, PASSPHRASE, PERSONS, Town
+from tests.town.residents import BSNS, Agreement, agree, grant_again, read, revoke
+from tests.town.searching import REGISTER, Wanted, files, secrets_of, traces
 
-MIN_CHARS = 5
-"""Shorter values stand in random bytes by chance."""
-PUBLIC_WORDS = ("voorbeeldstad", "nederland", "adres", "datum", "woonadres", "vrouw", "onbekend")
-"""What the town's organisations and the formats themselves say."""
-REGISTER = "issuer.db"
-"""The base register itself, which holds persons by right."""
-
-
-def values(node: Any) -> Iterator[str]:
-    """All texts and numbers of a person."""
-    if isinstance(node, dict):
-        for member in node.values():
-            yield from values(member)
-    elif isinstance(node, list):
-        for member in node:
-            yield from values(member)
-    elif isinstance(node, str | int) and not isinstance(node, bool):
-        yield str(node)
+PEOPLE: list[dict[str, Any]] = [json.loads(line) for line in PERSONS.read_text().splitlines()[:4]]
+"""Two parents and their children: the parents have wallets, and act for the younger child and for each other."""
+CHILD = PEOPLE[3]["naam"]["volledigeNaam"]
+STREET, POSTCODE = "Pruimenlaan", "9876ZX"
 
 
-def secrets_of(person: dict[str, Any]) -> set[str]:
-    found = {value for value in values(person) if len(value) >= MIN_CHARS}
-    return {value for value in found if value.lower() not in PUBLIC_WORDS}
+def moved() -> dict[str, Any]:
+    """The first of them, at another address."""
+    person: dict[str, Any] = json.loads(json.dumps(PEOPLE[0]))
+    person["verblijfplaats"]["verblijfadres"] |= {"officieleStraatnaam": STREET, "postcode": POSTCODE}
+    return person
 
 
-def encodings(value: str) -> Iterator[bytes]:
-    """Plain, UTF-16, escaped, percent-encoded, hexadecimal and base64 at each of its three alignments."""
-    plain = value.encode()
-    yield from {plain, value.encode("utf-16-le"), json.dumps(value)[1:-1].encode()}
-    yield from {urllib.parse.quote(value).encode(), plain.hex().encode()}
-    for offset in range(3):
-        padded = base64.b64encode(bytes(offset) + plain)
-        start = (offset * 8 + 5) // 6
-        whole = (offset + len(plain)) // 3 * 4
-        if whole - start >= 6:
-            piece = padded[start:whole]
-            yield from {piece, piece.replace(b"+", b"-").replace(b"/", b"_")}
+def wallet(town: Town, who: str, *words: str, **options: Any) -> Any:
+    return town.regie(who, "wallet", *words, **options).answer
 
 
-def files(town: Town) -> list[Path]:
-    found = [path for path in town.home.rglob("*") if path.is_file()]
-    return [path for path in found if not path.name.startswith(REGISTER)]
+def take(town: Town, who: str, **members: Any) -> str:
+    """The mandate that the register offers with these members, and its cards; its number."""
+    told = wallet(town, who, "mandates", "--ask")["representations"]
+    (one,) = [one for one in told if members.items() <= one.items()]
+    return str(wallet(town, who, "mandate", "take", one["reference"])["id"])
 
 
-@pytest.fixture(scope="module")
-def lived_in(town: Town) -> Town:
-    """Two residents, reads, a refusal, a stop, an audit, an evidence file and a backup."""
+def grant_for(town: Town, who: str, mandate: str) -> None:
+    """Granted in somebody's name, and read."""
+    ask = town.regie("agency", "verifier", "ask", PARKING["id"], "--case", "Z-2026-0042").answer
+    given = wallet(town, who, "grant", ask["request"], "--for", mandate)
+    assert given["state"] == "active"
+    read(town, Agreement(who, ask["id"], given["id"], given["slot"], given["code"]))
+
+
+def look_and_stop(town: Town) -> None:
+    """Reads, a refusal, a stop, a look back, a backup and a stop paper."""
     for number, who in enumerate(("anna", "bram")):
         agreement = agree(town, who, person=number)
         read(town, agreement)
         read(town, agreement, "volledigeNaam", expect=None)
         revoke(town, agreement)
         read(town, agreement, expect=1)
-        town.regie(who, "wallet", "history")
-        town.regie(who, "wallet", "backup", str(town.home / f"{who}.backup"))
+        wallet(town, who, "history")
+        wallet(town, who, "stop-paper")
+        wallet(town, who, "backup", str(town.home / f"{who}.backup"))
+
+
+def act_for_each_other(town: Town) -> None:
+    """By the register: a parent for a child, which the other parent stops. By a wish: the one for the other."""
+    grant_for(town, "anna", take(town, "anna", **{"for": CHILD, "state": "open"}))
+    take(town, "bram", **{"for": CHILD, "state": "registered"})
+    (found,) = wallet(town, "bram", "sync")["found"]
+    wallet(town, "bram", "history", found)
+    wallet(town, "bram", "revoke", found)
+    invitation = wallet(town, "bram", "mandate", "invite")["invitation"]
+    named = ("--service", f"{OIN}/{PARKING['id']}", "--until", "2027-11-01")
+    wallet(town, "anna", "mandate", "wish", "-", *named, stdin=invitation)
+    grant_for(town, "bram", take(town, "bram", kind="helper", role="delegate"))
+    own = take(town, "anna", kind="helper", role="self")
+    wallet(town, "anna", "sync")
+    wallet(town, "anna", "mandate", "end", own)
+
+
+def move_house(town: Town, folder: Path) -> Agreement:
+    """An agreement that follows the register, before and after."""
+    wallet(town, "anna", "profile", "ontzorgd")
+    agreement = grant_again(town, "anna")
+    wallet(town, "anna", "follow", agreement.grant, "yes")
+    read(town, agreement)
+    (folder / "moved.jsonl").write_text(json.dumps(moved()) + "\n")
+    town.regie("issuer", "issuer", "import", str(folder / "moved.jsonl"))
+    assert wallet(town, "anna", "sync")["renewed"] == [agreement.grant]
+    assert read(town, agreement).answer["values"]["postcode"] == POSTCODE
+    return agreement
+
+
+def use_rights(town: Town, agreement: Agreement) -> None:
+    """To see, to have corrected, to have erased, to complain; and everything that an agency answers."""
+    ask, given = agreement.ask, agreement.grant
+    wallet(town, "anna", "ask", "access", given)
+    wallet(town, "anna", "ask", "rectification", given, "--attribute", "postcode")
+    wallet(town, "anna", "erase", given)
+    town.regie("agency", "verifier", "access", ask, str(town.home / "access.json"))
+    for answer in ("access_answered", "rectified", "erased"):
+        town.regie("agency", "verifier", "answer", ask, answer)
+    wallet(town, "anna", "complain", given, str(town.home / "complaint.json"), "--reason", "no_answer")
+
+
+def share_once(town: Town) -> None:
+    """A copy, handed over by the agency."""
+    ask = town.regie("agency", "verifier", "request", PARKING["id"]).answer
+    wallet(town, "bram", "present", ask["request"], "--yes")
+    town.regie("agency", "verifier", "read", ask["id"])
+
+
+def move_to_another_wallet(town: Town) -> None:
+    """With the migration object of TS10."""
+    password, file = town.home / "password", str(town.home / "anna.move")
+    password.write_text(PASSPHRASE + " " + PASSPHRASE + "\n")
+    wallet(town, "anna", "export", file, "--password-file", str(password))
+    town.make_wallet("carla")
+    wallet(town, "carla", "import", file, "--password-file", str(password))
+
+
+@pytest.fixture(scope="module")
+def lived_in(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """Everything above, an evidence file and an audit."""
+    look_and_stop(town)
+    act_for_each_other(town)
+    use_rights(town, move_house(town, tmp_path_factory.mktemp("register")))
+    share_once(town)
+    move_to_another_wallet(town)
     town.regie("agency", "verifier", "evidence", str(town.home / "evidence.db"))
     town.audit()
     return town
 
 
 def test_no_value_of_a_resident_is_in_any_file_of_the_town(lived_in: Town) -> None:
-    persons = [json.loads(line) for line in PERSONS.read_text().splitlines()[:2]]
-    wanted = {code for person in persons for value in secrets_of(person) for code in encodings(value)}
-    assert len(wanted) > 100
-    found = []
-    for path in files(lived_in):
-        data = path.read_bytes()
-        found += [(path.name, secret) for secret in wanted if secret in data]
-    assert found == []
+    persons = [*PEOPLE, moved()]
+    assert len(Wanted(persons).codes) > 200
+    assert traces(lived_in.home, persons) == []
 
 
-def test_the_search_finds_a_value_in_each_encoding(tmp_path: Path) -> None:
-    value = json.loads(PERSONS.read_text().splitlines()[0])["burgerservicenummer"]
-    for hidden in (value.encode(), base64.b64encode(b"x" + value.encode()), value.encode().hex().encode()):
-        data = b"before" + hidden + b"after"
-        assert any(code in data for code in encodings(value)), hidden
+def test_the_search_finds_a_value_in_each_encoding() -> None:
+    value = BSNS[0]
+    wanted = Wanted(PEOPLE)
+    noise = random.Random(6).randbytes(1000)
+    hidden = (value.encode(), base64.b64encode(b"x" + value.encode()), value.encode().hex().encode())
+    for place, code in enumerate((*hidden, value.encode("utf-16-le"))):
+        assert wanted.found_in(noise[place:] + code + noise[: 100 - place]), code
+    assert wanted.found_in(value.encode()) == {value.encode()}
+    assert wanted.found_in(bytes(200) + value.encode() + bytes(200)) >= {value.encode()}
+    assert wanted.found_in(noise) == wanted.found_in(b"") == set()
+
+
+def test_the_search_looks_for_everything_that_the_register_says(lived_in: Town) -> None:
+    """A name, a number, a street, a date, of the child too; and the new address."""
+    for person in PEOPLE:
+        known = secrets_of(person)
+        assert {person["burgerservicenummer"], person["naam"]["volledigeNaam"], "Kersenlaan"} <= known
+    assert {STREET, POSTCODE} <= secrets_of(moved())
+    register = b"".join(path.read_bytes() for path in lived_in.at("issuer").glob(f"{REGISTER}*"))
+    assert Wanted([moved()]).found_in(register)
 
 
 def test_the_search_covers_every_room(lived_in: Town) -> None:
-    names = {path.relative_to(lived_in.home).parts[0] for path in files(lived_in)}
-    assert {
-        "log",
-        "agency",
-        "witness",
-        "cosigner",
-        "anna",
-        "auditor",
-        "log.log",
-        "issuer.log",
-        "agency.log",
-    } <= names
+    names = {path.relative_to(lived_in.home).parts[0] for path in files(lived_in.home)}
+    rooms = {"log", "agency", "witness", "cosigner", "anna", "bram", "carla", "auditor", "issuer"}
+    words = {"log.log", "issuer.log", "agency.log"}
+    made = {"anna.backup", "anna.move", "access.json", "complaint.json", "evidence.db"}
+    assert rooms | words | made <= names
