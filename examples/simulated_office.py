@@ -100,7 +100,7 @@ class Case:
 
 @dataclass(frozen=True)
 class SimRead:
-    """One reading. `officer`: a name, or `system:...` for a program; `misuse`: `pattern/number`, or "" for ordinary.
+    """One reading. `officer`: a name, or `system:...` for a program; `misuse`: `pattern/number`, or empty.
 
     `shows_address`, `shows_person`: see `Work`.
     """

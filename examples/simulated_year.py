@@ -16,7 +16,7 @@ from itertools import accumulate
 from random import Random
 
 from examples.simulated_misuse import misuse
-from examples.simulated_office import DAYS, WORKS, Case, Office, Officer, Resident, SimRead, at, day_of, hire
+from examples.simulated_office import DAYS, WORKS, YEAR, Case, Office, Officer, Resident, SimRead, at, day_of, hire
 
 ORDINARY_READS = 100_000
 PROGRAM_SHARE = 0.4
@@ -65,9 +65,11 @@ def _year_of_cases(office: Office, wanted: int) -> tuple[list[Case], list[SimRea
     while len(reads) < wanted:
         work = random.choices(WORKS, [each.weight for each in WORKS])[0]
         officer = teams[work][bisect(paces[work], random.random() * paces[work][-1])]
-        resident = known[min(int(random.paretovariate(1.1) * len(known) / 8) - 1, len(known) - 1)]
-        if random.random() < 0.6:
+        place = int((random.paretovariate(1.1) - 1) * len(known) / 8)
+        if random.random() < 0.6 or place >= len(known):
             resident = random.choice(office.residents)
+        else:
+            resident = known[place]
         if resident.n in officer.relatives and random.random() < 0.97:
             continue  # a colleague takes it over
         case, its_reads = _live(office, officer, resident, f"Z-{len(cases) + 1:06d}")
@@ -79,7 +81,8 @@ def _year_of_cases(office: Office, wanted: int) -> tuple[list[Case], list[SimRea
 def _live(office: Office, officer: Officer, resident: Resident, number: str) -> tuple[Case, list[SimRead]]:
     """One case from its first day to its last, with the reads it takes."""
     random, work = office.random, officer.work
-    first = _moment(random, officer, date_of_work(random, officer, random.choice(DAYS[:350])))
+    who, day = _turn(office, officer, random.choice(DAYS[:350]))
+    first = _moment(random, who, day)
     opened = first - random.randint(60, 3600 * 30)
     if random.random() < 0.02:
         opened = first + random.randint(300, 3 * 3600)  # it was registered after the first look
@@ -87,18 +90,17 @@ def _live(office: Office, officer: Officer, resident: Resident, number: str) -> 
     reads, acts, now = [], [], first
     lies_still, withdrawn = random.random() < 0.06, random.random() < 0.03
     for _ in range(1 + min(25, int(random.expovariate(1 / max(0.1, work.reads - 1))))):
-        who = officer if random.random() > 0.08 else random.choice(office.team(work))
-        day = day_of(now)
-        if not who.works_on(day):
-            who = officer
+        other = random.choice(office.team(work))
+        if random.random() < 0.08 and other.works_on(day):
+            who = other
         reads.append(_read(office, who, case, now))
         if not withdrawn and random.random() < 0.9:
             acts.append(now + int(random.expovariate(1 / (3 * 86_400))) + 600)
         ahead = max(1, int(random.expovariate(1 / (work.days / work.reads)))) + (60 if lies_still else 0)
-        following = date_of_work(random, officer, day + timedelta(days=ahead))
-        if following.year != first_year(first):
+        who, day = _turn(office, officer, day + timedelta(days=ahead))
+        if day.year != YEAR:
             break
-        now = _moment(random, officer, following)
+        now = _moment(random, who, day)
     closed = None
     if not lies_still:
         closed = max([reads[-1].at, *acts]) + random.randint(600, 20 * 86_400)
@@ -109,9 +111,13 @@ def _live(office: Office, officer: Officer, resident: Resident, number: str) -> 
     return replace(case, closed=closed, acts=tuple(sorted(acts))), reads
 
 
-def first_year(time: int) -> int:
-    """The year of a moment, in Amsterdam."""
-    return day_of(time).year
+def _turn(office: Office, officer: Officer, day: date) -> tuple[Officer, date]:
+    """Who does the work of a day and when: during leave mostly a colleague, else the officer when back."""
+    if day in officer.holidays and office.random.random() < 0.9:
+        others = [each for each in office.team(officer.work) if each.works_on(day)]
+        if others:
+            return office.random.choice(others), day
+    return officer, date_of_work(office.random, officer, day)
 
 
 def date_of_work(random: Random, officer: Officer, day: date) -> date:

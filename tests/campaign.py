@@ -47,6 +47,7 @@ STAGES = (
     Stage("accusations", ("tests/auditor/test_fraud_proofs.py",), {"REGIE_ACCUSATIONS": "20000"}),
     Stage("lies", ("tests/town/test_lies.py",), {}),
     Stage("everybody", ("tests/town/test_everybody.py",), {}),
+    Stage("alarm", ("tests/verifier/alarm/test_score.py",), {}),
     Stage("openapi", ("tests/openapi/test_answers.py",), {"REGIE_OPENAPI_EXAMPLES": "1000"}),
 )
 
