@@ -8,6 +8,7 @@ from playwright.sync_api import Browser
 
 from tests.faces import chromium
 from tests.faces.browser import running_chromium
+from tests.faces.family import Family, family_in
 from tests.faces.town import FacesTown, Story, tell_story, town_with_faces
 
 
@@ -37,3 +38,12 @@ def story(town: FacesTown) -> Story:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where pictures of pages are kept."""
     return tmp_path_factory.mktemp("pictures")
+
+
+@pytest.fixture(scope="package")
+def family(
+    browser: Browser, town: FacesTown, story: Story, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Family]:
+    """People who act for each other, move house, ask and complain; nobody of the story."""
+    with family_in(browser, town, story, tmp_path_factory.mktemp("register")) as made:
+        yield made

@@ -41,7 +41,7 @@ def index() -> str:
         wanted=wanted,
         now=now,
         address=address,
-        fresh=fresh_of(book, now),
+        fresh=fresh_of(book, now, is_party=bool(mandates)),
         mandates=mandates,
     )
 

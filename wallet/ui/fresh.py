@@ -27,10 +27,13 @@ class Fresh:
     report: SyncReport | None
 
 
-def fresh_of(book: Book, now: int, one: Agreement | None = None) -> Fresh:
-    """Of all agreements that run, or of one."""
+def fresh_of(book: Book, now: int, one: Agreement | None = None, *, is_party: bool = False) -> Fresh:
+    """Of all agreements that run, or of one. `is_party`: to a mandate, under which others may have given."""
     checked = one.checked_at if one else book.checked_at
-    has = bool(book.agreements) if one is None else one.record.slot is not None
+    if one is None:
+        has = is_party or bool(book.agreements)
+    else:
+        has = one.record.slot is not None or one.record.joint is not None
     job = job_of(keeper(), SYNC)
     runs = job is not None and job.is_running
     report = job.result if job is not None and not runs and isinstance(job.result, SyncReport) else None

@@ -114,3 +114,11 @@ def test_profile_proposes_no_day_after_the_end_of_the_mandate(neighbours: Neighb
     told = face.get(press(face, path, answer="for:1")).text
     assert "Your profile proposes an earlier last day" not in told
     assert 'id="summary"' not in told
+
+
+def test_who_gave_nothing_can_look_what_the_other_party_gave(face: Face) -> None:
+    button = 'action="/sync"'
+    assert button not in face.get("/agreements").text
+    with face.keeper.in_use() as wallet:
+        delegates.hold(wallet, mandates.token())
+    assert button in face.get("/agreements").text
