@@ -209,10 +209,13 @@ def is_bsn(wanted: Wanted) -> bool:
 def may_ask(asker: Asker, services: Sequence[Service], wanted: Wanted) -> bool:
     """Whether this claim is registered: for one of these services of a listed asker, and in its certificate.
 
-    A listed one's certificate that names a type of ours covers its register flags, which go along with everything.
+    The burgerservicenummer only for a service that names the law which allows it. A listed one's certificate that
+    names a type of ours covers its register flags, which go along with everything.
     """
     if is_bsn(wanted) and not asker.bsn_allowed:
         return False
+    if is_bsn(wanted):
+        services = [service for service in services if service.bsn_law is not None]
     if asker.is_listed and not any(registers(service, wanted.vct, wanted.path) for service in services):
         return False
     if asker.registration is None:
@@ -227,7 +230,11 @@ def may_ask(asker: Asker, services: Sequence[Service], wanted: Wanted) -> bool:
 
 
 def find_service(services: Sequence[Service], query: Query) -> Service | None:
-    """The narrowest registered service that covers every claim of the query, whichever of its types answers."""
+    """The narrowest registered service that covers every claim of the query, whichever of its types answers.
+
+    A service that answers a cohort's question covers no copy: a copy is values, in whoever's hands it comes.
+    """
     wanted = [one for item in query.credentials for one in wanted_of(item)]
-    covering = [service for service in services if all(registers(service, w.vct, w.path) for w in wanted)]
+    open_ones = [service for service in services if service.answers == "values"]
+    covering = [service for service in open_ones if all(registers(service, w.vct, w.path) for w in wanted)]
     return min(covering, key=lambda service: len(service.claims), default=None)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from protocol.attributes import credential_type
 from protocol.errors import Rejected
 from protocol.terms import BSN_ATTRIBUTE, ConsentElement, Context, Operators, Place, Terms, places_of
-from protocol.trust_list import Agency, LogOperators, Service
+from protocol.trust_list import Agency, LogOperators, Service, may_use_bsn
 
 
 def _over_asking(detail: str) -> Rejected:
@@ -35,8 +35,8 @@ def check_element(element: ConsentElement, vcts: Mapping[str, str], agency: Agen
     if any(claim.credential not in vcts for claim in element.claims):
         raise _over_asking("asks an attribute of a credential that is not queried")
     _check_registered([Place(c.credential, vcts[c.credential], c.path[0]) for c in element.claims], service)
-    if not agency.bsn_allowed and any(claim.path == [BSN_ATTRIBUTE] for claim in element.claims):
-        raise _over_asking("this agency has no right to the burgerservicenummer")
+    if not may_use_bsn(agency, service) and any(claim.path == [BSN_ATTRIBUTE] for claim in element.claims):
+        raise _over_asking("this agency has no right to the burgerservicenummer for this service")
 
 
 def is_registered(place: Place, service: Service) -> bool:

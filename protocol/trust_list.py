@@ -13,8 +13,9 @@ import msgspec
 from protocol import x509
 from protocol.canonical import convert, parse_json, parse_struct, to_builtins
 from protocol.errors import Rejected
-from protocol.jws import parse_jws, sign_jws, verify_jws
+from protocol.jws import MAX_JWS_BYTES, parse_jws, sign_jws, verify_jws
 from protocol.keys import Es256Private, Es256Public
+from protocol.service_law import MAX_CONDITIONS, Answers, Condition, FreeConsent, SelectionNumber, check_question
 
 TRUST_LIST_TYP = "regie-trust-list+jwt"
 MAX_TRUST_LIST_BYTES = 4 * 1024 * 1024
@@ -72,7 +73,10 @@ class Service(_Entry, frozen=True):
     """One immutable version of what an agency does with data.
 
     `longest_term` in seconds; `retention` is an ISO 8601 duration; `law` the article behind a basis other than
-    consent; `upl` the uniform product name.
+    consent, `law_url` its text; `upl` the uniform product name; `selectielijst` the result of the VNG retention
+    list that `retention` follows; `free_consent` the test of a ground of consent; `bsn_law` the law that lets it
+    ask the burgerservicenummer (Wabb 10, or a sector's law): without it, it may not. `answers` other than values:
+    the agency counts for `asked_by` (an OIN), who hears whether all conditions of `question` hold, and no more.
     """
 
     id: ServiceId
@@ -86,7 +90,14 @@ class Service(_Entry, frozen=True):
     mode: Literal["view", "store"]
     privacy_policy: Url
     law: Text | None = None
+    law_url: Url | None = None
     upl: Name | None = None
+    selectielijst: SelectionNumber | None = None
+    free_consent: FreeConsent | None = None
+    bsn_law: Text | None = None
+    answers: Answers = "values"
+    question: Annotated[list[Condition], msgspec.Meta(max_length=MAX_CONDITIONS)] = []
+    asked_by: Oin | None = None
 
 
 class Rooted(_Entry, frozen=True):
@@ -275,6 +286,30 @@ def _check_unique(what: str, keys: Iterable[Hashable]) -> None:
         raise Rejected("duplicate_entry", f"the trust list names a {what} twice")
 
 
+def check_service(agency_id: str, service: Service) -> None:
+    """What the members of a service version say of each other; `agency_id`: the OIN that it is listed under.
+
+    Raises `Rejected`: `bad_service`, `bad_question`.
+    """
+    if service.law_url is not None and service.law is None:
+        raise Rejected("bad_service", "a link to a law without the article that it shows")
+    if service.free_consent is not None and service.basis != "consent":
+        raise Rejected("bad_service", "the test of free consent where consent is not the ground")
+    check_question(
+        service.answers,
+        service.question,
+        service.asked_by,
+        agency=agency_id,
+        mode=service.mode,
+        claims=[(claim.vct, *claim.path) for claim in service.claims],
+    )
+
+
+def may_use_bsn(agency: Agency, service: Service) -> bool:
+    """Whether the law lets this agency use the burgerservicenummer, and this service says which law."""
+    return agency.bsn_allowed and service.bsn_law is not None
+
+
 def _check_rules(trust: TrustList) -> None:
     """What the form alone does not say: ids are unique, certificates readable, service versions named once."""
     _check_unique("issuer", (issuer.id for issuer in trust.issuers))
@@ -286,6 +321,7 @@ def _check_rules(trust: TrustList) -> None:
         _check_unique("service version", ((service.id, service.version) for service in agency.services))
         for service in agency.services:
             _check_unique("claim", ((claim.vct, *claim.path) for claim in service.claims))
+            check_service(agency.id, service)
     for party in (*trust.issuers, *trust.agencies, *trust.wallet_providers):
         for der in party.root_certificates:
             x509.subject_name(der)
@@ -358,14 +394,14 @@ def agency_of_leaf(trust: TrustList, chain: Sequence[bytes], now: int) -> Agency
     return found[0]
 
 
-def verify_agency_jws(token: str, *, typ: str, agency: Agency, now: int) -> bytes:
-    """The payload of a READ, ticket or message that a leaf of `agency` signed.
+def verify_agency_jws(token: str, *, typ: str, agency: Agency, now: int, max_bytes: int = MAX_JWS_BYTES) -> bytes:
+    """The payload of a READ, ticket or message that a leaf of `agency` signed; `max_bytes`: of the whole token.
 
     1. form, `alg`, `typ`; 2. `x5c` leads to a root listed for the agency at `now`, so keys rotate without ending
     grants (section 5); 3. signature by the leaf. **Not** checked: anything inside the payload.
     Raises `Rejected`: those of `parse_jws`, `parse_x5c`, `verify_chain`, `bad_signature`.
     """
-    jws = parse_jws(token, typ=typ)  # 1
+    jws = parse_jws(token, typ=typ, max_bytes=max_bytes)  # 1
     chain = x509.parse_x5c(jws.header.get("x5c"))
     leaf = x509.verify_chain(chain, agency.root_certificates, now)  # 2
     return verify_jws(jws, leaf.key)  # 3

@@ -22,6 +22,7 @@ from protocol.trust_list import (
     TrustedLog,
     TrustedWitness,
     TrustList,
+    check_service,
 )
 from protocol.x509 import parse_der_base64, subject_name
 from registrar.draft import Draft, check_party_name, check_roots, check_text, check_url, put
@@ -85,8 +86,8 @@ def add_service(draft: Draft, agency_id: str, service: Service) -> Draft:
     languages; 5. attributes that exist in their type, if it is ours, each once; 6. BSN only where the law lets the
     agency; 7. a law where consent is not the ground; 8. term and retention; 9. URL of the privacy policy.
     Raises `Rejected`: `not_listed`, `bad_service_id`, `service_changed`, `bad_version`, `bad_text`,
-    `duplicate_claim`, `unknown_vct`, `unknown_attribute`, `bsn_not_allowed`, `law_missing`, `bad_term`,
-    `bad_retention`, `bad_url`.
+    `duplicate_claim`, `unknown_vct`, `unknown_attribute`, `bsn_not_allowed`, `bsn_law_missing`, `law_missing`,
+    `bad_term`, `bad_retention`, `bad_url` and those of `trust_list.check_service`.
     """
     agency = next((entry for entry in draft.agencies if entry.id == agency_id), None)
     if agency is None:  # 1
@@ -211,6 +212,7 @@ def next_list(draft: Draft, *, version: int, now: int, days: int, before: TrustL
 
 
 def _check_service(agency: Agency, service: Service) -> None:
+    check_service(agency.id, service)
     for text in (service.name.nl, service.name.en, service.purpose.nl, service.purpose.en):
         check_text(text, "a text of the service")
     places = [(claim.vct, *claim.path) for claim in service.claims]
@@ -220,6 +222,8 @@ def _check_service(agency: Agency, service: Service) -> None:
         _check_claim(claim)
     if _asks_bsn(service) and not agency.bsn_allowed:
         raise Rejected("bsn_not_allowed", "this agency has no right to the burgerservicenummer")
+    if _asks_bsn(service) and not (service.bsn_law or "").strip():
+        raise Rejected("bsn_law_missing", "who asks the burgerservicenummer names the law that allows it")
     if service.basis != "consent" and not (service.law or "").strip():
         raise Rejected("law_missing", "a ground other than consent names its law and article")
     if not MIN_TERM_SECONDS <= service.longest_term <= MAX_TERM_SECONDS:

@@ -31,7 +31,8 @@ def within(query: Query, service: Service, *, bsn_allowed: bool) -> Query:
 
     1. a format that we can check, from a holder who proves to be one; 2. every claim of every type that could
     answer is registered, a query without claims names registered types; 3. the burgerservicenummer only where the
-    law lets the agency use it. Raises `Rejected`: `bad_query`, `over_asking` 403.
+    law lets the agency use it (`bsn_allowed`), and the service says which law.
+    Raises `Rejected`: `bad_query`, `over_asking` 403.
     """
     for item in query.credentials:
         if item.format != FORMAT or not item.require_cryptographic_holder_binding:  # 1.
@@ -39,8 +40,10 @@ def within(query: Query, service: Service, *, bsn_allowed: bool) -> Query:
         for wanted in wanted_of(item):
             if not registers(service, wanted.vct, wanted.path):  # 2.
                 raise Rejected("over_asking", "the query asks more than this service has registered", status=403)
-            if is_bsn(wanted) and not bsn_allowed:  # 3.
-                raise Rejected("over_asking", "this agency has no right to the burgerservicenummer", status=403)
+            if is_bsn(wanted) and not (bsn_allowed and service.bsn_law):  # 3.
+                raise Rejected(
+                    "over_asking", "the law gives this service no right to the burgerservicenummer", status=403
+                )
     return _with_flags(query)
 
 

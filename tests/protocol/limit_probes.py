@@ -218,6 +218,14 @@ def roots(count: int) -> object:
     return listed(issuers=[{**to_builtins(b.issuer()), "roots": b.ISSUER.roots * count}])
 
 
+def conditions(count: int) -> object:
+    asked = {"vct": b.ADRES, "path": ["postcode"], "op": "equal", "value": "1011AB"}
+    cohort = {"mode": "view", "answers": "yes_no", "asked_by": "0" * 20, "question": [asked] * count}
+    agency = to_builtins(b.agency())
+    agency["services"][0].update(cohort)
+    return listed(agencies=[agency])
+
+
 def proof(count: int) -> None:
     """A leaf at the far left of a tree with so many levels."""
     root = bytes(32)

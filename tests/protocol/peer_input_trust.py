@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from protocol import anchors, registration_certificate, trust_list, wallet_attestation
+from protocol import anchors, registration_certificate, service_law, trust_list, wallet_attestation
 from protocol.anchors import Anchors
 from protocol.canonical import convert, to_builtins
 from protocol.status_list import StatusReference
@@ -37,6 +37,24 @@ REGISTRATION = registration_certificate.sign_registration_certificate(
     x5c=b.ISSUER.x5c,
 )
 _ISSUER = {"iss": b.ISSUER_ID, "vct": "urn:example:card", "now": NOW}
+
+
+_YES = {"yes": True, "nl": "Omdat u het vraagt.", "en": "Because you ask for it."}
+LAWFUL = {
+    **to_builtins(b.service(mode="view")),
+    "law": "Artikel 225 Gemeentewet", "law_url": "https://wetten.overheid.nl/x", "selectielijst": "11.1",
+    "upl": "parkeervergunning", "bsn_law": "Wabb artikel 10", "answers": "yes_no", "asked_by": "0" * 20,
+    "free_consent": dict.fromkeys(("interest", "request", "no_downside", "no_imbalance"), _YES),
+    "question": [{"vct": b.ADRES, "path": ["postcode"], "op": "equal", "value": "1011AB"}],
+}  # fmt: skip
+
+
+def check_question(value: Any) -> None:
+    service = convert(value, trust_list.Service)
+    service_law.check_question(
+        service.answers, service.question, service.asked_by, agency=b.AGENCY_ID, mode=service.mode,
+        claims=[(claim.vct, *claim.path) for claim in service.claims],
+    )  # fmt: skip
 
 
 def read_key(proof: str) -> object:
@@ -75,6 +93,9 @@ ROWS = [
         ANCHORS, [b.STRANGER.leaf], iss=iss, vct="urn:example:card", now=NOW), "iss"),
     Row("trust_list.Rooted.root_certificates", b.STRANGER.roots[0], lambda root: trust_list.Rooted(
         name="x", roots=[root]).root_certificates),
+    Row("service_law.check_question", LAWFUL, check_question),
+    Row("trust_list.check_service", LAWFUL, lambda value: trust_list.check_service(
+        b.AGENCY_ID, convert(value, trust_list.Service))),
     Row("trust_list.TrustList.wallet_provider", "https://wallet.example", LISTED.wallet_provider),
     Row("trust_list.verify_trust_list", to_builtins(LISTED), lambda payload: trust_list.verify_trust_list(
         forge(payload, b.REGISTRAR, trust_list.TRUST_LIST_TYP), b.REGISTRAR.public, NOW), "wallet providers"),

@@ -214,6 +214,7 @@ LIMITS = {
     "tiles.MAX_LEVEL": Limit(lambda n: p.tile(level=n), "bad_tile_path"),
     "tiles.MAX_TILE_INDEX": Limit(lambda n: p.tile(n=n), "bad_tile_path", is_open=True),
     "registration_certificate.MAX_REGISTRATION_DAYS": Limit(t.registered_since, "expired_registration"),
+    "service_law.MAX_CONDITIONS": Limit(p.conditions, "bad_form"),
     "trust_list.MAX_CLOCK_SKEW": Limit(lambda n: p.listed(iat=NOW + n), "expired_trust_list"),
     "trust_list.MAX_FORMER_POLICIES": Limit(p.former_policies, "bad_form"),
     "trust_list.MAX_RETIRED_KEYS": Limit(p.retired_keys, "bad_form"),

@@ -526,10 +526,10 @@ def test_agency_without_the_right_to_the_bsn_may_not_ask_a_copy_of_it() -> None:
     persoon = "urn:regie:nl:persoon:1"
     bsn = [ServiceClaim(vct=persoon, path=["burgerservicenummer"], needed=True)]
     query = adres_query("burgerservicenummer", meta={"vct_values": [persoon]})
-    for allowed in (True, False):
-        listed = agency(services=[service(claims=bsn)], bsn_allowed=allowed)
+    for allowed, law in ((True, "Wabb 10"), (False, "Wabb 10"), (True, None), (False, None)):
+        listed = agency(services=[service(claims=bsn, bsn_law=law)], bsn_allowed=allowed)
         request = verify(sign(payload(query)), trust=trust(listed))
-        if allowed:
+        if allowed and law:
             assert check_registration(request).id == "parkeren"
         else:
             with pytest.raises(Rejected, match="over_asking"):

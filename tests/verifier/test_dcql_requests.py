@@ -171,10 +171,14 @@ def test_query_and_transactions_are_not_for_standing_access(agency: Agency) -> N
 
 
 def test_burgerservicenummer_needs_the_right_to_it() -> None:
-    service = builders.service(claims=[ServiceClaim(vct=PERSOON, path=["burgerservicenummer"], needed=True)])
+    claims = [ServiceClaim(vct=PERSOON, path=["burgerservicenummer"], needed=True)]
+    service = builders.service(claims=claims, bsn_law="Wabb artikel 10")
     assert within(query_of(service), service, bsn_allowed=True)
     with pytest.raises(Rejected, match="over_asking"):
         within(query_of(service), service, bsn_allowed=False)
+    lawless = builders.service(claims=claims)
+    with pytest.raises(Rejected, match="over_asking"):
+        within(query_of(lawless), lawless, bsn_allowed=True)
 
 
 def test_flags_travel_with_every_attribute_of_the_vocabulary() -> None:
