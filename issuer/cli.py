@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from issuer import cli_clerk, cli_login, cli_mandate, cli_paper, store
+from issuer import cli_clerk, cli_connect, cli_login, cli_mandate, cli_paper, store
 from issuer.brp import MAX_PERSON_BYTES, parse_bsn
 from issuer.config import COUNTER, IssuerConfig, Loa, check_issuer_url, database_url
 from issuer.offer import ALL_CREDENTIALS, configuration
@@ -184,6 +184,7 @@ def serve(ctx: click.Context, home: Home, host: str, port: int | None) -> None:
 
 
 for _command in (
+    cli_connect.connect,
     cli_clerk.hold,
     cli_clerk.release,
     cli_clerk.waiting,

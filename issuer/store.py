@@ -67,6 +67,12 @@ def person_record(connection: Connection, bsn: Bsn) -> str | None:
     return connection.execute(select(persons.c.record).where(persons.c.bsn == bsn)).scalar()
 
 
+def persons_before(connection: Connection, moment: int) -> Iterator[Bsn]:
+    """Everybody whose record was taken before `moment`, by number."""
+    query = select(persons.c.bsn).where(persons.c.imported < moment).order_by(persons.c.bsn)
+    return map(Bsn, connection.execute(query).scalars())
+
+
 # ---- offers (tokens: `store_oauth`)
 
 

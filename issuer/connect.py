@@ -1,0 +1,109 @@
+"""Ask the register at its source, and let what it says now reach what was issued (`change`).
+
+Each batch is taken before the next is asked for, so that a run that is cut off is gone on with by running it
+again: who was asked already is not older than the day that was given.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from issuer import store, store_deferred
+from issuer.brp import Bsn
+from issuer.brp_api import batches
+from issuer.office import Office
+from protocol.errors import Rejected
+from service.database import immediate, snapshot
+
+NOT_AT_THE_SOURCE = "niet gevonden bij de bron"
+"""Why somebody is held whom the source knows no more. A clerk looks: erased there, or out of our authorisation."""
+
+
+class Source(Protocol):
+    """Where records come from."""
+
+    def persons(self, bsns: Collection[Bsn], fields: Collection[str]) -> Mapping[Bsn, dict[str, Any]]:
+        """Records of those whom it knows."""
+
+
+@dataclass
+class Report:
+    """How many were asked for, taken, not known there, held for a clerk; lines of what was refused (the code only,
+    for a record names somebody); copies superseded and revoked."""
+
+    asked: int = 0
+    taken: int = 0
+    missing: int = 0
+    held: int = 0
+    superseded: int = 0
+    revoked: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        """Everybody was there, and could be taken."""
+        return not self.missing and not self.refused
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+class Connector:
+    """One issuer's office, and the source that it is fed from. `fields`: what is asked of each resident."""
+
+    def __init__(self, office: Office, source: Source, fields: Sequence[str]) -> None:
+        self._office = office
+        self._source = source
+        self._fields = fields
+
+    def known_before(self, moment: int) -> list[Bsn]:
+        """Everybody whose record is older than `moment` (POSIX seconds), in the order of their numbers."""
+        with snapshot(self._office.engine) as connection:
+            return list(store.persons_before(connection, moment))
+
+    def refresh(self, bsns: Sequence[Bsn], told: Callable[[Report], None] = lambda report: None) -> Report:
+        """Ask for these residents, in batches; `told` after each.
+
+        Raises `Rejected`: `source_empty` when it knows nobody of a whole batch of people whom we know, which is a
+        fault of the connection and no reason to hold a town; those of the source; `Unavailable`.
+        """
+        report = Report()
+        for batch in batches(dict.fromkeys(bsns)):
+            found = self._source.persons(batch, self._fields)
+            self._check_found(batch, found)
+            self._take(batch, found, report)
+            told(report)
+        return report
+
+    def _check_found(self, batch: Sequence[Bsn], found: Mapping[Bsn, dict[str, Any]]) -> None:
+        if found or len(batch) == 1:
+            return
+        with snapshot(self._office.engine) as connection:
+            known = [bsn for bsn in batch if store.person_record(connection, bsn) is not None]
+        if len(known) > 1:
+            raise Rejected("source_empty", "the source knows nobody of a whole batch: is it the right one?")
+
+    def _take(self, batch: Sequence[Bsn], found: Mapping[Bsn, dict[str, Any]], report: Report) -> None:
+        lines = [json.dumps(found[bsn], ensure_ascii=False).encode() for bsn in batch if bsn in found]
+        imported = self._office.take_persons(lines)
+        report.asked += len(batch)
+        report.taken += imported.taken
+        report.superseded += imported.changed.superseded
+        report.revoked += imported.changed.revoked
+        for _, error in imported.refused:
+            report.refused[error.code] = report.refused.get(error.code, 0) + 1
+        for bsn in batch:
+            if bsn not in found:
+                report.missing += 1
+                report.held += self._hold(bsn)
+
+    def _hold(self, bsn: Bsn) -> bool:
+        """Nothing more is issued until a clerk has looked. False for who was never known, or is held already."""
+        with immediate(self._office.engine) as connection:
+            is_known = store.person_record(connection, bsn) is not None
+            if not is_known or store_deferred.is_held(connection, bsn):
+                return False
+            store_deferred.put_hold(connection, bsn, NOT_AT_THE_SOURCE, self._office.clock.now())
+            return True

@@ -1,0 +1,115 @@
+"""The base registers that an issuer asks: how a source is reached, and with what key.
+
+    source = BrpSource(Fetcher(), url, read_key(home, BRP_KEY, url), time.sleep)
+    records = source.persons(bsns, fields)
+
+Requests go out by `service.fetch` (https, no redirects, no addresses of the own machine). A source that is busy
+(429, 5xx, no connection) is asked again after as long as it says, some times, before we give up.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from issuer.brp import Bsn
+from issuer.brp_api import MAX_ANSWER_BYTES, PATH, parse_answer, refusal_of, request_body
+from protocol.canonical import parse_struct
+from protocol.errors import Rejected, Unavailable
+from service.fetch import Answer, Fetcher
+from service.home import MAX_FILE_BYTES, Home
+
+T = TypeVar("T")
+
+BRP_KEY, WOZ_KEY = "brp-source.json", "woz-source.json"
+"""Secrets of the home: which source it is, and the headers that open it."""
+ATTEMPTS = 5
+MAX_WAIT_SECONDS = 60
+_SECONDS = 30.0
+"""A source may take its time over 20 people."""
+_JSON = "application/json; charset=utf-8"
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?")
+_OURS = frozenset({"host", "accept", "content-type", "content-length", "connection", "transfer-encoding"})
+_ANSWERED = frozenset({400, 401, 403, 404, 406, 409, 413, 415, 422, 429, *range(500, 600)})
+"""Statuses whose answers we read ourselves: whatever they say may name somebody."""
+
+
+class SourceKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`url`: the only one that `headers` are sent to."""
+
+    url: str
+    headers: dict[str, str]
+
+
+def read_key(home: Home, name: str, url: str) -> Mapping[str, str]:
+    """The headers for the source at `url`; none for a home without that secret.
+
+    Raises `Rejected`: `other_source` when they are for another URL, `open_secret`, `bad_source_key`.
+    """
+    if not home.has(name):
+        return {}
+    data = home.read_secret(name)
+    try:
+        key = parse_struct(data, SourceKey, max_bytes=MAX_FILE_BYTES)
+    except Rejected as error:
+        raise Rejected("bad_source_key", f"{home.file(name)} holds a url and headers") from error
+    for header, value in key.headers.items():
+        if not _HEADER.fullmatch(header) or header.lower() in _OURS or not _VALUE.fullmatch(value):
+            raise Rejected("bad_source_key", f"{home.file(name)} has a header that cannot be sent")
+    if key.url.rstrip("/") != url.rstrip("/"):
+        raise Rejected("other_source", f"the key in {home.file(name)} is for another source")
+    return key.headers
+
+
+def patiently(ask: Callable[[], T], sleep: Callable[[float], None]) -> T:
+    """What `ask` answers, asked again while the source is busy. Raises the last `Unavailable`."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return ask()
+        except Unavailable as error:
+            if attempt == ATTEMPTS:
+                raise
+            sleep(min(max(error.retry_after, 2 ** (attempt - 1)), MAX_WAIT_SECONDS))
+    raise AssertionError("the last attempt answers or raises")
+
+
+def retry_after(answer: Answer) -> int:
+    """The seconds that a busy source asks for; 1 where it names a date or nothing."""
+    text = answer.headers.get("retry-after", "")
+    return min(int(text), 3600) if text.isascii() and text.isdigit() else 1
+
+
+class BrpSource:
+    """BRP API Personen at `url`, the part before `/personen`."""
+
+    def __init__(
+        self, fetcher: Fetcher, url: str, headers: Mapping[str, str], sleep: Callable[[float], None]
+    ) -> None:
+        self._fetcher = fetcher
+        self._url = url.rstrip("/") + PATH
+        self._headers = headers
+        self._sleep = sleep
+
+    def persons(self, bsns: Collection[Bsn], fields: Collection[str]) -> dict[Bsn, dict[str, Any]]:
+        """The records of at most 20 residents; who is not there is unknown at the source.
+
+        Raises as `refusal_of` and `parse_answer` do, and `Unavailable` when it stays busy.
+        """
+        answer = patiently(lambda: self._ask(request_body(bsns, fields)), self._sleep)
+        return parse_answer(answer.body, bsns)
+
+    def _ask(self, body: bytes) -> Answer:
+        answer = self._fetcher.post_bytes(
+            self._url,
+            body,
+            _JSON,
+            headers=self._headers,
+            max_bytes=MAX_ANSWER_BYTES,
+            expect=_ANSWERED,
+            total_seconds=_SECONDS,
+        )
+        if answer.status in _ANSWERED:
+            raise refusal_of(answer.status, answer.body, retry_after(answer))
+        return answer
