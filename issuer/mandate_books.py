@@ -129,8 +129,9 @@ def unwrap_seed(key: bytes, id_: str, wrapped: bytes) -> bytes:
 
 
 def new_id(random: Callable[[int], bytes]) -> str:
-    """b64u of 16 bytes."""
-    return b64u_encode(random(16))
+    """b64u of 16 bytes. An operand of commands: no hyphen begins it, as the first bit would allow."""
+    first, *rest = random(16)
+    return b64u_encode(bytes((first & 0x7F, *rest)))
 
 
 def is_mandate_id(text: str) -> bool:

@@ -146,9 +146,9 @@ class Mandates:
         return found
 
     def _reference(self, caller: Bsn, represented: Bsn, what: str) -> str:
-        """Opaque, of this caller only, and the same each time."""
+        """Opaque, of this caller only, and the same each time. An operand of commands: no hyphen begins it."""
         text = f"{caller} {represented} {what}".encode()
-        return b64u_encode(hmac_sha256(hkdf_sha256(self._key, _REFERENCE), text))
+        return hmac_sha256(hkdf_sha256(self._key, _REFERENCE), text).hex()
 
     def _shown(self, connection: Connection, entry: _Entry) -> api.Representation:
         about, row = entry.about, entry.row

@@ -1,20 +1,17 @@
 """Curator, bewindvoerder, mentor: two officers register what a court decided; what becomes of it."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from issuer.appointments import Appointment, Appointments, parse_services
-from protocol.canonical import b64u_decode, b64u_encode, to_builtins
+from issuer.mandate_books import new_id
 from protocol.credential import verify_credential
 from protocol.errors import Rejected
-from protocol.mandate import mandate_hash, verify_mandate
-from protocol.mandate_api import board_bearer
+from protocol.mandate import verify_mandate
 from tests.issuer.acting import DAY, FLOOR, MELATI, SERVICE, fetch, record, redeem, resident, take_in
 from tests.issuer.desk import KLAAS, NOOR, NOW, Desk
 from tests.issuer.test_cli import Shell
-from tests.protocol import granting
 
 ONE, TWO = "Bente Bakker", "Cas de Wit"
 OIN = "00000001234567890000"
@@ -137,44 +134,7 @@ def test_command_line_registers_confirms_lists_and_ends(tmp_path: Path) -> None:
     assert shell.answer("mandate", "list") == {"mandates": []}
 
 
-# ---- the board
-
-
-def test_parties_propose_and_sign_on_the_board(ward: Desk) -> None:
-    found, melati = Appointments(ward.office), resident(ward, MELATI)
-    found.confirm(TWO, found.add(ONE, read()))
-    taken = melati.taken(kind="curator")
-    place = f"/v1/mandates/{taken['id']}/proposals"
-    bearer = {"Authorization": f"Bearer {board_bearer(b64u_decode(taken['seed']))}"}
-    proposal = proposal_of(taken["mandate"])
-    hung = ward.client.post(place, json=proposal, headers=bearer)
-    assert hung.status_code == 200, hung.text
-    (one,) = hung.json["proposals"]
-    assert one["proposal"]["client_id"] == "x509_san_dns:a"
-    sign = {"party": 1, "cosigned": "a.b.c~d.e.f"}
-    for _ in range(2):
-        signed = ward.client.post(f"{place}/{one['number']}/cosignatures", json=sign, headers=bearer)
-    assert signed.json["proposals"][0]["cosigned"] == [sign], "again is no error"
-    refusals = [
-        (ward.client.get(place), 401, "unauthorized"),
-        (ward.client.get(place, headers={"Authorization": f"Bearer {'A' * 43}"}), 401, "unauthorized"),
-        (ward.client.get("/v1/mandates/x/proposals", headers=bearer), 401, "unauthorized"),
-        (ward.client.post(place, json={**proposal, "party": 2}, headers=bearer), 400, "bad_proposal"),
-        (ward.client.post(place, json=proposal_of("other"), headers=bearer), 400, "bad_proposal"),
-        (ward.client.post(f"{place}/99/cosignatures", json=sign, headers=bearer), 404, "unknown_proposal"),
-    ]
-    for answer, status, code in refusals:
-        assert (answer.status_code, answer.json["code"]) == (status, code)
-    for _ in range(15):
-        ward.client.post(place, json=proposal, headers=bearer)
-    full = ward.client.post(place, json=proposal, headers=bearer)
-    assert (full.status_code, full.json["code"]) == (409, "too_many")
-    ward.clock.time += 3600
-    assert ward.client.get(place, headers=bearer).json == {"proposals": []}
-
-
-def proposal_of(token: str) -> dict[str, object]:
-    """Terms that name the mandate."""
-    terms = to_builtins(granting.terms(on_behalf_of=b64u_encode(mandate_hash(token))))
-    made = {"party": 1, "request": "https://a.example/r", "client_id": "x509_san_dns:a", "terms": terms}
-    return json.loads(json.dumps(made))
+def test_no_id_of_a_mandate_begins_like_an_option() -> None:
+    made = {new_id(lambda size, first=first: bytes((first,)) + bytes(size - 1)) for first in range(256)}
+    assert len(made) == 128
+    assert not [id_ for id_ in made if id_.startswith("-")]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from examples import within
 from examples.founding import OIN, PARKING, PERSONS, Teller, Town, found_town
 
 pytestmark = pytest.mark.story
@@ -41,7 +42,7 @@ def undetermined(child: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    founded = found_town(tmp_path_factory.mktemp("town"), Teller(quiet=True))
+    founded = found_town(tmp_path_factory.mktemp("town"), Teller(quiet=True), command=within.run)
     try:
         people = [
             born(WENDE, 6),
