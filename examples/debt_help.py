@@ -7,28 +7,8 @@ the agreement from somebody else's machine, without the wallet, its passphrase o
 import json
 
 from examples import within
-from examples.founding import PARKING, PERSONS, Teller, Town, town_for_a_story, verdict_words
-
-FAMILY = "urn:regie:nl:gezin:1"
-PERSON = "urn:regie:nl:persoon:1"
-DEBT_HELP = {
-    **PARKING,
-    "id": "schuldhulpverlening",
-    "name": {"nl": "Schuldhulpverlening", "en": "Debt help"},
-    "purpose": {
-        "nl": "Een plan maken voor je schulden, samen met jou.",
-        "en": "Make a plan for your debts, together with you.",
-    },
-    "law": "Wet gemeentelijke schuldhulpverlening, artikel 3",
-    "upl": "schuldhulpverlening",
-    "claims": [
-        {"vct": PERSON, "path": ["volledigeNaam"], "needed": True},
-        {"vct": FAMILY, "path": ["burgerlijkeStaat"], "needed": True},
-        {"vct": FAMILY, "path": ["kinderen"], "needed": False},
-    ],
-    "longest_term": 3 * 365 * 86400,
-    "retention": "P5Y",
-}
+from examples.founding import PERSONS, Teller, Town, town_for_a_story, verdict_words
+from examples.services import DEBT_HELP
 
 
 def story(town: Town, tell: Teller) -> None:

@@ -24,9 +24,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from examples import within
-from examples.founding import PARKING, PERSONS, Teller, Town, folder_for_a_story, start_town
+from examples.founding import PERSONS, Teller, Town, folder_for_a_story, start_town
 from examples.odd_kinds import kinds_of
 from examples.processes import CommandFailed, Outcome
+from examples.services import PARKING, service
 from issuer.brp import parse_person
 from issuer.register import attributes_of
 from protocol.attributes import CREDENTIAL_TYPES
@@ -39,12 +40,13 @@ EVERYTHING = [
     if attribute.name not in kind.flags
 ]
 SERVICE = "alles"
-ALL = {
-    **PARKING,
-    "id": SERVICE,
-    "name": {"nl": "Alles laten zien", "en": "Show everything"},
-    "claims": [{"vct": vct, "path": [name], "needed": True} for vct, name in EVERYTHING],
-}
+ALL = service(
+    PARKING,
+    id=SERVICE,
+    name={"nl": "Alles laten zien", "en": "Show everything"},
+    bsn_law="Wet algemene bepalingen burgerservicenummer artikel 10",
+    claims=[{"vct": vct, "path": [name], "needed": True} for vct, name in EVERYTHING],
+)
 CASE = "P-1"
 REPORT_EVERY = 25
 

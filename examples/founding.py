@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from examples.processes import START_SECONDS, CommandFailed, Outcome, Server, free_ports, is_answering, run
+from examples.services import PARKING
 
 T = TypeVar("T", bound="Town")
 
@@ -24,27 +25,6 @@ OIN = "00000099000000001000"
 PARALLEL = 4
 """Commands at once: most of each is starting Python."""
 PASSPHRASE = "een lange zin die niemand raadt"  # noqa: S105 - of a fictional resident
-PARKING = {
-    "id": "parkeervergunning",
-    "version": 1,
-    "name": {"nl": "Parkeervergunning", "en": "Parking permit"},
-    "purpose": {
-        "nl": "Controleren of je in de wijk woont waar je wilt parkeren.",
-        "en": "Check that you live in the district where you want to park.",
-    },
-    "basis": "consent",
-    "law": "AVG artikel 6 lid 1 onder a",
-    "upl": "parkeervergunning",
-    "claims": [
-        {"vct": "urn:regie:nl:adres:1", "path": ["postcode"], "needed": True},
-        {"vct": "urn:regie:nl:adres:1", "path": ["huisnummer"], "needed": True},
-        {"vct": "urn:regie:nl:persoon:1", "path": ["volledigeNaam"], "needed": False},
-    ],
-    "longest_term": 366 * 86400,
-    "retention": "P1Y",
-    "mode": "view",
-    "privacy_policy": "https://voorbeeldstad.example/privacy",
-}
 
 
 class Town:

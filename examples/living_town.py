@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from examples import within
-from examples.debt_help import DEBT_HELP
 from examples.faces import ACCOUNTS, FacesTown
 from examples.founding import PASSPHRASE, PERSONS, Teller, folder_for_a_story, start_town
 from examples.moving_house import SERVICES as MOVING
 from examples.parking import main_story
+from examples.services import DEBT_HELP
 
 SERVICES = [*MOVING, DEBT_HELP]
 RESIDENT, NEIGHBOUR = "resident", "neighbour"

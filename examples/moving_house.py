@@ -9,27 +9,29 @@ import time
 from typing import Any
 
 from examples import within
-from examples.founding import PARKING, PERSONS, Teller, Town, town_for_a_story, verdict_words
+from examples.founding import PERSONS, Teller, Town, town_for_a_story, verdict_words
+from examples.services import ADDRESS, PARKING, service
 
 DAY = 86400
-ADDRESS = "urn:regie:nl:adres:1"
 
 
-def service(name: str, nl: str, en: str, purpose: tuple[str, str], claims: list[str], days: int) -> dict[str, Any]:
-    """A service registration that asks for address attributes, all needed, on consent."""
-    return {
-        **PARKING,
-        "id": name,
-        "name": {"nl": nl, "en": en},
-        "purpose": {"nl": purpose[0], "en": purpose[1]},
-        "claims": [{"vct": ADDRESS, "path": [claim], "needed": True} for claim in claims],
-        "longest_term": days * DAY,
-    }
+def _private(
+    name: str, nl: str, en: str, purpose: tuple[str, str], claims: list[str], days: int
+) -> dict[str, Any]:
+    """A service of a private party: it asks for address attributes, all needed, on consent."""
+    return service(
+        PARKING,
+        id=name,
+        name={"nl": nl, "en": en},
+        purpose={"nl": purpose[0], "en": purpose[1]},
+        claims=[{"vct": ADDRESS, "path": [claim], "needed": True} for claim in claims],
+        longest_term=days * DAY,
+    )
 
 
 SERVICES = [
     PARKING,
-    service(
+    _private(
         "huurwoning",
         "Inschrijving huurwoning",
         "Rental registration",
@@ -37,7 +39,7 @@ SERVICES = [
         ["straat", "huisnummer", "postcode", "woonplaats", "datumVan"],
         90,
     ),
-    service(
+    _private(
         "verhuisbericht",
         "Verhuisbericht",
         "Change of address",
