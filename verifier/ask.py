@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from protocol.attributes import credential_type
 from protocol.canonical import b64u_encode, canonical_bytes, convert
+from protocol.case_reference import parse_case_reference
 from protocol.consent import Asked
 from protocol.dcql import FORMAT, Query, parse_query
 from protocol.errors import Rejected
@@ -36,7 +37,6 @@ from verifier.transaction import make_items
 
 REQUEST_SECONDS = 3000
 """A link lives 50 minutes, below the hour of the ticket in it: consent must not be hurried (WCAG 2.2.1)."""
-MAX_CASE_CHARACTERS = 256
 DAY = 86_400
 Kind: TypeAlias = Literal["standing", "copy"]
 
@@ -190,14 +190,24 @@ def make_request(
 
 
 def _check_wish(wish: Wish) -> None:
-    if wish.case is not None and not 1 <= len(wish.case) <= MAX_CASE_CHARACTERS:
-        raise Rejected("bad_wish", f"a case number has 1 to {MAX_CASE_CHARACTERS} characters")
+    if wish.case is not None:
+        _check_case(wish.case)
     if (wish.max_reads is not None and wish.max_reads < 1) or (wish.days is not None and wish.days < 1):
         raise Rejected("bad_wish", "days and reads are at least 1")
     if wish.once and (wish.max_reads, wish.days, wish.context) != (None, None, None):
         raise Rejected("bad_wish", "a copy has no term, no number of reads and no context: nothing can hold it")
     if not wish.once and (wish.query is not None or wish.transactions):
         raise Rejected("bad_wish", "standing access has neither a query nor transactions of your own")
+
+
+def _check_case(case: str) -> None:
+    """Written otherwise it would be another case, and nothing could be read for it."""
+    try:
+        is_plain = parse_case_reference(case).text == case
+    except Rejected as error:
+        raise Rejected("bad_wish", error.detail) from error
+    if not is_plain:
+        raise Rejected("bad_wish", "a case is written in its one way (protocol/case_reference.py)")
 
 
 def _places(service: Service) -> list[Place]:

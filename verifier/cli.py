@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import click
 from msgspec.structs import replace
 
-from protocol.attributes import FLAG_NAMES, short_name
+from protocol.attributes import short_name
 from protocol.canonical import parse_object, to_builtins
+from protocol.case_reference import parse_case_reference
 from protocol.errors import Rejected
 from protocol.keys import parse_jwk
 from protocol.reading import Channel
@@ -22,8 +23,9 @@ from service.app import serve as run_server
 from service.cli_staff import staff_command
 from service.command import command, emit, progress, read_input, tls_of, tls_options
 from service.home import CONFIG, Home
-from verifier import cli_inbox, cli_paper, cli_request, cli_standing
+from verifier import cli_batch, cli_inbox, cli_paper, cli_request, cli_standing
 from verifier.ask import Wish
+from verifier.batch import apart
 from verifier.config import DATABASE, DESK, VerifierConfig, check_verifier_url
 from verifier.currency import check_current, outdated_types
 from verifier.desk import Desk
@@ -151,7 +153,8 @@ def ask(
 ) -> None:
     """Ask for the attributes of SERVICE: prints a link and a QR for the wallet."""
     context = _context(hours, weekdays, zone)
-    wish = Wish(once, case, max_reads, days, context, same_device=same_device)
+    named = None if case is None else parse_case_reference(case).text
+    wish = Wish(once, named, max_reads, days, context, same_device=same_device)
     cli_request.emit_request(ctx, *Desk(home).ask(service, wish), same_device=same_device)
 
 
@@ -271,20 +274,15 @@ def read(
         progress(ctx, f"Out of date: {', '.join(map(short_name, outdated))}. The register has newer data.")
     if only_current:
         check_current(outdated)
-    opened = read_grant(desk, grant_id, only, Purpose(case, officer or getpass.getuser(), channel, zone))
-    values, flags = _apart(opened.values)
+    purpose = Purpose(parse_case_reference(case).text, officer or getpass.getuser(), channel, zone)
+    opened = read_grant(desk, grant_id, only, purpose)
+    values, flags = apart(opened.values)
     data: dict[str, Any] = {"values": values, "flags": flags, "index": opened.index, "n": opened.n}
     data["out_of_date"] = [short_name(vct) for vct in outdated]
     if opened.gaps:
         data["gaps"] = list(opened.gaps)
     told = f"{_lines(values)}\n\nThe register adds:\n{_lines(flags)}"
     emit(ctx, f"{told}\n\nEntry {opened.index} in the log, reading {opened.n + 1}", data)
-
-
-def _apart(opened: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What was read, and the register flags that travel with every attribute (protocol section 2)."""
-    flags = {name: value for name, value in opened.items() if name.rpartition(".")[2] in FLAG_NAMES}
-    return {name: value for name, value in opened.items() if name not in flags}, flags
 
 
 def _lines(values: dict[str, Any]) -> str:
@@ -338,6 +336,8 @@ group.add_command(cli_standing.check)
 group.add_command(cli_standing.follow)
 group.add_command(staff_command(VerifierConfig, mount=DESK, roles=("clerk", "manager", "privacy")))
 group.add_command(cli_paper.stop_paper)
+group.add_command(cli_batch.batch)
+group.add_command(cli_batch.batches)
 group.add_command(cli_inbox.inbox)
 group.add_command(cli_inbox.answer)
 group.add_command(cli_inbox.access)

@@ -4,7 +4,9 @@ The issuer says of each card in its status list that a newer one exists; not sin
 issuer that cannot be asked has not said so. A card that was revoked is another matter: it is refused (`reader`).
 """
 
-from protocol.consent import verify_consent
+from collections.abc import Mapping
+
+from protocol.consent import CredentialStatus, VerifiedConsent, verify_consent
 from protocol.errors import Rejected
 from verifier.desk import Desk
 from verifier.grants import StoredGrant
@@ -20,7 +22,14 @@ def outdated_types(desk: Desk, grant: StoredGrant) -> tuple[str, ...]:
     asked = desk.asked(trust, grant.request, grant.request_hash)
     consent = verify_consent(grant.answer, asked, trust=trust, now=now, fresh=False)
     statuses = desk.statuses(consent.credentials, trust, now)
-    old = {consent.credentials[name].vct for name, status in statuses.items() if status == "superseded"}
+    return outdated_of(grant, consent, statuses)
+
+
+def outdated_of(
+    grant: StoredGrant, consent: VerifiedConsent, statuses: Mapping[str, CredentialStatus]
+) -> tuple[str, ...]:
+    """The same of a consent that was verified, with the status of each of its credentials."""
+    old = {credential.vct for name, credential in consent.credentials.items() if statuses[name] == "superseded"}
     return tuple(dict.fromkeys(claim.vct for claim in grant.answer.terms.claims if claim.vct in old))
 
 

@@ -155,6 +155,16 @@ class Lists:
         )
         return page, [_grant_line(row) for row in rows]
 
+    def standing(self, service: str | None, now: int) -> list[GrantLine]:
+        """Grants that stand, of one service or of all; the newest first."""
+        rows = self._file.rows(
+            f"SELECT {_GRANT} WHERE {_GRANT_WHERE['active']} AND (:service IS NULL OR service = :service)"
+            " ORDER BY received DESC, request",
+            **_named(now),
+            service=service,
+        )
+        return [_grant_line(row) for row in rows]
+
     def unread(self, now: int, limit: int) -> list[GrantLine]:
         """Grants that stand and may be read but never were, the oldest first."""
         rows = self._file.rows(

@@ -4,12 +4,10 @@
 is written down before anything is asked, and stays when the log refuses.
 """
 
-import unicodedata
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from protocol.errors import RegieError, Rejected
-from verifier.ask import MAX_CASE_CHARACTERS
+from protocol.errors import RegieError
 from verifier.book import DONE, Reason
 from verifier.desk import Desk
 from verifier.gate import Purpose
@@ -17,14 +15,6 @@ from verifier.reader import Opened, read_grant, take_shared
 from verifier.verify import Shared
 
 T = TypeVar("T")
-
-
-def parse_case(text: str) -> str:
-    """A case number as an officer typed it, without spaces around it. Raises `Rejected`: `bad_case`."""
-    case = unicodedata.normalize("NFC", text.strip())
-    if not 1 <= len(case) <= MAX_CASE_CHARACTERS or not case.isprintable():
-        raise Rejected("bad_case", f"a case number has 1 to {MAX_CASE_CHARACTERS} visible characters")
-    return case
 
 
 def look(desk: Desk, grant_id: str, only: Sequence[str], purpose: Purpose, reason: Reason) -> Opened:

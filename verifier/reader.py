@@ -18,7 +18,9 @@ from protocol.trust_list import TrustList
 from service.journal import log_event
 from verifier.accept import COPY_FORMAT, FIRST_COPY_FORMAT
 from verifier.assisted import check_helped
+from verifier.batches import RowName
 from verifier.browser import check_returned
+from verifier.currency import outdated_of
 from verifier.desk import Desk
 from verifier.gate import (
     ENDED,
@@ -47,7 +49,8 @@ class Opened:
     """Values for the caller, who may use them for what the entry says and no more.
 
     `index`: the entry in the log; `gaps`: numbers below n that this agency has no READ for; `places`: type of card
-    and attribute of each value, in the order of `values`.
+    and attribute of each value, in the order of `values`; `outdated`: types of card of which the register has a
+    newer one.
     """
 
     values: dict[str, JsonValue]
@@ -55,6 +58,7 @@ class Opened:
     index: int
     gaps: tuple[int, ...]
     places: tuple[tuple[str, str], ...] = ()
+    outdated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,19 +71,23 @@ class _Context:
     log: LogTrust
     statuses: dict[str, CredentialStatus]
     accept_undetermined: bool
+    outdated: tuple[str, ...]
+    row: RowName | None
 
 
-def read_grant(desk: Desk, grant_id: str, only: Sequence[str], purpose: Purpose) -> Opened:
-    """Read attributes under a grant: `only` these, or all.
+def read_grant(
+    desk: Desk, grant_id: str, only: Sequence[str], purpose: Purpose, *, row: RowName | None = None
+) -> Opened:
+    """Read attributes under a grant: `only` these, or all. `row`: for which row of a batch.
 
     1. the grant stands as far as we know, consent and credential status are in order: a READ that could not be
     used is not made; 2. the same READ that is still under way, or a new one, kept before it is sent; 3. send;
     4. open (section 8.4), with what operators release where the terms name some; 5. keep n, proofs and checkpoint;
-    then the values.
+    then the values. A row of a batch has a READ of its own, whose reply key stays until the batch closes the row.
     Raises `Rejected` with the log's refusal or the rule that failed; `Unavailable`, after which the same call goes
     on with the same READ.
     """
-    context = _prepare(desk, grant_id)  # 1.
+    context = _prepare(desk, grant_id, row)  # 1.
     digests = choose_digests(context.grant.answer.terms, only)
     try:
         return _attempt(desk, context, digests, purpose)
@@ -96,13 +104,13 @@ def _attempt(desk: Desk, context: _Context, digests: Sequence[str], purpose: Pur
     released = _send(desk, context, pending)  # 3.
     used = desk.store.reads.used_numbers(context.grant.answer.terms.tag_key, but=pending.read_id)
     reading = _open(desk, context, pending, released, used)  # 4.
-    desk.store.reads.finish(pending, reading, released)  # 5.
+    desk.store.reads.finish(pending, reading, released, hold=context.row is not None)  # 5.
     gaps = tuple(missing_numbers([*used, reading.n]))
     places = tuple((place.vct, place.name) for place in reading.values)
-    return Opened(reading_values(reading), reading.n, reading.index, gaps, places)
+    return Opened(reading_values(reading), reading.n, reading.index, gaps, places, context.outdated)
 
 
-def _prepare(desk: Desk, grant_id: str) -> _Context:
+def _prepare(desk: Desk, grant_id: str, row: RowName | None) -> _Context:
     now = desk.now()
     grant = desk.store.grants.get(grant_id)
     check_returned(desk, grant_id)
@@ -117,14 +125,24 @@ def _prepare(desk: Desk, grant_id: str) -> _Context:
     statuses = desk.statuses(consent.everybody, trust, now)
     accept_undetermined = desk.accepts_undetermined(grant.request.service)
     check_statuses(statuses, accept_undetermined=accept_undetermined)
-    return _Context(grant, asked, trust, desk.log_trust(trust, grant.log), statuses, accept_undetermined)
+    outdated = outdated_of(grant, consent, statuses)
+    log = desk.log_trust(trust, grant.log)
+    return _Context(grant, asked, trust, log, statuses, accept_undetermined, outdated, row)
 
 
 def _pending(desk: Desk, context: _Context, digests: Sequence[str], purpose: Purpose) -> PendingRead:
     """A READ under way that asks the same, or a new one; in the store before anybody sees it."""
     grant, now = context.grant, desk.now()
     terms = grant.answer.terms
-    for pending in desk.store.reads.pending(grant.lock):
+    if context.row is not None:
+        kept = desk.store.batches.pending(context.row)
+        if kept is not None and not is_same(kept, terms, digests, purpose):
+            # It may be in the log: another READ for this row could be a second entry.
+            raise Rejected("row_changed", "the grant has changed since this row was begun", status=409)
+        under_way = [] if kept is None else [kept]
+    else:
+        under_way = desk.store.reads.pending(grant.lock)
+    for pending in under_way:
         if is_same(pending, terms, digests, purpose):
             return pending
     signer = desk.signer(now)
@@ -139,7 +157,7 @@ def _pending(desk: Desk, context: _Context, digests: Sequence[str], purpose: Pur
         now=now,
         random=desk.parts.random,
     )
-    desk.store.reads.add(grant, made)
+    desk.store.reads.add(grant, made, context.row)
     return made
 
 

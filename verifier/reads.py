@@ -7,8 +7,8 @@ from typing import Literal
 from protocol.canonical import canonical_bytes
 from protocol.consent_api import ReadAnswer
 from protocol.errors import Rejected
-from protocol.reading import parse_read
 from protocol.standing import VerifiedReading
+from verifier.batches import RowName, bind_row, pending_read
 from verifier.gate import PendingRead
 from verifier.grants import StoredGrant
 from verifier.seen import keep_checkpoint
@@ -21,8 +21,11 @@ class Reads:
     def __init__(self, file: StoreFile) -> None:
         self._file = file
 
-    def add(self, grant: StoredGrant, pending: PendingRead) -> None:
-        """Keep a READ and its reply key before the READ is sent."""
+    def add(self, grant: StoredGrant, pending: PendingRead, row: RowName | None = None) -> None:
+        """Keep a READ and its reply key before the READ is sent; of a row of a batch, bind it to the row.
+
+        Raises `Rejected`: `row_over` 409.
+        """
         with self._file.writing() as db:
             db.execute(
                 "INSERT INTO reads (id, lock, slot, tag_key, token, reply_seed, case_salt, officer_salt, created)"
@@ -32,19 +35,17 @@ class Reads:
                     pending.reply_seed, pending.case_salt, pending.officer_salt, pending.read.iat,
                 ),
             )  # fmt: skip
+            if row is not None:
+                bind_row(db, row, pending.read_id)
 
     def pending(self, lock: str) -> list[PendingRead]:
-        """READs of a grant without an outcome, the newest first."""
+        """READs of a grant without an outcome, the newest first; not those that are a batch's."""
         rows = self._file.rows(
-            "SELECT * FROM reads WHERE lock = ? AND state = 'pending' ORDER BY created DESC", lock
+            "SELECT * FROM reads WHERE lock = ? AND state = 'pending'"
+            " AND NOT EXISTS (SELECT 1 FROM batch_rows WHERE read = reads.id) ORDER BY created DESC",
+            lock,
         )
-        return [
-            PendingRead(
-                row["id"], row["token"], parse_read(row["token"]).read, row["reply_seed"], row["case_salt"],
-                row["officer_salt"],
-            )
-            for row in rows
-        ]  # fmt: skip
+        return [pending_read(row) for row in rows]
 
     def used_numbers(self, tag_key: str, *, but: str) -> dict[int, str]:
         """Numbers n of READs under a tag_key, over all versions, with the READ of each; not that of `but`."""
@@ -77,7 +78,8 @@ class Reads:
             with self._file.writing() as db:
                 changed = db.execute(
                     "UPDATE reads SET n = :n, leaf_index = :leaf_index, opening_key = :opening_key, proof = :proof"
-                    " WHERE id = :id AND state = 'pending' AND (n IS NULL OR n = :n)",
+                    " WHERE id = :id AND reply_seed IS NOT NULL AND (state = 'pending' OR state = 'done')"
+                    " AND (n IS NULL OR n = :n)",
                     values,
                 )
                 if changed.rowcount != 1:
@@ -98,9 +100,12 @@ class Reads:
         """Of all READs, what came of each operator."""
         return self._file.rows("SELECT read, operator, outcome FROM releases ORDER BY read, operator")
 
-    def finish(self, pending: PendingRead, reading: VerifiedReading, released: ReadAnswer) -> None:
+    def finish(
+        self, pending: PendingRead, reading: VerifiedReading, released: ReadAnswer, *, hold: bool = False
+    ) -> None:
         """Spend n, keep proofs and checkpoint, forget the reply key: the last write before values are used.
 
+        `hold`: keep the reply key until the row of a batch is over (`Batches.close`).
         The UNIQUE (tag_key, n) is what refuses a number that the log counts twice, also between two processes.
         Raises `Rejected`: `read_number`; `read_ended` when another process gave the READ up meanwhile.
         """
@@ -112,12 +117,14 @@ class Reads:
             "proof": released.proof,
             "evidence": canonical_bytes(released.evidence).decode(),
             "statuses": canonical_bytes(reading.statuses).decode(),
+            "hold": hold,
         }
         try:
             with self._file.writing() as db:
                 # Without the state in the WHERE, a value could leave under a READ of which nothing was kept.
                 changed = db.execute(
-                    "UPDATE reads SET state = 'done', reply_seed = NULL, n = :n, leaf_index = :leaf_index,"
+                    "UPDATE reads SET state = 'done', reply_seed = CASE WHEN :hold THEN reply_seed END, n = :n,"
+                    " leaf_index = :leaf_index,"
                     " opening_key = :opening_key, proof = :proof, evidence = :evidence, statuses = :statuses"
                     " WHERE id = :id AND (state = 'pending' OR state = 'done' AND n = :n)",
                     values,

@@ -7,6 +7,7 @@ step stands in its SQL. Several processes use the file: the server, and every `r
 
 from pathlib import Path
 
+from verifier.batches import Batches
 from verifier.book import Book
 from verifier.grants import Grants
 from verifier.lists import Lists
@@ -30,6 +31,7 @@ class Store:
         self.sessions = Sessions(self._file)
         self.verdicts = Verdicts(self._file)
         self.book = Book(self._file)
+        self.batches = Batches(self._file)
         self.lists = Lists(self._file)
 
     def close(self) -> None:

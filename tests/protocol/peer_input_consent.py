@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from protocol import (
+    case_reference,
     consent,
     consent_api,
     narrowing,
@@ -273,4 +274,10 @@ _OPERATORS = [
     Row("standing.verify_entry", to_builtins(LOGGED), _verify_entry),
     Row("standing.open_reading", GIVEN, _open_dealt, "operators"),
 ]  # fmt: skip
-ROWS = [*_TERMS, *_READING, *_PRESENTATION, *_OPERATORS, *_CONSENT]
+_CASES = [
+    Row("case_reference.parse_case_reference", "123456782/ZAAK-2026-42", case_reference.parse_case_reference),
+    Row("case_reference.parse_case_reference",
+        "https://zaken.example/zaken/api/v1/zaken/095be615-a8ad-4c33-8e9c-c7612fbf6c9f",
+        case_reference.parse_case_reference, "address"),
+]  # fmt: skip
+ROWS = [*_CASES, *_TERMS, *_READING, *_PRESENTATION, *_OPERATORS, *_CONSENT]

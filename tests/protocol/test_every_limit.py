@@ -18,6 +18,7 @@ import protocol
 from protocol import (
     anchors,
     canonical,
+    case_reference,
     checkpoint,
     consent_api,
     credential,
@@ -74,6 +75,12 @@ LIMITS = {
     "canonical.MAX_JSON_DEPTH": Limit(lambda n: canonical.parse_json("[" * n + "]" * n), "too_deep"),
     "canonical.MAX_JSON_PARTS": Limit(p.parts, "too_large"),
     "canonical.MAX_SAFE_INTEGER": Limit(lambda n: canonical.parse_json(str(n)), "bad_json"),
+    "case_reference.MAX_CASE_CHARACTERS": Limit(
+        lambda n: case_reference.parse_case_reference("x" * n), "bad_case"
+    ),
+    "case_reference.MAX_IDENTIFICATION_CHARS": Limit(
+        lambda n: case_reference.parse_case_reference("123456782/" + "x" * n), "bad_case"
+    ),
     "checkpoint.MAX_LEAF_BYTES": Limit(
         lambda n: checkpoint.LeafProof(0, b64u_encode(bytes(n)), "").leaf_bytes(), "too_large"
     ),

@@ -9,13 +9,14 @@ import pytest
 from msgspec import UNSET
 
 from protocol.canonical import b64u_decode
+from protocol.case_reference import MAX_CASE_CHARACTERS
 from protocol.errors import Rejected, Unavailable
 from protocol.reading import verify_ticket
 from protocol.terms import Context, salted_hash
 from tests.protocol import builders
 from tests.protocol.builders import ADRES, AGENCY_ID, DAY, LOG_ORIGIN, LOG_URL, NOW, PERSOON
 from tests.verifier.agency import Agency, Wallet, service_of
-from verifier.ask import MAX_CASE_CHARACTERS, REQUEST_SECONDS
+from verifier.ask import REQUEST_SECONDS
 from verifier.requests import MAX_OBJECTS
 
 

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from protocol.canonical import b64u_encode, b64u_fixed, sha256
+from protocol.case_reference import parse_case_reference
 from protocol.errors import Rejected, Unavailable
 from protocol.reading import ResidentMessage, one_month_after, parse_message, sign_message
 from protocol.rights import MessageKind
@@ -18,7 +19,7 @@ from verifier.assisted import confirm_help, note_help
 from verifier.desk import Desk
 from verifier.gate import Purpose
 from verifier.inbox import answer_request
-from verifier.look import look, look_once, parse_case
+from verifier.look import look, look_once
 from verifier.reader import read_grant, take_copy
 from verifier.seen import Asked
 
@@ -106,12 +107,12 @@ def test_look_at_nothing_leaves_no_line(agency: Agency) -> None:
 
 @pytest.mark.parametrize(("text", "case"), [(" Z-1 ", "Z-1"), ("x" * 256, "x" * 256)])
 def test_case_number_is_taken_without_spaces(text: str, case: str) -> None:
-    assert parse_case(text) == case
+    assert parse_case_reference(text).text == case
 
 
 @pytest.mark.parametrize("text", ["", "  ", "x" * 257, "Z\x00", "Z\n1", "Z\u202e1"])
 def test_case_number_that_nobody_can_see_is_refused(text: str) -> None:
-    assert code_of(parse_case, text) == "bad_case"
+    assert code_of(parse_case_reference, text) == "bad_case"
 
 
 # --- four eyes -------------------------------------------------------------------------------------------

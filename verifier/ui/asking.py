@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 
+from protocol.case_reference import parse_case_reference
 from protocol.errors import Rejected
 from protocol.terms import Context
 from protocol.trust_list import Service
@@ -15,7 +16,6 @@ from service.ui.staff import member, needs
 from service.ui.words import _
 from verifier.ask import DAY, Wish
 from verifier.assisted import note_help
-from verifier.look import parse_case
 from verifier.ui.room import desk
 from verifier.ui.shown import newest, shown_service
 
@@ -112,7 +112,7 @@ def _wish(filled: Filled, found: Service) -> tuple[Wish | None, list[tuple[str, 
 
 def _case(text: str, errors: list[tuple[str, Any]]) -> str | None:
     try:
-        return parse_case(text)
+        return parse_case_reference(text).text
     except Rejected:
         errors.append(("case", _("Fill in a case number of at most 256 characters.")))
         return None

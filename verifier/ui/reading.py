@@ -11,12 +11,13 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from protocol.case_reference import parse_case_reference
 from protocol.errors import Rejected
 from service.ui.staff import member, needs
 from service.ui.words import _
 from verifier.book import REASONS, Reason
 from verifier.gate import Purpose
-from verifier.look import look, look_once, parse_case
+from verifier.look import look, look_once
 from verifier.ui import agreements, requests
 from verifier.ui.room import desk, room
 from verifier.ui.standing import choices, shown_grant
@@ -126,7 +127,7 @@ def _question(filled: Filled, known: tuple[str, ...] | None) -> tuple[Question |
     """Case and reason, and, of `known` data, which; or what is not right yet."""
     errors: Errors = []
     try:
-        case = parse_case(filled.case)
+        case = parse_case_reference(filled.case).text
     except Rejected:
         errors.append(("case", _("Fill in the number of the case.")))
     reason = next((each for each in REASONS if each == filled.reason), None)
