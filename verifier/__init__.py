@@ -7,6 +7,7 @@ verify    an answer: what must be true before anything is stored
 transaction  what a holder signs besides
 verdict   the steps of an answer, in words; explain: at which one a presentation failed
 gate      a READ, the log's answer to it, and the values at the very end
+account   who read, sealed entry by entry; account_key: two people open it
 
 Edge:
 store     one SQLite file: requests, sessions, verdicts, grants, READs, checkpoints; no value of standing access
@@ -19,6 +20,7 @@ accept    an answer comes in; reader: what it opens
 browser   on one device: the wallet comes back to the browser that began
 look      an officer reads: the book first; assisted: helped at the counter, under four eyes
 stop      a receipt on paper ends its agreement
+officers  pseudonyms on screens, names in the sealed account (account_store)
 inbox     messages of residents, and the answer to who asks to erase
 standing  does a grant stand now, by the log's newest checkpoint, without a READ
 follow    the same from a replica of the log's public leaves: nobody is asked about a single grant

@@ -18,7 +18,7 @@ def note_help(desk: Desk, request_id: str, officer: str) -> None:
     now, stored = desk.now(), desk.store.requests.get(request_id)
     if stored.state == "declined" or (stored.state == "open" and now >= stored.request.exp):
         raise Rejected("request_ended", "this request has ended", status=410)
-    desk.store.book.help(request_id, officer, now)
+    desk.store.book.help(request_id, desk.officers.known_as(officer), now)
 
 
 def confirm_help(desk: Desk, request_id: str, officer: str) -> None:
@@ -29,6 +29,7 @@ def confirm_help(desk: Desk, request_id: str, officer: str) -> None:
     """
     if desk.store.requests.get(request_id).state != "answered":
         raise Rejected("not_answered", "the resident has not decided yet", status=409)
+    officer = desk.officers.known_as(officer)
     if desk.store.book.confirm(request_id, officer, desk.now()):
         return
     helped = desk.store.book.helped(request_id)

@@ -1,10 +1,12 @@
 """The desk's own book: which officer looked, for which case and why; and who helped a resident to decide.
 
 The log learns salted hashes of case and officer only. The agency has to be able to say who looked (GDPR article 5
-paragraph 2, BIO logging), so it keeps the words here, in its own home; no value of a resident is among them.
+paragraph 2, BIO logging), so it keeps the words here, in its own home; no value of a resident is among them. Once
+`officers` keeps a sealed account, `officer` is a pseudonym here.
 """
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -106,6 +108,23 @@ class Book:
         """Who helped, if somebody did."""
         rows = self._file.rows(f"SELECT {_HELPED} FROM helped WHERE request = ?", request_id)  # noqa: S608
         return Helped(*rows[0]) if rows else None
+
+    def officers(self) -> list[str]:
+        """Everybody who stands in the book."""
+        rows = self._file.rows(
+            "SELECT officer FROM looks UNION SELECT officer FROM helped"
+            " UNION SELECT second FROM helped WHERE second IS NOT NULL ORDER BY 1"
+        )
+        return [str(row[0]) for row in rows]
+
+    def rename_officers(self, names: Mapping[str, str]) -> None:
+        """Put another word for each of them, everywhere; nothing of the old one stays in the file."""
+        pairs = [(new, old) for old, new in names.items()]
+        with self._file.writing() as db:
+            db.executemany("UPDATE looks SET officer = ? WHERE officer = ?", pairs)
+            db.executemany("UPDATE helped SET officer = ? WHERE officer = ?", pairs)
+            db.executemany("UPDATE helped SET second = ? WHERE second = ?", pairs)
+        self._file.clean_journal()
 
     def unconfirmed(self, limit: int) -> list[Helped]:
         """What waits for a second officer, the oldest first."""

@@ -27,6 +27,7 @@ from service.trust import TrustSource
 from verifier.ask import CopyMode, Office, Request, Wish, make_request
 from verifier.client import LogClient, OperatorClient, StatusClient
 from verifier.config import DATABASE, VerifierConfig
+from verifier.officers import Officers
 from verifier.sessions import hash_of
 from verifier.signing import Signer, load_copies_key, load_registrations, load_signer
 from verifier.store import Store
@@ -55,6 +56,7 @@ class Desk:
         self.config = home.config(VerifierConfig)
         self.home = home
         self.store = Store(home.file(DATABASE))
+        self.officers = Officers(home, self.store, self.parts.random)
         self.statuses_of = StatusClient(self.parts.fetcher)
         self._trust = TrustSource(home, self.config.trust_list, self.config.registrar, fetcher=self.parts.fetcher)
 

@@ -26,14 +26,19 @@ def look(desk: Desk, grant_id: str, only: Sequence[str], purpose: Purpose, reaso
 
 def look_once(desk: Desk, request_id: str, purpose: Purpose, reason: Reason) -> list[Shared]:
     """Take what was shared once; it is gone from the home then. Raises as `take_shared`, and as `look`."""
-    shared, number = _in_book(desk, request_id, purpose, reason, lambda: take_shared(desk, request_id))
+    def take() -> list[Shared]:
+        desk.officers.note_copy(request_id, purpose, desk.now())
+        return take_shared(desk, request_id)
+
+    shared, number = _in_book(desk, request_id, purpose, reason, take)
     desk.store.book.end_look(number, DONE, None)
     return shared
 
 
 def _in_book(desk: Desk, request_id: str, purpose: Purpose, reason: Reason, act: Callable[[], T]) -> tuple[T, int]:
     desk.store.requests.get(request_id)  # else the book would have a line about nothing
-    number = desk.store.book.begin_look(request_id, purpose.officer, purpose.case, reason, desk.now())
+    officer = desk.officers.known_as(purpose.officer)
+    number = desk.store.book.begin_look(request_id, officer, purpose.case, reason, desk.now())
     try:
         return act(), number
     except RegieError as error:

@@ -157,6 +157,7 @@ def _pending(desk: Desk, context: _Context, digests: Sequence[str], purpose: Pur
         now=now,
         random=desk.parts.random,
     )
+    desk.officers.note_read(made, purpose)
     desk.store.reads.add(grant, made, context.row)
     return made
 

@@ -135,6 +135,15 @@ class Reads:
         except sqlite3.IntegrityError as error:
             raise Rejected("read_number", "the log counts a number twice") from error
 
+    def tokens(self, since: int, until: int) -> dict[str, str]:
+        """The READs made at `since` <= POSIX seconds < `until`, each by its id."""
+        rows = self._file.rows("SELECT id, token FROM reads WHERE created >= ? AND created < ?", since, until)
+        return {str(row["id"]): str(row["token"]) for row in rows}
+
+    def ids(self) -> dict[str, int]:
+        """When each READ was made, POSIX seconds, by its id."""
+        return {str(row["id"]): int(row["created"]) for row in self._file.rows("SELECT id, created FROM reads")}
+
     def all(self) -> list[sqlite3.Row]:
         """All READs, the oldest first."""
         return self._file.rows("SELECT * FROM reads ORDER BY created, id")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from protocol.errors import Unavailable
-from service.schema import prepare_file, schema_of
+from service.schema import Schema, prepare_file, schema_of
 from service.sqlite_tables import open_sqlite_utils
 
 SCHEMA = schema_of(
@@ -31,8 +31,8 @@ SCHEMA = schema_of(
 class StoreFile:
     """One connection, one thread at a time; SQLite orders the processes."""
 
-    def __init__(self, path: Path) -> None:
-        prepare_file(path, SCHEMA)
+    def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
+        prepare_file(path, schema)
         self.database = open_sqlite_utils(path)
         self._connection: sqlite3.Connection = self.database.conn
         self._connection.row_factory = sqlite3.Row

@@ -18,6 +18,7 @@ from verifier.ui import (
     asking,
     counter,
     finding,
+    officers,
     oversight,
     reading,
     requests,
@@ -32,7 +33,7 @@ OFFICERS = frozenset({"clerk", "manager"})
 """Who asks, helps and reads."""
 OVERSEERS = frozenset({"manager", "privacy"})
 """Who answers what residents ask of their rights, and sees who read what."""
-PAGES = (start, asking, requests, counter, agreements, reading, rights, oversight, finding)
+PAGES = (start, asking, requests, counter, agreements, reading, rights, oversight, officers, finding)
 NAVIGATION = (
     NavItem("start.index", _l("Work"), "home", "w"),
     NavItem("asking.index", _l("Ask"), "new", "n", roles=OFFICERS),

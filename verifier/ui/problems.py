@@ -34,6 +34,16 @@ PROBLEMS: Mapping[str, Problem] = {
     "same_officer": Problem(
         _l("you helped yourself"), _l("The second officer is somebody else. Ask a colleague to sign in.")
     ),
+    "wrong_passphrase": Problem(
+        _l("a passphrase is wrong"), _l("Nobody saw anything. Each of you types the own passphrase again.")
+    ),
+    "two_people": Problem(_l("two people open it"), _l("Nobody saw anything. Choose two different people.")),
+    "unknown_person": Problem(_l("two people open it"), _l("Nobody saw anything. Choose two different people.")),
+    "bad_period": Problem(_l("this period cannot be shown"), _l("Nobody saw anything. Choose a shorter period.")),
+    "broken_account": Problem(
+        _l("an entry is missing, or was changed"), _l("Nobody saw anything. Change nothing, and call the auditor.")
+    ),
+    "no_account": Problem(_l("no account was begun here"), _l("Ask your administrator to begin one.")),
     "helped_already": Problem(_l("this was written down before"), _l("Nothing has changed. Look at the request.")),
     "not_answered": Problem(
         _l("the resident has not decided yet"), _l("Wait for the answer, then talk with the resident and confirm.")

@@ -99,6 +99,29 @@ def right(which: str, path: str = "") -> Callable[[Visit], object]:
     return lambda visit: visit.go(f"/desk/rights/{getattr(dora(visit.town), which)}{path}")
 
 
+PEOPLE = {"Anna": "een reiger aan de sloot", "Ben": "zeven grijze fietsen"}
+"""Who open the account of officers together, with their passphrases."""
+_ACCOUNTS: set[int] = set()
+
+
+def officers(visit: Visit) -> None:
+    """Two people have opened the account of officers."""
+    if id(visit.town) not in _ACCOUNTS:
+        files = []
+        for name, words in PEOPLE.items():
+            path = visit.town.home / f"{name}.passphrase"
+            path.write_text(words)
+            files += ["--person", f"{name}={path}"]
+        visit.town.regie("agency", "verifier", "officers", "init", "--profile", "small", *files)
+        visit.town.regie("agency", "verifier", "read", dora(visit.town).read, "--case", CASE)
+        _ACCOUNTS.add(id(visit.town))
+    page = visit.go("/desk/officers/")
+    for field, words in zip(("first", "second"), PEOPLE.values(), strict=True):
+        page.fill(f"#{field}-passphrase", words)
+    page.locator("main form button[type=submit]").click()
+    page.wait_for_selector("main table")
+
+
 SCREENS: tuple[Screen, ...] = (
     Screen("work", of_dora("/desk/")),
     Screen("work-privacy", of_dora("/desk/"), role="privacy", in_tour=False),
@@ -126,6 +149,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("access", right("see", "/document"), role="privacy", prints=True),
     Screen("right-rectification", right("correct"), role="privacy", in_tour=False),
     Screen("oversight", of_dora("/desk/oversight/"), role="privacy"),
+    Screen("officers", officers, role="privacy"),
     Screen("not-your-role", at("/desk/oversight/"), in_tour=False),
     Screen("not-found", at("/desk/agreements/0"), in_tour=False),
 )

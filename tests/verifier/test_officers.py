@@ -1,0 +1,241 @@
+"""Who reads is named in a sealed account only; two people open it together; nobody reads without an entry."""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from protocol.errors import Rejected, Unavailable
+from protocol.passphrase import PROFILES
+from tests.protocol.builders import NOW
+from tests.verifier.agency import PURPOSE, Agency, Wallet, copy_form
+from verifier.account import Act, is_of, open_act, pseudonym, seal_act
+from verifier.account_key import make_ring, open_ring
+from verifier.account_store import FILE
+from verifier.assisted import confirm_help, note_help
+from verifier.desk import Desk
+from verifier.gate import Purpose
+from verifier.look import look, look_once
+from verifier.reader import read_grant
+
+ANNA, BEN, CIS = "Privacy officer", "Works council", "Auditor"
+WORDS = {ANNA: b"a heron on the pond", BEN: b"seven grey bicycles", CIS: b"the tower in the rain"}
+TWO = {name: WORDS[name] for name in (ANNA, CIS)}
+LATER = NOW + 1000
+
+
+def code_of(act: Callable[..., Any], *arguments: Any, **named: Any) -> str:
+    with pytest.raises((Rejected, Unavailable)) as info:
+        act(*arguments, **named)
+    return info.value.code
+
+
+def granted(agency: Agency, wallet: Wallet) -> str:
+    rid, link = agency.ask()
+    assert agency.post(rid, wallet.grant(wallet.open(agency, link)).form()).status_code == 200
+    return rid
+
+
+def begin(agency: Agency) -> int:
+    taken_in = agency.desk.officers.begin(WORDS, PROFILES["small"], agency.clock.time)
+    agency.clock.time += 1
+    return taken_in
+
+
+def opened(desk: Desk) -> list[tuple[str, str, bool | None]]:
+    found = desk.officers.open(TWO, "complaint", NOW - 10, LATER, LATER)
+    return [(one.kind, one.officer, one.is_proven) for one in found]
+
+
+# --- the key ---------------------------------------------------------------------------------------------
+
+
+def random(size: int, seed: list[int] = [0]) -> bytes:  # noqa: B006 - another value each time
+    seed[0] += 1
+    return bytes([seed[0] % 251]) * size
+
+
+def test_any_two_of_three_people_open_the_account_and_no_other_number_of_them() -> None:
+    ring = make_ring(WORDS, PROFILES["small"], random)
+    for left_out in WORDS:
+        private = open_ring(ring, {name: word for name, word in WORDS.items() if name != left_out})
+        assert private.public_bytes() == ring.key
+    assert code_of(open_ring, ring, {ANNA: WORDS[ANNA]}) == "two_people"
+    assert code_of(open_ring, ring, WORDS) == "two_people"
+
+
+def test_wrong_passphrase_or_name_opens_nothing() -> None:
+    ring = make_ring(WORDS, PROFILES["small"], random)
+    assert code_of(open_ring, ring, {ANNA: WORDS[ANNA], BEN: WORDS[CIS]}) == "wrong_passphrase"
+    assert code_of(open_ring, ring, {ANNA: WORDS[ANNA], "Somebody": WORDS[CIS]}) == "unknown_person"
+
+
+def test_key_is_dealt_to_different_people_with_different_passphrases() -> None:
+    small = PROFILES["small"]
+    assert code_of(make_ring, {ANNA: WORDS[ANNA]}, small, random) == "two_people"
+    assert code_of(make_ring, {ANNA: WORDS[ANNA], BEN: WORDS[ANNA]}, small, random) == "same_passphrase"
+    assert code_of(make_ring, {ANNA: WORDS[ANNA], BEN: b"short"}, small, random) == "weak_passphrase"
+
+
+def test_sealed_entry_opens_in_its_own_place_only_and_its_length_tells_no_name() -> None:
+    ring = make_ring(WORDS, PROFILES["small"], random)
+    act, other = Act("officer-17", "Z-1"), Act("o" * 100, "Z-2024-000000000001")
+    body = seal_act(ring.key, 3, act)
+    assert open_act(open_ring(ring, TWO), 3, body) == act
+    assert code_of(open_act, open_ring(ring, TWO), 4, body) == "unsealable"
+    assert len(seal_act(ring.key, 3, other)) == len(body)
+
+
+def test_account_without_salt_or_of_another_read_proves_nothing() -> None:
+    assert not is_of(Act("officer-17", "Z-1"), "a.b.c")
+    assert not is_of(Act("officer-17", "Z-1", "A" * 43), "a.b.c")
+
+
+# --- reading ---------------------------------------------------------------------------------------------
+
+
+def test_each_read_has_an_entry_that_names_the_officer_and_is_proven_by_the_log(
+    agency: Agency, wallet: Wallet
+) -> None:
+    rid = granted(agency, wallet)
+    begin(agency)
+    look(agency.desk, rid, ["postcode"], PURPOSE, "application")
+    read_grant(agency.desk, rid, ["postcode"], Purpose(PURPOSE.case, "night-batch", "batch"))
+    assert opened(agency.desk) == [("read", PURPOSE.officer, True), ("read", "night-batch", True)]
+    checked = agency.desk.officers.check()
+    assert (checked.count, checked.without_entry, checked.without_read) == (4, (), 0)
+
+
+def test_no_name_of_an_officer_lies_open_in_the_home(agency: Agency, wallet: Wallet) -> None:
+    rid, (once, link) = granted(agency, wallet), agency.ask(once=True)
+    request = wallet.open(agency, link)
+    assert agency.post(once, copy_form(request, wallet.show(request))).status_code == 200
+    look(agency.desk, rid, ["postcode"], PURPOSE, "application")  # still in the open
+    note_help(agency.desk, agency.ask()[0], "officer-helping")
+    assert PURPOSE.officer.encode() in agency.files()
+    assert begin(agency) == 2
+    look(agency.desk, rid, ["postcode"], PURPOSE, "application")
+    look_once(agency.desk, once, PURPOSE, "application")
+    for name in (PURPOSE.officer, "officer-helping"):
+        assert name.encode() not in agency.files()
+    shown = agency.desk.officers.known_as(PURPOSE.officer)
+    assert {each.officer for each in agency.desk.store.book.looks(1)[1]} == {shown}
+    lines = [line[:2] for line in opened(agency.desk)]
+    assert sorted(lines[:2]) == [("known", PURPOSE.officer), ("known", "officer-helping")]
+    assert lines[2:] == [("read", PURPOSE.officer), ("copy", PURPOSE.officer)]
+
+
+def test_read_without_its_entry_is_not_sent(
+    agency: Agency, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rid = granted(agency, wallet)
+    begin(agency)
+    before = (len(agency.desk.store.reads.all()), agency.log.reads)
+
+    def full(*_: Any) -> int:
+        raise Unavailable("database", "the disk is full")
+
+    monkeypatch.setattr(agency.desk.officers.account, "append", full)
+    assert code_of(look, agency.desk, rid, ["postcode"], PURPOSE, "application") == "database"
+    assert (len(agency.desk.store.reads.all()), agency.log.reads) == before
+
+
+def test_four_eyes_stay_four_eyes_under_pseudonyms(agency: Agency, wallet: Wallet) -> None:
+    begin(agency)
+    rid, link = agency.ask()
+    note_help(agency.desk, rid, "officer-1")
+    assert agency.post(rid, wallet.grant(wallet.open(agency, link)).form()).status_code == 200
+    assert code_of(confirm_help, agency.desk, rid, "officer-1") == "same_officer"
+    confirm_help(agency.desk, rid, "officer-2")
+    confirm_help(agency.desk, rid, "officer-2")
+    assert code_of(confirm_help, agency.desk, rid, "officer-3") == "helped_already"
+
+
+# --- opening ---------------------------------------------------------------------------------------------
+
+
+def test_opening_is_an_entry_before_anybody_sees_anything(agency: Agency, wallet: Wallet) -> None:
+    rid = granted(agency, wallet)
+    begin(agency)
+    look(agency.desk, rid, ["postcode"], PURPOSE, "application")
+    opened(agency.desk)
+    ((at, opening),) = agency.desk.officers.openings()
+    assert (at, opening.persons, opening.reason) == (LATER, [CIS, ANNA], "complaint")
+
+
+def test_attack_one_person_opens_with_the_own_passphrase_twice(agency: Agency) -> None:
+    begin(agency)
+    account = agency.desk.officers.account
+    before = account.last()
+    for passphrases in ({ANNA: WORDS[ANNA]}, {ANNA: WORDS[ANNA], BEN: WORDS[ANNA]}):
+        with pytest.raises(Rejected):
+            agency.desk.officers.open(passphrases, "audit", NOW - 10, LATER, LATER)
+    assert account.last() == before
+
+
+def test_attack_entry_is_taken_out_of_the_account(agency: Agency, wallet: Wallet) -> None:
+    rid = granted(agency, wallet)
+    begin(agency)
+    for _ in range(2):
+        look(agency.desk, rid, ["postcode"], PURPOSE, "application")
+    file = sqlite3.connect(agency.home.file(FILE))
+    with pytest.raises(sqlite3.IntegrityError, match="never deleted"):
+        file.execute("DELETE FROM entries WHERE n = 2")
+    with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+        file.execute("UPDATE entries SET at = 1 WHERE n = 2")
+    file.execute("DROP TRIGGER entries_remain")
+    file.execute("DELETE FROM entries WHERE n = 2")
+    file.commit()
+    assert code_of(agency.desk.officers.check) == "broken_account"
+    assert code_of(agency.desk.officers.open, TWO, "audit", NOW - 10, LATER, LATER) == "broken_account"
+    assert not agency.desk.officers.openings()
+
+
+def test_attack_last_entry_is_cut_off_and_its_read_is_found_without_one(agency: Agency, wallet: Wallet) -> None:
+    rid = granted(agency, wallet)
+    begin(agency)
+    look(agency.desk, rid, ["postcode"], PURPOSE, "application")
+    file = sqlite3.connect(agency.home.file(FILE))
+    file.execute("DROP TRIGGER entries_remain")
+    file.execute("DELETE FROM entries WHERE n = 2")
+    file.commit()
+    (read,) = agency.desk.store.reads.ids()
+    assert agency.desk.officers.check().without_entry == (read,)
+
+
+def test_period_has_a_beginning_before_its_end(agency: Agency) -> None:
+    begin(agency)
+    assert code_of(agency.desk.officers.open, TWO, "audit", LATER, LATER, LATER) == "bad_period"
+
+
+def test_account_is_begun_once_and_asked_for_before(agency: Agency) -> None:
+    assert code_of(agency.desk.officers.check) == "no_account"
+    begin(agency)
+    ring = agency.home.read("officers.json")
+    assert code_of(begin, agency) == "account_exists"
+    assert agency.home.read("officers.json") == ring
+
+
+def test_beginning_that_was_cut_off_goes_on_with_the_same_key(
+    agency: Agency, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rid = granted(agency, wallet)
+    look(agency.desk, rid, ["postcode"], PURPOSE, "application")
+    with monkeypatch.context() as cut:
+        cut.setattr(
+            agency.desk.store.book, "rename_officers", lambda _: (_ for _ in ()).throw(KeyboardInterrupt())
+        )
+        with pytest.raises(KeyboardInterrupt):
+            begin(agency)
+    ring = agency.home.read("officers.json")
+    assert begin(agency) == 1
+    assert agency.home.read("officers.json") == ring
+    assert PURPOSE.officer.encode() not in agency.files()
+
+
+def test_pseudonym_is_the_same_for_the_same_officer_under_the_same_key_only() -> None:
+    assert pseudonym(b"k" * 32, "officer-1") == pseudonym(b"k" * 32, "officer-1")
+    assert (
+        len({pseudonym(b"k" * 32, "officer-1"), pseudonym(b"l" * 32, "officer-1"), pseudonym(b"k" * 32, "2")}) == 3
+    )

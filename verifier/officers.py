@@ -1,0 +1,163 @@
+"""Who reads at this agency: a pseudonym on screens, a name only in the sealed account, opened by two people.
+
+An agency that has not begun an account keeps the names in its book, as before; the desk says which it is.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from protocol.canonical import b64u_encode, canonical_bytes, parse_struct
+from protocol.errors import Rejected
+from protocol.passphrase import Profile
+from service.home import Home
+from verifier.account import SEALED, Act, Kind, Opening, OpeningReason, is_of, open_act, pseudonym, seal_act
+from verifier.account_key import KeyRing, make_ring, open_ring
+from verifier.account_store import FILE, AccountStore
+from verifier.gate import PendingRead, Purpose
+from verifier.store import Store
+
+RING = "officers.json"
+"""The ring of keys in the home: public key, and the wrapped pieces of each person."""
+PSEUDONYMS = "officers-key"
+MAX_OPENED = 2_000
+"""Entries that two people see at once: a shorter period shows the rest."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One entry in clear words. `is_proven`: the READ in the log names this officer; None for what is no READ."""
+
+    n: int
+    at: int
+    kind: str
+    act: str
+    officer: str
+    pseudonym: str
+    case: str
+    is_proven: bool | None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """`count` entries, the chain whole. `without_entry`: READs of since the account began that are not in it;
+    `without_read`: entries of READs that were never sent, after a crash between the two.
+    """
+
+    count: int
+    head: bytes
+    without_entry: tuple[str, ...]
+    without_read: int
+
+
+class Officers:
+    """The officers of one home. Thread-safe."""
+
+    def __init__(self, home: Home, store: Store, random: Callable[[int], bytes]) -> None:
+        self._home = home
+        self._store = store
+        self._random = random
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether an account was begun here."""
+        return self._home.has(RING)
+
+    @cached_property
+    def ring(self) -> KeyRing:
+        """Raises `Rejected`: `no_account` 404."""
+        if not self.is_sealed:
+            raise Rejected("no_account", "begin first: `regie verifier officers init`", status=404)
+        return parse_struct(self._home.read(RING), KeyRing)
+
+    @cached_property
+    def account(self) -> AccountStore:
+        """Raises as `ring`; `Unavailable`: `database`."""
+        return AccountStore(self._home.file(FILE), self.ring.key)
+
+    @cached_property
+    def _key(self) -> bytes:
+        return self._home.read_secret(PSEUDONYMS)
+
+    def known_as(self, officer: str) -> str:
+        """What the book writes: a pseudonym, or without an account the name."""
+        return pseudonym(self._key, officer) if self.is_sealed else officer
+
+    def note_read(self, pending: PendingRead, purpose: Purpose) -> None:
+        """Before a READ is sent. Raises `Unavailable`: `database`, and nothing is read."""
+        if self.is_sealed:
+            salt = b64u_encode(pending.officer_salt)
+            self._seal("read", pending.read.iat, pending.read_id, Act(purpose.officer, purpose.case, salt))
+
+    def note_copy(self, request_id: str, purpose: Purpose, now: int) -> None:
+        """Before what was shared once is taken. Raises as `note_read`."""
+        if self.is_sealed:
+            self._seal("copy", now, request_id, Act(purpose.officer, purpose.case))
+
+    def _seal(self, kind: Kind, at: int, act_id: str, act: Act) -> None:
+        self.account.append(kind, at, act_id, lambda n: seal_act(self.ring.key, n, act))
+
+    def begin(self, passphrases: Mapping[str, bytes], profile: Profile, now: int) -> int:
+        """Begin the account, and take the names that lie open in the book into it; how many officers those were.
+
+        Killed in the middle it is called again: names are sealed before they go, with their pseudonym beside.
+        Raises `Rejected`: `account_exists` 409 and those of `make_ring`.
+        """
+        is_new = not self.is_sealed
+        if is_new:
+            ring = make_ring(passphrases, profile, self._random)
+            self._home.create_secret(PSEUDONYMS, self._random(32))
+            self._home.write_json(RING, ring, secret=True)
+            self.account.append("begun", now, "", lambda _: b"{}")
+        known = {entry.act for entry in self.account.of_kind("known")}
+        names = {
+            officer: self.known_as(officer) for officer in self._store.book.officers() if officer not in known
+        }
+        if not is_new and not names:
+            raise Rejected("account_exists", "an account was begun here: its key is never dealt again", status=409)
+        for officer, shown in names.items():
+            self._seal("known", now, shown, Act(officer, ""))
+        self._store.book.rename_officers(names)
+        return len(names)
+
+    def open(
+        self, passphrases: Mapping[str, bytes], reason: OpeningReason, since: int, until: int, now: int
+    ) -> list[Opened]:
+        """What two people may see; that they looked is an entry before they see anything.
+
+        Raises `Rejected`: those of `open_ring`, `bad_period`, `broken_account`.
+        """
+        if not since < until:
+            raise Rejected("bad_period", "the period ends before it begins")
+        private = open_ring(self.ring, passphrases)
+        self.account.check()
+        entries = [entry for entry in self.account.between(since, until) if entry.kind in SEALED]
+        if len(entries) > MAX_OPENED:
+            raise Rejected("bad_period", f"these are more than {MAX_OPENED} entries: take a shorter period")
+        opening = canonical_bytes(Opening(sorted(passphrases), reason, since, until))
+        self.account.append("opened", now, "", lambda _: opening)
+        tokens = self._store.reads.tokens(since - 1, until)
+        found = []
+        for entry in entries:
+            act = open_act(private, entry.n, entry.body)
+            token = tokens.get(entry.act)
+            proven = None if token is None else is_of(act, token)
+            name = pseudonym(self._key, act.officer)
+            found.append(Opened(entry.n, entry.at, entry.kind, entry.act, act.officer, name, act.case, proven))
+        return found
+
+    def openings(self) -> list[tuple[int, Opening]]:
+        """When two people looked, the newest first: (POSIX seconds, who and why)."""
+        entries = self.account.of_kind("opened")[::-1]
+        return [(entry.at, parse_struct(entry.body, Opening)) for entry in entries]
+
+    def check(self) -> Checked:
+        """Is every entry there, and every READ in it? Raises `Rejected`: `broken_account`."""
+        count, head = self.account.check()
+        begun = self.account.of_kind("begun")
+        acts, reads = self.account.acts(), self._store.reads.ids()
+        if not begun:
+            return Checked(count, head, tuple(reads), 0)
+        missing = tuple(read for read, created in reads.items() if created > begun[0].at and read not in acts)
+        entries = {entry.act for entry in self.account.of_kind("read")}
+        return Checked(count, head, missing, len(entries - set(reads)))

@@ -1,0 +1,1 @@
+"""Revisions of an agency's account of its officers."""
