@@ -106,7 +106,7 @@ class AuthorizationServer:
         if request.client_id != attested.client_id:  # 4
             raise Rejected("invalid_client", "client_id is not the attested one", status=401)
         check_redirect_uri(request.redirect_uri, self._redirect_uris)  # 5
-        names, now = wanted(request), self._now()  # 6
+        names, now = wanted(request, self._office.credentials), self._now()  # 6
         offer_id = None
         if request.issuer_state is not None:
             offer_id = find_offered(self._key, request.issuer_state)

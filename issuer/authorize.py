@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from issuer.brp import Bsn
 from issuer.handle import derive, find_id, make_handle
 from issuer.identity import Identity
-from issuer.offer import Offer, configuration, is_open
+from issuer.offer import BRP_CREDENTIALS, Offer, check_made, is_open
 from protocol.canonical import is_equal, sha256
 from protocol.errors import Rejected
 from protocol.oauth import PUSHED_URI_PREFIX, AuthorizationCode, AuthorizationRequest, code_challenge
@@ -123,8 +123,9 @@ def check_redirect_uri(uri: str, allowed: Collection[str]) -> None:
         raise Rejected("invalid_request", "redirect_uri is neither on the resident's device nor known here")
 
 
-def wanted(request: AuthorizationRequest) -> tuple[str, ...]:
-    """The configurations that a request asks for, by scope (each is named as its configuration) or by details.
+def wanted(request: AuthorizationRequest, made: Sequence[str] = BRP_CREDENTIALS) -> tuple[str, ...]:
+    """The configurations that a request asks for, by scope (each is named as its configuration) or by details,
+    all of them `made` here.
 
     Raises `Rejected`: `invalid_scope`, `invalid_authorization_details`.
     """
@@ -132,7 +133,7 @@ def wanted(request: AuthorizationRequest) -> tuple[str, ...]:
     for names, code in ((request.scope, "invalid_scope"), (details, "invalid_authorization_details")):
         for name in names:
             try:
-                configuration(name)
+                check_made((name,), made)
             except Rejected as error:
                 raise Rejected(code, error.detail) from error
     return tuple(dict.fromkeys((*request.scope, *details)))

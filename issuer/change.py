@@ -11,13 +11,13 @@ type carries the flags.
 """
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from issuer.brp import Person
-from issuer.register import Attributes, attributes_of
-from protocol.attributes import CREDENTIAL_TYPES
+from issuer.offer import BRP_CREDENTIALS, configuration
+from issuer.register import attributes_of
 from protocol.errors import Rejected
 
 End: TypeAlias = Literal["overleden", "onterecht"]
@@ -43,9 +43,12 @@ def end_of(person: Person) -> End | None:
     return _ENDS.get(code or "")
 
 
-def decide_change(old: Person | None, new: Person, day: datetime.date) -> Change:
-    """What a new record of the same person changes. Ages of both are those of `day`, so that a birthday is no
-    change of the register. Who was dead before is not dead again: what a clerk issued since then stands.
+def decide_change(
+    old: Person | None, new: Person, day: datetime.date, made: Collection[str] = BRP_CREDENTIALS
+) -> Change:
+    """What a new record of the same person changes in the credentials that are `made` here. Ages of both are those
+    of `day`, so that a birthday is no change of the register. Who was dead before is not dead again: what a clerk
+    issued since then stands.
 
     Raises `Rejected`: `bad_date`, of a record that could never be issued.
     """
@@ -54,16 +57,15 @@ def decide_change(old: Person | None, new: Person, day: datetime.date) -> Change
     end = end_of(new)
     if end is not None and end_of(old) is None:
         return Change(end=end)
-    return Change(types=tuple(_differing(lambda vct: attributes_of(vct, old, day), new, day)))
+    return Change(types=tuple(_differing(old, new, day, made)))
 
 
-def _differing(before: Callable[[str], Attributes], new: Person, day: datetime.date) -> list[str]:
-    found = []
-    for vct, kind in CREDENTIAL_TYPES.items():
+def _differing(old: Person, new: Person, day: datetime.date, made: Collection[str]) -> Iterator[str]:
+    for name in made:
+        vct = configuration(name).vct
         try:
-            same = before(vct) == attributes_of(vct, new, day)
+            same = attributes_of(vct, old, day) == attributes_of(vct, new, day)
         except Rejected:  # what was kept by an earlier version and can be read no more: let him renew
             same = False
         if not same:
-            found.append(kind.configuration_id)
-    return found
+            yield name

@@ -10,8 +10,8 @@ import click
 
 from issuer import cli_clerk, cli_connect, cli_login, cli_mandate, cli_paper, store
 from issuer.brp import MAX_PERSON_BYTES, parse_bsn
-from issuer.config import COUNTER, IssuerConfig, Loa, check_issuer_url, database_url
-from issuer.offer import ALL_CREDENTIALS, configuration
+from issuer.config import COUNTER, IssuerConfig, Loa, check_issuer_url, database_url, made_here
+from issuer.offer import BRP_CREDENTIALS
 from issuer.revoke import MAX_REASON
 from issuer.signing import make_keys
 from issuer.web import open_office
@@ -38,9 +38,19 @@ def group() -> None:
 @click.option("--loa", type=click.Choice(["low", "substantial", "high"]), default="substantial", show_default=True)
 @click.option("--trust-list", help="Path or URL of the trust list.")
 @click.option("--registrar", help="File with the registrar's public key (JWK).")
+@click.option(
+    "--credential", "credentials", multiple=True, help="What it makes; persoon, adres, gezin, gezag without."
+)
 @command
 def init(
-    ctx: click.Context, home: Home, url: str, name: str, loa: Loa, trust_list: str | None, registrar: str | None
+    ctx: click.Context,
+    home: Home,
+    url: str,
+    name: str,
+    loa: Loa,
+    trust_list: str | None,
+    registrar: str | None,
+    credentials: tuple[str, ...],
 ) -> None:
     """Make keys and an empty register; print the entry for the trust list."""
     home.create()
@@ -55,7 +65,9 @@ def init(
         loa=loa,
         trust_list=trust_list,
         registrar=None if registrar is None else parse_object(read_input(registrar)),
+        credentials=tuple(dict.fromkeys(credentials)) or BRP_CREDENTIALS,
     )
+    made_here(config)
     entry = make_keys(home, config, now=int(time.time()), random=secrets.token_bytes)
     store.create_tables(engine_for(database_url(home, config)))
     path = home.write_json("entry.json", entry)
@@ -103,7 +115,9 @@ def _lines(source: str) -> Iterator[bytes]:
 
 @group.command("offer")
 @click.option("--bsn", required=True, help="Whose; - reads it from stdin.")
-@click.option("--credential", "credentials", multiple=True, help="persoon, adres, gezin or gezag; all without it.")
+@click.option(
+    "--credential", "credentials", multiple=True, help="One that this issuer makes, as persoon; all without it."
+)
 @click.option("--replaces", metavar="ID", help="Issue again what was issued under ID: grants can be refreshed.")
 @click.option("--by-value", is_flag=True, help="Put the offer itself into the link, not its address.")
 @command
@@ -112,11 +126,9 @@ def offer(
 ) -> None:
     """Offer a resident credentials: prints a link, and the code to be given in another way."""
     known = parse_bsn(read_secret(bsn, name="BSN"))
-    names = tuple(dict.fromkeys(credentials)) or ALL_CREDENTIALS
-    for name in names:
-        configuration(name)
     config = home.config(IssuerConfig)
     office = open_office(home, config)
+    names = tuple(dict.fromkeys(credentials)) or office.credentials
     made, tx_code = office.offer(known, names, replaces=replaces)
     link = offer_link(office.message(made)) if by_value else offer_reference_link(f"{config.url}/offers/{made.id}")
     emit(

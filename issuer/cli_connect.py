@@ -9,7 +9,6 @@ from issuer.brp import Bsn, parse_bsn
 from issuer.brp_api import fields_for
 from issuer.config import IssuerConfig
 from issuer.connect import Connector, Report
-from issuer.offer import ALL_CREDENTIALS
 from issuer.source import BRP_KEY, BrpSource, read_key
 from issuer.web import open_office
 from protocol.errors import Rejected
@@ -41,7 +40,7 @@ def connect(ctx: click.Context, home: Home, url: str, bsn: str | None, file_: st
     config = home.config(IssuerConfig)
     office = open_office(home, config)
     source = BrpSource(Fetcher(), url, read_key(home, BRP_KEY, url), time.sleep)
-    connector = Connector(office, source, fields_for(ALL_CREDENTIALS))
+    connector = Connector(office, source, fields_for(office.credentials))
     wanted = _wanted(bsn, file_)
     if wanted is None:
         wanted = connector.known_before(office.clock.now() - int(hours * 3600))

@@ -6,8 +6,8 @@ from typing import Literal, get_args
 import click
 from msgspec.structs import replace
 
-from issuer.config import IssuerConfig, Loa, LoginConfig
-from issuer.offer import ALL_CREDENTIALS, configuration
+from issuer.config import IssuerConfig, Loa, LoginConfig, made_here
+from issuer.offer import check_made
 from issuer.signing import LOGIN_SECRET, make_login_key
 from issuer.web_oauth import CALLBACK
 from protocol.errors import Rejected
@@ -83,15 +83,16 @@ def login(
 
 
 @click.command("invite")
-@click.option("--credential", "credentials", multiple=True, help="persoon, adres, gezin or gezag; all without it.")
+@click.option(
+    "--credential", "credentials", multiple=True, help="One that this issuer makes, as persoon; all without it."
+)
 @command
 def invite(ctx: click.Context, home: Home, credentials: tuple[str, ...]) -> None:
     """Print a link for everybody: it names nobody, and who opens it in a wallet logs in."""
     config = home.config(IssuerConfig)
     if config.login is None:
         raise Rejected("no_login", "residents cannot log in here: regie issuer login")
-    names = list(dict.fromkeys(credentials)) or list(ALL_CREDENTIALS)
-    for name in names:
-        configuration(name)
+    names = list(dict.fromkeys(credentials)) or list(made_here(config))
+    check_made(names, config.credentials)
     link = offer_link(CredentialOffer(config.url, names, OfferGrants(authorization_code=AuthorizationCodeGrant())))
     emit(ctx, link, {"offer": link})

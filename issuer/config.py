@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from issuer.offer import BRP_CREDENTIALS, configuration
 from protocol.errors import Rejected
 from protocol.issuer_metadata import check_url
 from protocol.openid_connect import Algorithm
@@ -44,7 +45,8 @@ class IssuerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     """`url` is the issuer identifier, `iss` of every credential; `loa` how surely residents are identified.
 
     `database` is a URL (`postgresql://...`); without it DATABASE_URL of the environment, else SQLite in the home.
-    Without `login` credentials are fetched with a code from the desk only; with `staff` there is a counter.
+    `credentials`: the kinds that it makes. Without `login` credentials are fetched with a code from the desk only;
+    with `staff` there is a counter.
     """
 
     role: Literal["issuer"]
@@ -55,6 +57,7 @@ class IssuerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     trust_list: str | None = None
     registrar: dict[str, Any] | None = None
     contact: Contact | None = None
+    credentials: tuple[str, ...] = BRP_CREDENTIALS
     login: LoginConfig | None = None
     staff: StaffConfig | None = None
 
@@ -71,6 +74,18 @@ def check_issuer_url(url: str) -> str:
     if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS:
         raise Rejected("bad_url", "an issuer URL is https, except on this machine")
     return url
+
+
+def made_here(config: IssuerConfig) -> tuple[str, ...]:
+    """The kinds of credential that this issuer makes. Raises `Rejected`: `bad_config`."""
+    try:
+        for name in config.credentials:
+            configuration(name)
+    except Rejected as error:
+        raise Rejected("bad_config", f"credentials: {error.detail}") from error
+    if not config.credentials or len(set(config.credentials)) != len(config.credentials):
+        raise Rejected("bad_config", "credentials: at least one, each once")
+    return config.credentials
 
 
 def database_url(home: Home, config: IssuerConfig) -> str:

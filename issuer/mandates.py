@@ -233,7 +233,8 @@ class Mandates:
         seed = self.seed_of(connection, row.id)
         link = tx_code = None
         if row.signs(party):
-            names = tuple(credential_type(vct).configuration_id for vct in vcts_of(row))
+            opened = [credential_type(vct).configuration_id for vct in vcts_of(row)]
+            names = tuple(name for name in opened if name in self._office.credentials)
             now = self._office.clock.now()
             offer, tx_code = make_offer(
                 row.represented,

@@ -2,12 +2,12 @@
 `protocol.issuer_metadata`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from protocol.attributes import CREDENTIAL_TYPES
+from issuer.offer import configuration
 from protocol.client_attestation import CLIENT_AUTH_METHOD
 from protocol.credential_encryption import request_encryption, response_encryption
 from protocol.issuer_metadata import (
@@ -34,11 +34,13 @@ _DESCRIPTIONS = {
 }
 
 
-def metadata_of_issuer(url: str, name: str, encryption: Es256Public, *, has_login: bool) -> IssuerMetadata:
-    """Everything that can be had at `url`. Key attestations are taken where wallet providers are known: with
-    login.
+def metadata_of_issuer(
+    url: str, name: str, encryption: Es256Public, made: Sequence[str], *, has_login: bool
+) -> IssuerMetadata:
+    """What can be had at `url`: the configurations that are `made` there. Key attestations are taken where wallet
+    providers are known: with login.
     """
-    base = issuer_metadata(url, name, CREDENTIAL_TYPES.values())
+    base = issuer_metadata(url, name, map(configuration, made))
     configurations = {
         key: _configuration(key, one, has_login=has_login)
         for key, one in base.credential_configurations_supported.items()
@@ -68,7 +70,7 @@ def _shown(key: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {**metadata, "display": [{**one, "description": text, **_COLOURS} for one, text in described]}
 
 
-def metadata_of_server(url: str, *, has_login: bool) -> AuthorizationServerMetadata:
+def metadata_of_server(url: str, made: Sequence[str], *, has_login: bool) -> AuthorizationServerMetadata:
     """The OAuth server inside the issuer; without login only codes from the desk lead to a token."""
     common = msgspec.structs.replace(
         authorization_server_metadata(url),
@@ -90,7 +92,7 @@ def metadata_of_server(url: str, *, has_login: bool) -> AuthorizationServerMetad
         authorization_response_iss_parameter_supported=True,
         client_attestation_signing_alg_values_supported=_ES256,
         client_attestation_pop_signing_alg_values_supported=_ES256,
-        scopes_supported=[kind.configuration_id for kind in CREDENTIAL_TYPES.values()],
+        scopes_supported=list(made),
         authorization_details_types_supported=[CREDENTIAL_DETAIL],
     )
 

@@ -27,7 +27,8 @@ TX_CODE_DIGITS = 8
 MAX_TRIES = 5
 _TOKEN_BYTES = 32
 _CODE = b"regie/offer-code/v1"
-ALL_CREDENTIALS = tuple(kind.configuration_id for kind in CREDENTIAL_TYPES.values())
+BRP_CREDENTIALS = ("persoon", "adres", "gezin", "gezag")
+"""What a register of persons makes; an issuer is configured with these, some of these, or more."""
 _TYPES = {kind.configuration_id: kind for kind in CREDENTIAL_TYPES.values()}
 
 
@@ -68,6 +69,12 @@ def configuration(name: str) -> CredentialType:
     if kind is None:
         raise Rejected("unknown_credential_configuration", f"there is {', '.join(_TYPES)}")
     return kind
+
+
+def check_made(names: Sequence[str], made: Sequence[str]) -> None:
+    """This issuer makes all of these. Raises `Rejected`: `unknown_credential_configuration`."""
+    if not set(names) <= set(made):
+        raise Rejected("unknown_credential_configuration", f"there is {', '.join(made)}")
 
 
 def make_offer(

@@ -17,7 +17,7 @@ from issuer.change import decide_change
 from issuer.finding import found_by
 from issuer.issue import Signer, status_uri, validity
 from issuer.mandate_books import end_unlawful
-from issuer.offer import Offer, is_offer_id, is_open, make_offer, offer_message
+from issuer.offer import BRP_CREDENTIALS, Offer, check_made, is_offer_id, is_open, make_offer, offer_message
 from issuer.register import check_person
 from issuer.revoke import sign_list
 from issuer.store_change import Changed
@@ -40,10 +40,10 @@ class Imported:
     changed: Changed
 
 
-def _checked(line: bytes, day: datetime.date) -> tuple[Person, str]:
-    """A person that every credential can be made of, and the record as it will be kept. Raises `Rejected`."""
+def _checked(line: bytes, made: tuple[str, ...], day: datetime.date) -> tuple[Person, str]:
+    """A person whom every credential can be made of, and the record as it will be kept. Raises `Rejected`."""
     person = parse_person(line)
-    check_person(person, day)
+    check_person(person, day, made)
     return person, line.decode("utf-8").strip()
 
 
@@ -58,7 +58,8 @@ def _known(record: str) -> Person | None:
 class Office:
     """One issuer: its register and offers in `engine`, its keys, its clock and its randomness.
 
-    `has_login`: residents can log in, so an offer can be taken up in that way too.
+    `has_login`: residents can log in, so an offer can be taken up in that way too. `credentials`: the kinds that
+    this issuer makes.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Office:
         random: Callable[[int], bytes],
         *,
         has_login: bool = False,
+        credentials: tuple[str, ...] = BRP_CREDENTIALS,
     ) -> None:
         self.engine = engine
         self.signer = signer
@@ -77,6 +79,7 @@ class Office:
         self.clock = clock
         self.random = random
         self.has_login = has_login
+        self.credentials = credentials
         self._lists: dict[int, tuple[int, tuple[frozenset[int], frozenset[int]], str]] = {}
 
     # ---- the desk
@@ -101,7 +104,7 @@ class Office:
             for number, line in chunk:
                 try:
                     if line.strip():
-                        records.append(_checked(line, day))
+                        records.append(_checked(line, self.credentials, day))
                 except Rejected as error:
                     refused.append((number, error))
             with immediate(self.engine) as connection:
@@ -118,7 +121,8 @@ class Office:
         store.put_person(connection, bsn, record, found_by(person), now)
         if before is None or before == record:
             return Changed()
-        changed = store_change.apply_change(connection, bsn, decide_change(_known(before), person, day), now)
+        change = decide_change(_known(before), person, day, self.credentials)
+        changed = store_change.apply_change(connection, bsn, change, now)
         end_unlawful(connection, bsn, now, day)
         return changed
 
@@ -131,6 +135,7 @@ class Office:
         Raises `Rejected`: `unknown_person`, `unknown_id`, `unknown_credential_configuration`.
         """
         now = self.clock.now()
+        check_made(configurations, self.credentials)
         offer, tx_code = make_offer(
             bsn, configurations, key=self.codes_key, now=now, random=self.random, replaces=replaces
         )

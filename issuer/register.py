@@ -16,12 +16,13 @@ Values are texts, whole numbers, booleans, and lists or objects of these:
 """
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from issuer.brp import Authority, Coded, Datum, Gezagsrelatie, Investigation, Person, Relative, Residence
 from issuer.dates import UNKNOWN, ThreeValued, is_of_age
 from issuer.names import full_name
-from protocol.attributes import CREDENTIAL_TYPES, fits
+from issuer.offer import BRP_CREDENTIALS, configuration
+from protocol.attributes import fits
 from protocol.canonical import JsonValue
 from protocol.disclosure import make_disclosure
 from protocol.errors import Rejected
@@ -67,10 +68,10 @@ def sized_attributes(vct: str, person: Person, today: datetime.date) -> Attribut
     return attributes
 
 
-def check_person(person: Person, today: datetime.date) -> None:
-    """Every credential type can be made of what the register says. Raises as `sized_attributes` does."""
-    for vct in CREDENTIAL_TYPES:
-        sized_attributes(vct, person, today)
+def check_person(person: Person, today: datetime.date, made: Collection[str] = BRP_CREDENTIALS) -> None:
+    """The credentials that are `made` here can be made of what the register says. Raises as `sized_attributes`."""
+    for name in made:
+        sized_attributes(configuration(name).vct, person, today)
 
 
 def _text(value: Coded | None) -> str | None:

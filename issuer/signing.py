@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from issuer.config import IssuerConfig, LoginConfig
 from issuer.issue import Signer
+from issuer.offer import configuration
 from protocol import x509
-from protocol.attributes import CREDENTIAL_TYPES
 from protocol.keys import Es256Private, Es256Public
 from protocol.trust_list import TrustedIssuer
 from service.certificates import load_certificate, make_certificates
@@ -27,7 +27,7 @@ def make_keys(home: Home, config: IssuerConfig, *, now: int, random: Callable[[i
     """Draw and write all keys; the entry for the trust list."""
     roots = make_certificates(home, name=config.name, url=config.url, leaf_days=LEAF_DAYS, now=now, random=random)
     home.write_secret(CODES_KEY, random(32))
-    vcts = [kind.vct for kind in CREDENTIAL_TYPES.values()]
+    vcts = [configuration(kind).vct for kind in config.credentials]
     return TrustedIssuer(id=config.url, name=config.name, roots=roots, vcts=vcts)
 
 

@@ -23,7 +23,7 @@ from issuer import store
 from issuer.authorization_server import AuthorizationServer
 from issuer.board import Board
 from issuer.client import Login
-from issuer.config import IssuerConfig, database_url
+from issuer.config import IssuerConfig, database_url, made_here
 from issuer.issuing import Issuing
 from issuer.mandates import Mandates
 from issuer.metadata import keys_of_issuer, metadata_of_issuer, metadata_of_server
@@ -81,7 +81,8 @@ def open_office(
     store.create_tables(engine)
     signer = load_signer(home, config, clock.now())
     has_login = config.login is not None
-    return Office(engine, signer, load_codes_key(home), clock, random, has_login=has_login)
+    made = made_here(config)
+    return Office(engine, signer, load_codes_key(home), clock, random, has_login=has_login, credentials=made)
 
 
 def open_trust(home: Home, config: IssuerConfig) -> Callable[[int], TrustList] | None:
@@ -126,7 +127,7 @@ def make_web(
 
 def _add_metadata(app: Flask, config: IssuerConfig, office: Office, encryption: Es256Private, prefix: str) -> None:
     has_login = office.has_login
-    about = metadata_of_issuer(config.url, config.name, encryption.public, has_login=has_login)
+    about = metadata_of_issuer(config.url, config.name, encryption.public, office.credentials, has_login=has_login)
 
     def issuer() -> Response:
         if request.accept_mimetypes.best_match(["application/json", SIGNED_METADATA_MEDIA_TYPE]) == (
@@ -139,7 +140,7 @@ def _add_metadata(app: Flask, config: IssuerConfig, office: Office, encryption: 
         return response
 
     documents: dict[str, Any] = {
-        "oauth-authorization-server": metadata_of_server(config.url, has_login=has_login),
+        "oauth-authorization-server": metadata_of_server(config.url, office.credentials, has_login=has_login),
         "jwt-vc-issuer": keys_of_issuer(config.url, office.signer.key.public),
     }
     app.add_url_rule(

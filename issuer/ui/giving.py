@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from issuer.counter import DOCUMENTS, Document
-from issuer.offer import ALL_CREDENTIALS, TX_CODE_DIGITS
+from issuer.offer import TX_CODE_DIGITS
 from issuer.ui.desk import desk
 from issuer.ui.person import visit_of
 from issuer.ui.show import DOCUMENT_NAMES, card_name, cards, person_view, spaced
@@ -45,7 +45,7 @@ def offer(id_: str) -> Response | tuple[str, int]:
     """Make the offer."""
     visit = visit_of(id_)
     document = request.form.get("document", "")
-    wanted = tuple(name for name in ALL_CREDENTIALS if name in request.form.getlist("card"))
+    wanted = tuple(name for name in desk().counter.office.credentials if name in request.form.getlist("card"))
     errors = []
     if document not in DOCUMENTS:
         errors.append(("document", _("Choose the document that you have seen.")))
@@ -70,7 +70,7 @@ def _choose_page(id_: str, errors: list[tuple[str, str]], document: str, wanted:
         shown=person_view(dossier),
         hold=dossier.hold,
         documents=options,
-        cards=cards(),
+        cards=cards(desk().counter.office.credentials),
         errors=errors,
         document=document,
         wanted=wanted,

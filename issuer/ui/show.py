@@ -11,7 +11,7 @@ from issuer.counter import Acting, Document, Dossier
 from issuer.dates import UNKNOWN
 from issuer.finding import Found, birth_of, is_deceased, name_of
 from issuer.mandate_caller import CALLER_CONFIGURATION
-from issuer.offer import ALL_CREDENTIALS, configuration
+from issuer.offer import configuration
 from issuer.store import Issuance
 from issuer.store_counter import Act, ActKind
 from protocol.mandate_api import RepresentationKind
@@ -110,7 +110,7 @@ def card_name(configuration_id: str) -> str:
     return kind.label_nl if language() == "nl" else kind.label_en
 
 
-def cards() -> list[Card]:
+def cards(made: Sequence[str]) -> list[Card]:
     """Every kind that this issuer gives."""
     about = {
         "persoon": _("Name, date of birth, age, nationality, BSN."),
@@ -118,7 +118,7 @@ def cards() -> list[Card]:
         "gezin": _("Marriage or partnership, partner, children, parents."),
         "gezag": _("Parental responsibility, and whether there is a guardian."),
     }
-    return [Card(name, card_name(name), about.get(name, "")) for name in ALL_CREDENTIALS]
+    return [Card(name, card_name(name), about.get(name, "")) for name in made]
 
 
 def person_view(dossier: Dossier) -> PersonView:

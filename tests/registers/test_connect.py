@@ -18,7 +18,7 @@ from issuer.brp_api import FIELDS, MAX_BSNS, batches, fields_for, parse_answer, 
 from issuer.config import IssuerConfig
 from issuer.connect import Connector
 from issuer.issue import validity
-from issuer.offer import ALL_CREDENTIALS
+from issuer.offer import BRP_CREDENTIALS
 from issuer.register import attributes_of
 from issuer.source import BrpSource, read_key
 from issuer.web import open_office
@@ -69,7 +69,7 @@ def desk(tmp_path: Any) -> Desk:
 
 def connector(desk: Desk, running: Running, *, headers: Mapping[str, str] | None = None) -> Connector:
     source = BrpSource(Fetcher(loopback=True), running.url, headers or {}, lambda seconds: None)
-    return Connector(desk.office, source, fields_for(ALL_CREDENTIALS))
+    return Connector(desk.office, source, fields_for(BRP_CREDENTIALS))
 
 
 def is_held(desk: Desk, bsn: Bsn) -> bool:
@@ -81,8 +81,8 @@ def is_held(desk: Desk, bsn: Bsn) -> bool:
 
 
 def test_only_fields_that_the_credentials_need_and_rvig_allows_are_asked() -> None:
-    assert set(FIELDS) == set(ALL_CREDENTIALS)
-    asked = fields_for(ALL_CREDENTIALS)
+    assert set(FIELDS) == set(BRP_CREDENTIALS)
+    asked = fields_for(BRP_CREDENTIALS)
     assert len(asked) == len(set(asked)) <= 130
     assert set(asked) <= PATHS
     assert set(fields_for(("adres",))) < set(asked)
@@ -96,7 +96,7 @@ def check_same_credentials(persons: Mapping[str, dict[str, Any]]) -> None:
     for batch in batches(map(Bsn, persons)):
         body = {"type": "RaadpleegMetBurgerservicenummer", "burgerservicenummer": batch}
         path = "/haalcentraal/api/brp/personen"
-        asked = client.post(path, json={**body, "fields": fields_for(ALL_CREDENTIALS)})
+        asked = client.post(path, json={**body, "fields": fields_for(BRP_CREDENTIALS)})
         for bsn, record in parse_answer(asked.data, batch).items():
             whole, part = parse_person(json.dumps(persons[bsn])), parse_person(json.dumps(record))
             for vct in CREDENTIAL_TYPES:
