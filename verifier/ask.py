@@ -156,9 +156,10 @@ def make_request(
 ) -> Request:
     """A request with fresh id, nonce, state and keys (HAIP 5.5: the key of the answer belongs to one request).
 
-    Raises `Rejected`: `over_asking` 403, `bad_wish`.
+    Raises `Rejected`: `over_asking` 403, `bad_wish`, `answers_only` 403.
     """
     _check_wish(wish)
+    _check_answers(service, wish)
     request_id = random(16).hex()  # an operand of commands: base64url may begin with a hyphen
     answer_key = Es256Private.from_secret(random(48))
     kem, case_salt = None, None
@@ -198,6 +199,18 @@ def _check_wish(wish: Wish) -> None:
         raise Rejected("bad_wish", "a copy has no term, no number of reads and no context: nothing can hold it")
     if not wish.once and (wish.query is not None or wish.transactions):
         raise Rejected("bad_wish", "standing access has neither a query nor transactions of your own")
+
+
+def _check_answers(service: Service, wish: Wish) -> None:
+    """A service that answers a question gets no copy, which would be values; its READs are for a question."""
+    if service.answers == "values":
+        return
+    if wish.once:
+        raise Rejected(
+            "answers_only", "this service answers a question: nothing is shared with it once", status=403
+        )
+    if wish.case is not None:
+        raise Rejected("bad_wish", "this service reads for questions, so it asks for no single case")
 
 
 def _check_case(case: str) -> None:

@@ -23,7 +23,7 @@ from service.app import serve as run_server
 from service.cli_staff import staff_command
 from service.command import command, emit, progress, read_input, tls_of, tls_options
 from service.home import CONFIG, Home
-from verifier import cli_batch, cli_inbox, cli_officers, cli_paper, cli_request, cli_standing
+from verifier import cli_batch, cli_cohort, cli_inbox, cli_officers, cli_paper, cli_request, cli_standing
 from verifier.ask import Wish
 from verifier.batch import apart
 from verifier.config import DATABASE, DESK, VerifierConfig, check_verifier_url
@@ -338,6 +338,7 @@ group.add_command(staff_command(VerifierConfig, mount=DESK, roles=("clerk", "man
 group.add_command(cli_paper.stop_paper)
 group.add_command(cli_batch.batch)
 group.add_command(cli_batch.batches)
+group.add_command(cli_cohort.cohort)
 group.add_command(cli_inbox.inbox)
 group.add_command(cli_inbox.answer)
 group.add_command(cli_inbox.access)

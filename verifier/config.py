@@ -1,7 +1,7 @@
 """config.json of a verifier."""
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,6 +19,15 @@ MAX_URL_CHARACTERS = 256
 _URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?")
 
 
+class CohortConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What numbers of a cohort may cost, in thousandths of epsilon: each one, and all of one service in a calendar
+    year (Europe/Amsterdam). The year's sum is refused beyond; a smaller epsilon is more noise.
+    """
+
+    epsilon_thousandths: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
+    yearly_thousandths: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 3_000
+
+
 class VerifierConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """`url`: where wallets reach this agency; `log`: origin of the consent log; `registrar`: public JWK.
 
@@ -26,6 +35,7 @@ class VerifierConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     not reachable or does not verify). All others stop then: a credential may have been revoked.
     `client_id_prefix`, `response_mode`: of requests for copies; other than HAIP's only for wallets that know no
     better. `transaction_types`: what residents may be asked to sign besides. `staff`: who signs in at the desk.
+    `cohort`: what a counting party may tell.
     """
 
     role: Literal["verifier"]
@@ -41,6 +51,7 @@ class VerifierConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     transaction_types: tuple[str, ...] = ()
     contact: Contact | None = None
     staff: StaffConfig | None = None
+    cohort: CohortConfig = CohortConfig()
 
 
 def check_verifier_url(url: str) -> str:

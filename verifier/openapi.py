@@ -5,6 +5,7 @@ from msgspec import Struct
 from protocol.direct_post import ResponseObject
 from protocol.request_object import REQUEST_MEDIA_TYPE
 from service.operations import FORM, Api, Content, Operation, Parameter, Reply, json_of, oauth_error
+from verifier.cohort_asking import QuestionReply, QuestionRequest
 from verifier.inbox import InboxMessage
 
 HTML = "text/html"
@@ -169,8 +170,29 @@ AGENCY = Api(
             body=(json_of(InboxMessage, ResponseObject),),
             tag="inbox",
         ),
+        Operation(
+            "postCohortQuestion",
+            "POST",
+            "/v1/cohort-questions",
+            "A question to a cohort, signed by who may ask it; sent again until it is answered",
+            {
+                200: Reply("The answer, signed and sealed to the key in the question.", (json_of(QuestionReply),)),
+                202: Reply("It is taken in and waits.", (json_of(QuestionReply),)),
+            },
+            {
+                400: "`bad_form`, `bad_cohort_question`, `stale`",
+                403: "`not_asker`, `budget_spent`",
+                404: "`no_question`",
+                409: "`question_open`, `question_changed`",
+                413: "`too_large`",
+                415: "`bad_media_type`",
+            },
+            body=(json_of(QuestionRequest),),
+            tag="cohort",
+        ),
     ),
     tags={
+        "cohort": "Questions that yes, no or a noised number answers (docs/protocol.md section 14).",
         "presentation": "Requests and answers as OpenID4VP has them.",
         "inbox": "What a resident sends about a grant (docs/protocol.md section 9).",
     },

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from msgspec import json
 
+from protocol.attributes import short_name
 from protocol.canonical import JsonValue, convert
+from protocol.cohort import holds
 from protocol.consent import Asked, CredentialStatus, verify_consent
 from protocol.consent_api import ReadAnswer, ReleaseAnswer, ReleaseRequest
 from protocol.errors import Rejected
@@ -85,9 +87,31 @@ def read_grant(
     4. open (section 8.4), with what operators release where the terms name some; 5. keep n, proofs and checkpoint;
     then the values. A row of a batch has a READ of its own, whose reply key stays until the batch closes the row.
     Raises `Rejected` with the log's refusal or the rule that failed; `Unavailable`, after which the same call goes
-    on with the same READ.
+    on with the same READ. A service that answers a question hands out values to nobody: `answers_only` 403.
     """
     context = _prepare(desk, grant_id, row)  # 1.
+    if context.asked.service.answers != "values":
+        raise Rejected("answers_only", "this service answers a question: no value of it is shown", status=403)
+    return _read(desk, context, only, purpose)
+
+
+def read_predicate(desk: Desk, grant_id: str, purpose: Purpose) -> bool:
+    """Whether the question of the grant's service holds: the same gate and entry as `read_grant`; values end here.
+
+    Raises as `read_grant`; `no_question` 404 for a service of values.
+    """
+    context = _prepare(desk, grant_id, None)
+    question = context.asked.service.question
+    if context.asked.service.answers == "values" or not question:
+        raise Rejected("no_question", "this service has no question", status=404)
+    only = [f"{short_name(condition.vct)}.{condition.path[0]}" for condition in question]
+    opened = _read(desk, context, only, purpose)
+    values = dict(zip(opened.places, opened.values.values(), strict=True))
+    return all(holds(condition, values[condition.vct, condition.path[0]]) for condition in question)
+
+
+def _read(desk: Desk, context: _Context, only: Sequence[str], purpose: Purpose) -> Opened:
+    """Steps 2 to 5, once more where the first READ came too late."""
     digests = choose_digests(context.grant.answer.terms, only)
     try:
         return _attempt(desk, context, digests, purpose)

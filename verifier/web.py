@@ -5,6 +5,7 @@
     GET, POST /start/{start}        a session on the wallet's device   13.3, HAIP 5.1
     GET       /answers/{id}         where `redirect_uri` leads         13.3, HAIP 5.1
     POST      /v1/inbox/{id}        a refresh, or a message            protocol section 9 (ours)
+    POST      /v1/cohort-questions  a question, or its sealed answer   protocol section 14 (ours)
 
 The first two are defined by standards, so their errors are JSON with `error`, as OAuth has it; the next two are
 pages for a resident. No endpoint hands out a value: values go to the home of the agency only.
@@ -17,7 +18,7 @@ from typing import ParamSpec
 
 from flask import Flask, Response, request
 
-from protocol.canonical import convert, parse_object
+from protocol.canonical import b64u_encode, convert, parse_object, parse_struct, to_builtins
 from protocol.direct_post import MAX_FORM_BYTES, ResponseObject
 from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.jws import MAX_JWS_BYTES
@@ -28,6 +29,9 @@ from service.home import Home
 from service.openapi import publish
 from verifier.accept import accept_answer, accept_refresh
 from verifier.browser import begin, come_back, cookie_name, find_start
+from verifier.cohort import take_question
+from verifier.cohort_asking import PATH, QuestionReply, QuestionRequest
+from verifier.cohort_store import CohortStore
 from verifier.desk import Desk, Parts
 from verifier.inbox import InboxMessage, accept_message
 from verifier.openapi import AGENCY
@@ -49,6 +53,7 @@ def make_web(desk: Desk) -> Flask:
     _add_openid4vp(app, desk)
     _add_browser(app, desk)
     _add_inbox(app, desk)
+    _add_cohort(app, desk)
     publish(app, AGENCY, url=desk.config.url, contact=desk.config.contact)
     return app
 
@@ -152,3 +157,19 @@ def _add_inbox(app: Flask, desk: Desk) -> None:
             return json_response({"state": state}, 202)
         accept_refresh(desk, grant_id, convert(body, ResponseObject))
         return json_response({"state": "refreshed"})
+
+
+def _add_cohort(app: Flask, desk: Desk) -> None:
+    store = CohortStore(desk.home)
+
+    @app.post(PATH)
+    def question() -> Response:
+        if request.mimetype != "application/json":
+            raise Rejected("bad_media_type", "send application/json", status=415)
+        asked = parse_struct(read_body(max_bytes=MAX_JWS_BYTES), QuestionRequest, max_bytes=MAX_JWS_BYTES)
+        taken = take_question(desk, store, asked.question)
+        if taken.answered is None:
+            return json_response(to_builtins(QuestionReply("waiting")), 202)
+        if taken.sealed is None:
+            return json_response(to_builtins(QuestionReply("forgotten")))
+        return json_response(to_builtins(QuestionReply("answered", b64u_encode(taken.sealed))))

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from issuer.openapi import ISSUER
-from protocol.canonical import to_builtins
+from protocol.canonical import parse_object, to_builtins
 from protocol.consent import refresh_nonce
 from protocol.credential_encryption import JWT_MEDIA_TYPE, encrypt_request, response_parameters
 from protocol.direct_post import EncryptionKey, error_form
@@ -23,7 +23,8 @@ from tests.openapi.house import House, Make, Request
 from tests.protocol import builders
 from tests.protocol.builders import NOW
 from tests.registrar.open_registrar import URL, USE, OpenRegistrar
-from tests.verifier.agency import Agency, Wallet, copy_form
+from tests.verifier.agency import Wallet, copy_form
+from tests.verifier.counting import Town, question_service
 from tests.verifier.test_inbox import message, refreshed, rid_of
 from verifier.openapi import AGENCY
 
@@ -175,8 +176,9 @@ class Asking:
     """An agency that has asked, and the wallet that answers it."""
 
     def __init__(self, folder: Path) -> None:
-        self.agency = Agency(folder)
-        self.wallet = Wallet(self.agency.clock, self.agency.log)
+        self.counting = Town(folder, question_service("yes_no"), builders.service())
+        self.agency = self.counting.party
+        self.wallet = Wallet(self.agency.clock, self.agency.log, trust=self.agency.trust)
         self.open = [self.agency.ask()[0], self.agency.ask(once=True)[0]]
         answered, link = self.agency.ask()
         self.granted = self.wallet.grant(self.wallet.open(self.agency, link))
@@ -219,6 +221,18 @@ class Asking:
         """The resident asks for erasure."""
         return Request({"grant_id": rid_of(self.granted)}, body={"message": message(self.granted)})
 
+    def question(self) -> Request:
+        """A municipality asks, and nobody has asked before."""
+        self.counting.answer()
+        self.counting.asker.ask()
+        return Request(body=parse_object(self.counting.asker.net.sent[-1]))
+
+    def answered_question(self) -> Request:
+        """It fetches what was answered."""
+        asked = self.question()
+        self.counting.answer()
+        return asked
+
 
 def agency_house(folder: Path) -> House:
     """An agency whose requests are open, answered and declined."""
@@ -240,5 +254,6 @@ def agency_house(folder: Path) -> House:
         "getStart": [found.start],
         "beginSession": [found.start, partial(found.start, **{"Sec-Fetch-Site": "cross-site"})],
         "postToInbox": [found.refresh, found.message],
+        "postCohortQuestion": [found.question, found.answered_question],
     }
     return House("agency", AGENCY, found.agency.app, truths)

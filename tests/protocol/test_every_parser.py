@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import protocol
 from protocol.errors import Rejected
 from tests.protocol import (
+    peer_input_cohort,
     peer_input_consent,
     peer_input_fraud,
     peer_input_log,
@@ -37,6 +38,7 @@ ROWS = [
     *peer_input_tokens.ROWS,
     *peer_input_log.ROWS,
     *peer_input_consent.ROWS,
+    *peer_input_cohort.ROWS,
     *peer_input_mandates.ROWS,
     *peer_input_openid.ROWS,
     *peer_input_oauth.ROWS,
