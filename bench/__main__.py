@@ -17,6 +17,7 @@ from typing import Any
 
 from bench import (
     append,
+    batch,
     exchange,
     light_check,
     reads,
@@ -38,6 +39,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "exchange": exchange.measure,
     "light_check": light_check.measure,
     "reads": reads.measure,
+    "batch": batch.measure,
     "revocation": revocation.measure,
     "workers": workers.measure,
     "append": append.measure,

@@ -46,6 +46,14 @@ def peak_mb(server: Server) -> float:
     return round(max(found) * 1024 / 1e6, 1)
 
 
+def peak_of(pid: int) -> float:
+    """The most that one process ever held, MB; 0 when it has ended."""
+    with suppress(OSError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return round(max(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6, 1)
+    return 0.0
+
+
 def _stat(pid: int) -> list[str]:
     """What follows the name in /proc/PID/stat; empty when the process has ended."""
     try:
