@@ -111,7 +111,7 @@ BOARD = (
         "Propose a grant to the other parties",
         {200: Reply("The board.", (json_of(api.BoardAnswer),))},
         {
-            400: "`bad_proposal`, `bad_terms`, and those of the form",
+            400: "`bad_proposal`, `bad_terms`, `bad_signature`, and those of the form",
             401: "`unauthorized`",
             409: "`too_many`",
             415: _TYPE,
@@ -129,7 +129,7 @@ BOARD = (
         "Sign a proposed grant with the others",
         {200: Reply("The board.", (json_of(api.BoardAnswer),))},
         {
-            400: "`bad_proposal`, and those of the form",
+            400: "`bad_proposal`, `bad_signature`, and those of the form",
             401: "`unauthorized`",
             404: "`unknown_proposal`, `not_found`",
             409: "`too_many`",

@@ -220,6 +220,13 @@ def holder_of(connection: Connection, number: int, index: int) -> tuple[Bsn, boo
     return Bsn(row.bsn), row.revoked is None
 
 
+def party_of(connection: Connection, number: int, index: int) -> tuple[str, int] | None:
+    """Mandate and party of the copy at this place of a status list, as long as it counts; None for every other."""
+    query = select(copies.c.mandate, copies.c.party).where(copies.c.list == number, copies.c.idx == index)
+    row = connection.execute(query.where(copies.c.revoked.is_(None))).one_or_none()
+    return None if row is None or row.mandate is None or row.party is None else (row.mandate, row.party)
+
+
 # ---- invitations
 
 

@@ -16,11 +16,12 @@ from protocol.mandate import MAX_MANDATE_BYTES, MAX_PARTIES, MandateClaims, Mand
 from protocol.terms import B64u16, B64u32, Form, Terms, Time
 
 MAX_MANDATE_ANSWER = 2 * 1024 * 1024
-"""Bytes of an answer: a board of 16 proposals, each with its cosignatures."""
+"""Bytes of an answer: a full board. An issuer hangs no more there."""
 MAX_REPRESENTATIONS = 256
 MAX_PROPOSALS = 16
+"""On a board; each signing party has its own share, so that nobody shuts out the others."""
 MAX_COSIGNATURES = 8
-"""Of one proposal: one of each credential type and party would do."""
+"""Of one proposal: one of each party."""
 PROPOSAL_SECONDS = 3600
 INVITATION_SECONDS = 7 * 86_400
 MAX_SERVICES = 32
@@ -166,13 +167,15 @@ class EndAnswer(Form, frozen=True):
 class Proposal(Form, frozen=True):
     """`POST /v1/mandates/{id}/proposals`: party `party` asks the others to sign these terms too.
 
-    `request`: the agency's request link or object as the wallet got it; `client_id`: the agency's.
+    `request`: the agency's request link or object as the wallet got it; `client_id`: the agency's. `signed`: as
+    `Cosigned.cosigned`, by who proposes: the bearer alone, which a thief of one phone has, hangs nothing there.
     """
 
     party: Party
     request: Annotated[str, Meta(min_length=1, max_length=24 * 1024)]
     client_id: Annotated[str, Meta(min_length=1, max_length=512)]
     terms: Terms
+    signed: Shown
 
 
 class Cosigned(Form, frozen=True):

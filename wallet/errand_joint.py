@@ -19,6 +19,7 @@ from protocol.reading import verify_ticket
 from protocol.terms import Terms, check_terms
 from wallet.choose import Chosen, sets_of
 from wallet.errand_acting import acting_of
+from wallet.errand_intend import chosen_again
 from wallet.errand_mandate import seed_of
 from wallet.errand_request import spend_all
 from wallet.mandated import Acting, check_proposed, others_needed
@@ -83,8 +84,16 @@ def gather_signatures(wallet: OpenWallet, grant_id: str, record: GrantRecord) ->
 
 
 def _propose(wallet: OpenWallet, acting: Acting, record: GrantRecord) -> BoardAnswer:
-    mandate = acting.record
-    proposal = Proposal(mandate.party, record.request, record.client_id, record.body.terms)
+    mandate, terms = acting.record, record.body.terms
+    copy = chosen_again(wallet, record)[min(record.copies)].copy
+    signed = cosign(
+        split_sd_jwt(copy.credential).jwt,
+        key_of(wallet.secrets(), copy),
+        terms,
+        client_id=record.client_id,
+        now=wallet.now(),
+    )
+    proposal = Proposal(mandate.party, record.request, record.client_id, terms, signed)
     return wallet.peers.mandates.propose(mandate.issuer, mandate.id, seed_of(mandate), proposal)
 
 
@@ -102,20 +111,21 @@ def _signatures(
     mine = next((one for one in board.proposals if str(one.number) == joint.proposal), None)
     found: dict[int, str] = {}
     for one in mine.cosigned if mine else []:
-        try:
-            party = verify_cosigned(
-                one.cosigned,
-                record.body.terms,
-                client_id=request.client_id,
-                mandate=acting.verified,
-                trust=wallet.trust_list(),
-                now=wallet.now(),
-            ).party
-        except Rejected:
-            continue
-        found.setdefault(party, one.cosigned)
+        party = _party_of(wallet, acting, one.cosigned, record.body.terms, request.client_id)
+        if party is not None:
+            found.setdefault(party, one.cosigned)
     chosen = [next((found[party] for party in group if party in found), None) for group in joint.groups]
     return [text for text in chosen if text is not None]
+
+
+def _party_of(wallet: OpenWallet, acting: Acting, text: str, terms: Terms, client_id: str) -> int | None:
+    """Who signed these terms; None for what does not verify."""
+    try:
+        return verify_cosigned(
+            text, terms, client_id=client_id, mandate=acting.verified, trust=wallet.trust_list(), now=wallet.now()
+        ).party
+    except Rejected:
+        return None
 
 
 def proposals(wallet: OpenWallet) -> list[Waiting]:
@@ -156,7 +166,9 @@ def _verified(wallet: OpenWallet, acting: Acting, one: BoardProposal) -> Waiting
     verify_ticket(request.consent.ticket, request.agency, terms, now)
     check_proposed(acting, terms, request.request_hash)  # 3.
     record = acting.record
-    signed = any(each.party == record.party for each in one.cosigned)
+    signed = any(  # junk in our name does not keep us from signing
+        _party_of(wallet, acting, each.cosigned, terms, request.client_id) == record.party for each in one.cosigned
+    )
     return Waiting(acting.hash, one.number, record.name, one.expires, request, terms, signed)
 
 

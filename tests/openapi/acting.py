@@ -6,13 +6,17 @@ from sqlalchemy import delete
 
 from issuer.tables import invitations, mandates, proposals
 from protocol import mandate_api as api
-from protocol.canonical import b64u_decode, b64u_encode, to_builtins
+from protocol.canonical import b64u_decode, b64u_encode, convert, to_builtins
+from protocol.cosign import cosign
 from protocol.mandate import mandate_hash
+from protocol.terms import Terms
 from service.database import immediate
-from tests.issuer.acting import DAY, FLOOR, MELATI, SERVICE, Resident, resident
+from tests.issuer.acting import DAY, FLOOR, MELATI, SERVICE, Resident, fetch, redeem, resident
 from tests.issuer.desk import Desk
 from tests.openapi.house import Make, Request
 from tests.protocol import granting
+
+CLIENT = "x509_san_dns:a"
 
 
 class Acting:
@@ -23,6 +27,7 @@ class Acting:
         self.floor, self.melati = resident(desk, FLOOR), resident(desk, MELATI)
         self.floor.wish(self.melati.invite())
         self.taken = self.melati.taken(kind="helper")
+        self.card, self.key = fetch(desk, redeem(desk, self.taken), "adres")
         self.bearer = {"Authorization": f"Bearer {api.board_bearer(b64u_decode(self.taken['seed']))}"}
 
     def ask(self, who: Resident, ask: Callable[[], api.Ask]) -> Make:
@@ -57,9 +62,14 @@ class Acting:
         with immediate(self.desk.office.engine) as connection:
             connection.execute(delete(proposals))
         behalf = b64u_encode(mandate_hash(self.taken["mandate"]))
-        terms = to_builtins(granting.terms(on_behalf_of=behalf))
-        body = {"party": 1, "request": "https://a.example/r", "client_id": "x509_san_dns:a", "terms": terms}
-        return Request({"mandate_id": self.taken["id"]}, headers=self.bearer, body=body)
+        terms = granting.terms(on_behalf_of=behalf)
+        made = api.Proposal(1, "https://a.example/r", CLIENT, terms, self.signed(terms))
+        return Request({"mandate_id": self.taken["id"]}, headers=self.bearer, body=to_builtins(made))
+
+    def signed(self, terms: Terms) -> str:
+        """By Melati's card under the mandate."""
+        jwt = self.card.partition("~")[0]
+        return cosign(jwt, self.key, terms, client_id=CLIENT, now=self.desk.clock.now())
 
     def cosigned(self) -> Request:
         """Of the first proposal."""
@@ -68,7 +78,8 @@ class Acting:
             made = self.desk.client.post(place, json=self.proposed().body, headers=self.bearer)
             hung = made.json["proposals"]
         path = {"mandate_id": self.taken["id"], "number": hung[0]["number"]}
-        return Request(path, headers=self.bearer, body={"party": 1, "cosigned": "a.b.c~d.e.f"})
+        terms = convert(hung[0]["proposal"]["terms"], Terms)
+        return Request(path, headers=self.bearer, body={"party": 1, "cosigned": self.signed(terms)})
 
     @property
     def truths(self) -> dict[str, list[Make]]:

@@ -12,7 +12,7 @@ ID = "A" * 22
 REFERENCE = "A" * 43
 SHOWN = "a.b.c~d.e.f"
 ONE = {"reference": REFERENCE, "role": "self", "kind": "helper", "name": "N", "state": "open", "party": 0}
-PROPOSAL = {"party": 1, "request": "x", "client_id": "y", "terms": to_builtins(i.TERMS)}
+PROPOSAL = {"party": 1, "request": "x", "client_id": "y", "terms": to_builtins(i.TERMS), "signed": SHOWN}
 HUNG = {"number": 1, "made": 1, "expires": 2, "proposal": PROPOSAL}
 
 
