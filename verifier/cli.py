@@ -23,7 +23,16 @@ from service.app import serve as run_server
 from service.cli_staff import staff_command
 from service.command import command, emit, progress, read_input, tls_of, tls_options
 from service.home import CONFIG, Home
-from verifier import cli_batch, cli_cohort, cli_inbox, cli_officers, cli_paper, cli_request, cli_standing
+from verifier import (
+    cli_alarms,
+    cli_batch,
+    cli_cohort,
+    cli_inbox,
+    cli_officers,
+    cli_paper,
+    cli_request,
+    cli_standing,
+)
 from verifier.ask import Wish
 from verifier.batch import apart
 from verifier.config import DATABASE, DESK, VerifierConfig, check_verifier_url
@@ -336,10 +345,11 @@ group.add_command(cli_standing.check)
 group.add_command(cli_standing.follow)
 group.add_command(staff_command(VerifierConfig, mount=DESK, roles=("clerk", "manager", "privacy")))
 group.add_command(cli_paper.stop_paper)
+group.add_command(cli_alarms.alarms)
 group.add_command(cli_batch.batch)
 group.add_command(cli_batch.batches)
-group.add_command(cli_cohort.cohort)
 group.add_command(cli_inbox.inbox)
 group.add_command(cli_inbox.answer)
 group.add_command(cli_inbox.access)
+group.add_command(cli_cohort.cohort)
 group.add_command(cli_officers.officers)

@@ -25,6 +25,7 @@ from service.fetch import Fetcher
 from service.home import Home
 from service.trust import TrustSource
 from verifier.ask import CopyMode, Office, Request, Wish, make_request
+from verifier.bell import Bell
 from verifier.client import LogClient, OperatorClient, StatusClient
 from verifier.config import DATABASE, VerifierConfig
 from verifier.officers import Officers
@@ -57,6 +58,7 @@ class Desk:
         self.home = home
         self.store = Store(home.file(DATABASE))
         self.officers = Officers(home, self.store, self.parts.random)
+        self.bell = Bell(home, self.parts.random)
         self.statuses_of = StatusClient(self.parts.fetcher)
         self._trust = TrustSource(home, self.config.trust_list, self.config.registrar, fetcher=self.parts.fetcher)
 

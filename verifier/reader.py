@@ -128,6 +128,10 @@ def _attempt(desk: Desk, context: _Context, digests: Sequence[str], purpose: Pur
     released = _send(desk, context, pending)  # 3.
     used = desk.store.reads.used_numbers(context.grant.answer.terms.tag_key, but=pending.read_id)
     reading = _open(desk, context, pending, released, used)  # 4.
+    values = {(place.vct, place.name): value for place, value in reading.values.items()}
+    request = context.grant.request
+    # While the READ can still be repeated: a reading that the alarm bell does not know is shown to nobody.
+    desk.bell.note(request.id, request.service, pending, purpose, reading.index, values)
     desk.store.reads.finish(pending, reading, released, hold=context.row is not None)  # 5.
     gaps = tuple(missing_numbers([*used, reading.n]))
     places = tuple((place.vct, place.name) for place in reading.values)

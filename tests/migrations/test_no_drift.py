@@ -11,6 +11,7 @@ from sqlalchemy import Engine, MetaData, inspect
 
 import consentlog.tables
 import verifier.account_store
+import verifier.alarm_store
 import verifier.tables
 from service.database import engine_for, sqlite_url
 from service.migrations import prepare
@@ -35,7 +36,7 @@ TABLES: dict[Schema, MetaData] = {
     if (found := getattr(module, "metadata", getattr(module, "_metadata", None))) is not None
 }
 """What `tables.py` of each role says. The agency's is SQLite's own SQL and stands in its revisions only."""
-SCHEMAS = [*TABLES, verifier.tables.SCHEMA, verifier.account_store.SCHEMA]
+SCHEMAS = [verifier.alarm_store.SCHEMA, *TABLES, verifier.tables.SCHEMA, verifier.account_store.SCHEMA]
 
 
 def test_every_folder_of_revisions_belongs_to_a_schema() -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
-from protocol.canonical import parse_struct
+from protocol.canonical import convert, parse_object
 from protocol.errors import Rejected
 
 FILE = "alarms.json"
@@ -66,6 +66,6 @@ class Thresholds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 def parse_thresholds(data: bytes) -> Thresholds:
     """The file of an agency; what it leaves out keeps its default. Raises `Rejected`: `bad_thresholds`."""
     try:
-        return parse_struct(data, Thresholds, max_bytes=MAX_FILE_BYTES)
+        return convert(parse_object(data, max_bytes=MAX_FILE_BYTES, floats=True), Thresholds)
     except Rejected as error:
         raise Rejected("bad_thresholds", f"{FILE}: {error.detail}") from error

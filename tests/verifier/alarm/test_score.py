@@ -1,7 +1,7 @@
 """The alarm bell on simulated years: a small one each time, and in the campaign five that nobody had looked at.
 
-The thresholds were fixed on `SEED_A`. Nothing may be changed because of what the years of `SEEDS` show: who changes
-a rule takes five new seeds, and says so in docs/alarms.md.
+The thresholds were fixed on `SEED_A`. Nothing may be changed because of what the years of `SEEDS` show: who
+changes a rule takes five new seeds, and says so in docs/alarms.md.
 """
 
 import pytest

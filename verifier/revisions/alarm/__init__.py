@@ -1,0 +1,1 @@
+"""Revisions of schema `alarm`, in their order."""
