@@ -22,6 +22,12 @@ T = TypeVar("T", bound="Town")
 PERSONS = Path(__file__).with_name("persons.jsonl")
 ORIGIN = "log.voorbeeldstad.example/2026"
 OIN = "00000099000000001000"
+LISTS = tuple(
+    word
+    for option, name in (("--upl", "upl.csv"), ("--selectielijst", "selectielijst.csv"))
+    for word in (option, str(Path(__file__).with_name(name)))
+)
+"""The national lists that the registrar holds services against: our own rows of them."""
 PARALLEL = 4
 """Commands at once: most of each is starting Python."""
 PASSPHRASE = "een lange zin die niemand raadt"  # noqa: S105 - of a fictional resident
@@ -106,7 +112,7 @@ class Town:
         self._list_operators(entries)
         for service in services:
             path = self._write(f"service-{service['id']}.json", service)
-            self.regie("registrar", "registrar", "add-service", "--agency", OIN, str(path))
+            self.regie("registrar", "registrar", "add-service", "--agency", OIN, str(path), *LISTS)
         self.regie("registrar", "registrar", "sign")
         registration = str(self.at("agency") / "registration.jwt")
         self.regie("registrar", "registrar", "certificate", "--agency", OIN, "--out", registration)

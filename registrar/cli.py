@@ -1,6 +1,6 @@
 """`regie registrar`: keep the draft of the trust list and sign it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -13,18 +13,29 @@ from registrar import cli_publish, register
 from registrar.config import check_registrar_url
 from registrar.draft import Draft, new_draft
 from registrar.lint import remarks_on
+from registrar.lists import MAX_LIST_BYTES, Lists, check_listed, parse_selection_list, parse_upl
 from registrar.providers import thumbprint_of
 from registrar.register import MAX_LIST_DAYS
+from registrar.remark import Remark
 from registrar.store import RegistrarStore
 from service.clock import SystemClock
-from service.command import command, emit, home_option, read_input
+from service.command import EXIT_REFUSED, command, emit, home_option, read_input
 from service.home import Home
 
 E = TypeVar("E")
+F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_ENTRY_BYTES = 1024 * 1024
 DEFAULT_DAYS = 30
 _KINDS = ("issuer", "agency", "log", "witness", "wallet-provider")
+
+
+def _lists(function: F) -> F:
+    """Options that name the national lists which a service is held against."""
+    told = "Hold services against {} (CSV, as published)."
+    for name, what in (("--selectielijst", "this retention list"), ("--upl", "this list of product names")):
+        function = click.option(name, metavar="FILE", help=told.format(what))(function)
+    return function
 
 
 @click.group()
@@ -72,11 +83,15 @@ def add_agency(ctx: click.Context, home: Home, file: str) -> None:
 
 @group.command("add-service")
 @click.option("--agency", required=True, help="OIN of the agency: 20 digits.")
+@_lists
 @click.argument("file")
 @command
-def add_service(ctx: click.Context, home: Home, agency: str, file: str) -> None:
+def add_service(
+    ctx: click.Context, home: Home, agency: str, file: str, upl: str | None, selectielijst: str | None
+) -> None:
     """Add a version of a service of an agency from FILE. A version never changes once it is added."""
     entry = _read(file, Service)
+    check_listed(entry, _read_lists(upl, selectielijst))
     place = f"{agency}/{entry.id}@{entry.version}"
     _change(ctx, home, "service", place, lambda draft: register.add_service(draft, agency, entry))
 
@@ -159,7 +174,7 @@ def show(ctx: click.Context, home: Home) -> None:
     """Show the draft, the version signed last, and what to look at twice."""
     store = RegistrarStore(home)
     draft, published = store.draft(), store.published()
-    remarks = [{"code": r.code, "place": r.place, "text": r.text} for r in remarks_on(draft)]
+    remarks = _plain(remarks_on(draft))
     data: dict[str, Any] = {
         "draft": to_builtins(draft),
         "signed": {"version": published.version, "exp": published.exp} if published else None,
@@ -169,13 +184,35 @@ def show(ctx: click.Context, home: Home) -> None:
 
 
 @group.command("lint")
+@_lists
 @command
-def lint(ctx: click.Context, home: Home) -> None:
-    """List what is allowed and still worth a second look."""
-    remarks = remarks_on(RegistrarStore(home).draft())
-    lines = [f"{remark.place}: {remark.text} ({remark.code})" for remark in remarks]
-    data = {"remarks": [{"code": r.code, "place": r.place, "text": r.text} for r in remarks]}
-    emit(ctx, "\n".join(lines) or "Nothing to remark.", data)
+def lint(ctx: click.Context, home: Home, upl: str | None, selectielijst: str | None) -> None:
+    """List what is allowed and still worth a second look; exit 1 where a privacy officer would object."""
+    remarks = remarks_on(RegistrarStore(home).draft(), _read_lists(upl, selectielijst))
+    emit(ctx, "\n".join(map(_line, remarks)) or "Nothing to remark.", {"remarks": _plain(remarks)})
+    if any(remark.is_objection for remark in remarks):
+        ctx.exit(EXIT_REFUSED)
+
+
+def _line(remark: Remark) -> str:
+    kind = "objection" if remark.is_objection else "remark   "
+    article = f"; {remark.article}" if remark.article else ""
+    return f"{kind}  {remark.place}: {remark.text} ({remark.code}{article})"
+
+
+def _plain(remarks: Iterable[Remark]) -> list[dict[str, Any]]:
+    return [
+        {"code": r.code, "place": r.place, "text": r.text, "article": r.article, "objection": r.is_objection}
+        for r in remarks
+    ]
+
+
+def _read_lists(upl: str | None, selectielijst: str | None) -> Lists:
+    products = None if upl is None else parse_upl(read_input(upl, max_bytes=MAX_LIST_BYTES))
+    results = None
+    if selectielijst is not None:
+        results = parse_selection_list(read_input(selectielijst, max_bytes=MAX_LIST_BYTES))
+    return Lists(products, results)
 
 
 def _read(file: str, kind: type[E]) -> E:
@@ -187,7 +224,7 @@ def _change(ctx: click.Context, home: Home, kind: str, entry_id: str, rule: Call
     emit(ctx, f"Added {kind} {entry_id}. Sign the list to make it so.", {"added": entry_id, "kind": kind})
 
 
-def _show(draft: Draft, signed: int, remarks: list[dict[str, str]]) -> str:
+def _show(draft: Draft, signed: int, remarks: list[dict[str, Any]]) -> str:
     lines = [f"{draft.name}: version {signed} is signed" if signed else f"{draft.name}: nothing is signed yet"]
     lines += [f"issuer   {entry.id}  {entry.name}  ({len(entry.vcts)} types)" for entry in draft.issuers]
     for agency in draft.agencies:

@@ -2,35 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 from protocol.names import skeleton
-from protocol.trust_list import Service
+from protocol.trust_list import Agency, Service
 from registrar.draft import Draft
-from registrar.register import DAY
+from registrar.lint_data import data_remarks
+from registrar.lint_ground import ground_remarks
+from registrar.lists import Lists
+from registrar.remark import Case, Remark
 
-LONG_CONSENT_DAYS = 366
-"""A consent for longer than a year is easily forgotten."""
-MANY_ATTRIBUTES = 12
 LONG_SENTENCE_WORDS = 20
 """Longer sentences are hard to read at language level B1."""
 
 
-@dataclass(frozen=True)
-class Remark:
-    """`place`: the entry, as `agency/service@version` or the party's id."""
-
-    code: str
-    place: str
-    text: str
-
-
-def remarks_on(draft: Draft) -> list[Remark]:
-    """All remarks, in the order of the draft."""
-    return [
-        *_parties(draft),
-        *(w for agency in draft.agencies for s in agency.services for w in _service(agency.id, s)),
-    ]
+def remarks_on(draft: Draft, lists: Lists = Lists()) -> list[Remark]:  # noqa: B008 - frozen
+    """All remarks, in the order of the draft; `lists`: what the services are held against besides."""
+    return [*_parties(draft), *_services(draft, lists)]
 
 
 def _parties(draft: Draft) -> Iterator[Remark]:
@@ -59,22 +47,42 @@ def _parties(draft: Draft) -> Iterator[Remark]:
             yield Remark("no_tls", place, "reachable on this machine only: its URL is not https")
 
 
-def _service(agency_id: str, service: Service) -> Iterator[Remark]:
-    place = f"{agency_id}/{service.id}@{service.version}"
+def _services(draft: Draft, lists: Lists) -> Iterator[Remark]:
+    """What there is to say of the latest version of each service, and of older ones that can still be used."""
+    latest = [(agency, service) for agency in draft.agencies for service in _latest(agency)]
+    for agency, service in latest:
+        others = [pair for pair in latest if pair != (agency, service)]
+        case = Case(agency, service, others, lists)
+        yield from _words(case)
+        yield from ground_remarks(case)
+        yield from data_remarks(case)
+        yield from _older(case)
+
+
+def _latest(agency: Agency) -> Iterator[Service]:
+    versions = {service.id: service for service in sorted(agency.services, key=lambda entry: entry.version)}
+    yield from versions.values()
+
+
+def _older(case: Case) -> Iterator[Remark]:
+    """A version never changes and never goes: what was wrong with it is said once, and cannot be mended."""
+    for older in case.agency.services:
+        if older.id != case.service.id or older.version == case.service.version:
+            continue
+        old = replace(case, service=older)
+        codes = [found.code for found in (*ground_remarks(old), *data_remarks(old)) if found.is_objection]
+        if codes:
+            text = f"an older version that can still be asked under, with: {', '.join(codes)}"
+            yield old.remark("older_version", text, "AVG article 5(2)")
+
+
+def _words(case: Case) -> Iterator[Remark]:
+    service, article = case.service, "AVG article 12(1)"
     for what, words in (("name", service.name), ("purpose", service.purpose)):
         if words.nl == words.en:
-            yield Remark("same_text", place, f"the {what} is the same in Dutch and in English")
+            yield case.remark("same_text", f"the {what} is the same in Dutch and in English", article)
         if any(
             len(part.split()) > LONG_SENTENCE_WORDS for text in (words.nl, words.en) for part in text.split(".")
         ):
-            yield Remark(
-                "long_sentence", place, f"the {what} has a sentence of more than {LONG_SENTENCE_WORDS} words"
-            )
-    if service.basis == "consent" and service.longest_term > LONG_CONSENT_DAYS * DAY:
-        yield Remark("long_consent", place, f"consent for more than {LONG_CONSENT_DAYS} days")
-    if len(service.claims) > MANY_ATTRIBUTES:
-        yield Remark("many_attributes", place, f"asks more than {MANY_ATTRIBUTES} attributes")
-    if not any(claim.needed for claim in service.claims):
-        yield Remark("nothing_needed", place, "no attribute is needed: then why ask?")
-    if service.basis == "consent" and all(claim.needed for claim in service.claims) and len(service.claims) > 3:
-        yield Remark("all_needed", place, "every attribute is needed: the resident can leave nothing out")
+            text = f"the {what} has a sentence of more than {LONG_SENTENCE_WORDS} words"
+            yield case.remark("long_sentence", text, article)

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from protocol.errors import Unavailable
 from protocol.keys import Es256Private, parse_jwk
-from protocol.trust_list import verify_trust_list
+from protocol.trust_list import Service, verify_trust_list
 from registrar import store
 from registrar.draft import new_draft
 from registrar.store import RegistrarStore
@@ -23,6 +23,8 @@ from service.command import root
 from service.home import Home
 from service.trust import TrustSource
 from tests.protocol import builders
+from tests.registrar.test_lint import good
+from tests.registrar.test_lists import EXAMPLES
 from tests.registrar.test_register import log, witness
 
 ISSUER = builders.party(
@@ -80,14 +82,14 @@ def issuer(**changes: Any) -> Any:
     return builders.issuer(**{"roots": ISSUER.roots, **changes})
 
 
-def fill(registrar: Registrar) -> None:
+def fill(registrar: Registrar, service: Service | None = None) -> None:
     registrar.done("add-issuer", registrar.file("issuer.json", issuer()))
     registrar.done("add-agency", registrar.file("agency.json", agency()))
     registrar.done("add-log", registrar.file("log.json", log()))
     registrar.done("add-witness", registrar.file("w.json", witness()))
     registrar.done("add-witness", registrar.file("a.json", witness("a.example", auditing=True)))
-    service = registrar.file("service.json", builders.service())
-    registrar.done("add-service", "--agency", builders.AGENCY_ID, service)
+    entry = registrar.file("service.json", service or builders.service())
+    registrar.done("add-service", "--agency", builders.AGENCY_ID, entry)
 
 
 def test_town_is_registered_signed_and_read_by_a_role(registrar: Registrar, tmp_path: Path) -> None:
@@ -184,7 +186,7 @@ def test_show_and_lint_tell_what_there_is(registrar: Registrar) -> None:
     assert registrar.done("show")["signed"] is None
     human = CliRunner().invoke(root, ["registrar", "show", "--home", str(registrar.home)]).stdout
     assert "The list is empty" in human
-    fill(registrar)
+    fill(registrar, good())
     registrar.done("sign")
     shown = registrar.done("show")
     assert shown["signed"]["version"] == 1
@@ -195,6 +197,38 @@ def test_show_and_lint_tell_what_there_is(registrar: Registrar) -> None:
         assert text in human
     registrar.done("remove", "witness", "a.example")
     assert [remark["code"] for remark in registrar.done("lint")["remarks"]] == ["no_auditor"]
+
+
+def test_lint_ends_with_one_where_a_privacy_officer_would_object(registrar: Registrar) -> None:
+    fill(registrar)
+    result = registrar.run("lint")
+    assert result.exit_code == 1
+    remarks = json.loads(result.stdout)["remarks"]
+    assert {"no_free_consent", "store_with_consent"} == {r["code"] for r in remarks if r["objection"]}
+    assert all(remark["article"] for remark in remarks)
+    human = CliRunner().invoke(root, ["registrar", "lint", "--home", str(registrar.home)])
+    assert human.exit_code == 1
+    assert "objection" in human.stdout
+    assert "AVG articles 7(3) and 17(1)(b)" in human.stdout
+    assert "objection" not in human.stderr
+
+
+def test_service_is_held_against_the_lists_that_the_registrar_has(registrar: Registrar) -> None:
+    fill(registrar, good())
+    wrong = registrar.file("s.json", good(version=2, upl="parkeervergunninkje"))
+    long = registrar.file("l.json", good(version=2, retention="P2Y"))
+    before = (registrar.home / "draft.json").read_bytes()
+    add = ("add-service", "--agency", builders.AGENCY_ID)
+    assert registrar.refused(*add, wrong, "--upl", str(EXAMPLES / "upl.csv")) == "unknown_upl"
+    listed = ("--selectielijst", str(EXAMPLES / "selectielijst.csv"))
+    assert registrar.refused(*add, long, *listed) == "retention_too_long"
+    assert registrar.refused(*add, long, "--upl", long) == "bad_list"
+    assert (registrar.home / "draft.json").read_bytes() == before
+    registrar.done(*add, registrar.file("g.json", good(version=2)), *listed)
+    registrar.done(*add, registrar.file("w.json", good(version=3, upl="parkeervergunninkje")))
+    found = registrar.run("lint", "--upl", str(EXAMPLES / "upl.csv"), *listed)
+    assert [remark["code"] for remark in json.loads(found.stdout)["remarks"]] == ["unknown_upl"]
+    assert found.exit_code == 1
 
 
 def test_failed_signing_spends_the_version_and_keeps_the_list(
