@@ -37,6 +37,7 @@ from service.edge import API_VERSION
 from service.journal import log_event
 from service.metrics import METRICS, Metrics
 from service.serve import serve as serve
+from service.trace import traced
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,12 +81,14 @@ def make_app(
     metrics: Metrics | None = None,
     static: bool = False,
     import_name: str | None = None,
+    traces: bool = True,
 ) -> Flask:
     """An app with `/healthz`, error handlers, headers, the access log and the metrics of its requests.
 
     `room` is the role's package: its `templates/` (and `static/` when `static`) are used. `health` may add members
     to the answer of `/healthz`, or raise `Unavailable`. `metrics`: the role's own, to which requests are added.
     `import_name`: of a module of the role beside which those folders are, when it is not the package itself.
+    `traces`: each request is a span of a trace; not for a program of a resident (`service.trace`).
     """
     app = _App(room, import_name or room, static_folder="static" if static else None)
     counted = app.extensions[METRICS] = metrics or Metrics(room)
@@ -100,6 +103,8 @@ def make_app(
     app.register_error_handler(RegieError, answer_error)
     app.register_error_handler(HTTPException, _answer_http_error)
     app.before_request(_start)
+    if traces:
+        app.wsgi_app = traced(app.wsgi_app)  # type: ignore[method-assign, assignment]
 
     @app.after_request
     def finish(response: Response) -> Response:

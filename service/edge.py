@@ -19,6 +19,7 @@ from granian.rsgi import Scope
 
 from service.journal import log_event
 from service.metrics import METRICS, Metrics
+from service.trace import HEADER, span
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 RsgiApp = Callable[[Scope, RSGIHTTPProtocol], Coroutine[Any, Any, None]]
@@ -65,7 +66,8 @@ class Edge:
             hot = self._hot.get((scope.method, scope.path))
             if hot is not None:
                 started = time.perf_counter()
-                answer = await hot(_media_type(scope), bytes(data))
+                with span(scope.headers.get(HEADER)):
+                    answer = await hot(_media_type(scope), bytes(data))
                 self._observe(scope.method, scope.path, answer[0], started)  # a hot path is its own route
             else:
                 environ = _environ(scope, bytes(data))

@@ -30,6 +30,7 @@ from protocol.canonical import canonical_bytes, parse_object, parse_struct
 from protocol.errors import Rejected, Unavailable
 from service.address import Resolver, Target, parse_url, resolve, system_resolver
 from service.connection import CONNECT_SECONDS, ConnectionPools, deadline
+from service.trace import HEADER, current_span
 
 T = TypeVar("T")
 
@@ -134,6 +135,9 @@ class Fetcher:
         sent["Accept"] = _in_order(accepted) if accepted else "*/*"
         if content_type is not None:
             sent["Content-Type"] = content_type
+        at = current_span()
+        if at is not None and method != "GET":  # who serves public files need not know what they are wanted for
+            sent.setdefault(HEADER, at.header)
         with deadline(time.monotonic() + (total_seconds or self.total_seconds)):
             answer = self._exchange(method, target, body, sent, max_bytes)
         if answer.status in expect:

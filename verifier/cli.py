@@ -1,6 +1,7 @@
 """regie verifier: an agency's desk."""
 
 import getpass
+import os
 import re
 import secrets
 import time
@@ -23,6 +24,7 @@ from service.app import serve as run_server
 from service.cli_staff import staff_command
 from service.command import command, emit, progress, read_input, tls_of, tls_options
 from service.home import CONFIG, Home
+from service.trace import VARIABLE, callers_span, within
 from verifier import (
     cli_alarms,
     cli_batch,
@@ -284,7 +286,8 @@ def read(
     if only_current:
         check_current(outdated)
     purpose = Purpose(parse_case_reference(case).text, officer or getpass.getuser(), channel, zone)
-    opened = read_grant(desk, grant_id, only, purpose)
+    with within(callers_span(os.environ.get(VARIABLE))):
+        opened = read_grant(desk, grant_id, only, purpose)
     values, flags = apart(opened.values)
     data: dict[str, Any] = {"values": values, "flags": flags, "index": opened.index, "n": opened.n}
     data["out_of_date"] = [short_name(vct) for vct in outdated]

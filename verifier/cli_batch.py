@@ -17,6 +17,7 @@ from protocol.errors import Rejected
 from protocol.terms import Zone
 from service.command import command, emit, progress, read_input
 from service.home import Home
+from service.trace import VARIABLE
 from verifier.batch import Result, line_of, parse_rows
 from verifier.batches import StoredBatch
 from verifier.desk import Desk
@@ -56,7 +57,14 @@ def batch(
     rows = parse_rows(read_input(file))
     agency = Agency(home.path, officer=officer or getpass.getuser(), zone=zone)
     with _output(to) as (stream, words):
-        end = agency.batch(rows, _writer(stream), resume=resume, parallel=parallel, told=_teller(ctx, words))
+        end = agency.batch(
+            rows,
+            _writer(stream),
+            resume=resume,
+            parallel=parallel,
+            traceparent=os.environ.get(VARIABLE),
+            told=_teller(ctx, words),
+        )
     summary = (
         f"Batch {end.batch}: {end.read} read, {end.refused} refused, {end.before} before; {end.rate:.0f} a second"
     )

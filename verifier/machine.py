@@ -5,8 +5,8 @@
         opened = agency.read(grant.id, "123456782/ZAAK-2026-42", only=["postcode"])
 
 There is one way to a value, `verifier.reader`, which the desk and the command line take too: every read is an
-entry in the log, made before the value exists here, and every refusal of the log is a refusal here. `officer` names
-the system that reads; the log gets a salted hash of it. One `Agency` serves all threads of a process.
+entry in the log, made before the value exists here, and what the log refuses is refused. `officer`: name of the
+system that reads; the log gets a salted hash of it. One `Agency` serves all threads of a process.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ from protocol.errors import Rejected
 from protocol.reading import Channel
 from protocol.terms import Zone
 from service.home import Home
+from service.trace import callers_span, within
 from verifier.batch import Result, Row
 from verifier.desk import Desk, Parts
 from verifier.gate import Purpose
@@ -41,13 +42,15 @@ class Agency:
         """Grants that stand as far as this agency knows, of one service or of all; the newest first."""
         return self.desk.store.lists.standing(service, self.desk.now())
 
-    def read(self, grant: str, case: str, only: Sequence[str] = ()) -> Opened:
-        """Read under one grant for a case: `only` these attributes, or all.
+    def read(self, grant: str, case: str, only: Sequence[str] = (), *, traceparent: str | None = None) -> Opened:
+        """Read under one grant for a case: `only` these attributes, or all. `traceparent`: of who asked for it.
 
         After `Unavailable` the same call goes on with the same READ. Raises `Rejected` with the log's refusal or
         the rule that failed, `bad_case`, `unknown_grant`.
         """
-        return read_grant(self.desk, grant, only, self._purpose(parse_case_reference(case).text, "api"))
+        purpose = self._purpose(parse_case_reference(case).text, "api")
+        with within(callers_span(traceparent)):
+            return read_grant(self.desk, grant, only, purpose)
 
     def batch(
         self,
@@ -56,6 +59,7 @@ class Agency:
         *,
         resume: bool = False,
         parallel: int = PARALLEL,
+        traceparent: str | None = None,
         told: Callable[[Progress], None] = lambda progress: None,
     ) -> Progress:
         """Read many, each row with an entry of its own; `deliver` gets results as they come and must return only
@@ -67,7 +71,8 @@ class Agency:
         if not rows:
             raise Rejected("empty_batch", "there is no row in it")
         batch = Batch(self.desk, tuple(rows), self._purpose("", "batch"), parallel)
-        return run_batch(batch, deliver, resume=resume, told=told)
+        with within(callers_span(traceparent)):
+            return run_batch(batch, deliver, resume=resume, told=told)
 
     def _purpose(self, case: str, channel: Channel) -> Purpose:
         return Purpose(case, self._officer, channel, self._zone)

@@ -15,6 +15,7 @@ from itertools import islice
 from threading import Event
 
 from protocol.errors import Rejected, Unavailable
+from service.trace import Span, span, within
 from verifier.batch import Result, Row, input_hash
 from verifier.batches import HANDED_OVER, RowName
 from verifier.desk import Desk
@@ -83,7 +84,8 @@ def run_batch(
         over = store.over(name)
         progress, started = Progress(name, len(batch.rows), len(over)), time.monotonic()
         wanted = (n for n in range(len(batch.rows)) if n not in over)
-        with closing(_results(batch, name, wanted)) as found:  # no row is under way once the lock goes
+        # Closed first: no row is under way once the lock goes.
+        with span() as trace, closing(_results(batch, name, wanted, trace)) as found:
             for results in found:
                 deliver(results)
                 store.close(name, [(result.n, _outcome(result)) for result in results])
@@ -116,7 +118,7 @@ def _begin(batch: Batch, *, resume: bool) -> str:
     return name
 
 
-def _results(batch: Batch, name: str, wanted: Iterator[int]) -> Generator[list[Result]]:
+def _results(batch: Batch, name: str, wanted: Iterator[int], trace: Span) -> Generator[list[Result]]:
     """Results as they come, with never more than `parallel` rows under way or waiting for the caller.
 
     When a row cannot be had now, no other is begun. Raises that `Unavailable` after what did come.
@@ -128,7 +130,7 @@ def _results(batch: Batch, name: str, wanted: Iterator[int]) -> Generator[list[R
             under_way: set[Future[Result]] = set()
             while True:
                 more = islice(wanted, 0 if failed else batch.parallel - len(under_way))
-                under_way |= {pool.submit(_row, batch, RowName(name, n), stop) for n in more}
+                under_way |= {pool.submit(_row, batch, RowName(name, n), stop, trace) for n in more}
                 if not under_way:
                     break
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
@@ -146,13 +148,14 @@ def _results(batch: Batch, name: str, wanted: Iterator[int]) -> Generator[list[R
         raise failed
 
 
-def _row(batch: Batch, name: RowName, stop: Event) -> Result:
-    """One row. Raises `Unavailable` when it cannot be had now."""
+def _row(batch: Batch, name: RowName, stop: Event, trace: Span) -> Result:
+    """One row, in the batch's trace. Raises `Unavailable` when it cannot be had now."""
     row = batch.rows[name.n]
     purpose = replace(batch.purpose, case=row.case)
     for tries_left in reversed(range(TRIES)):
         try:
-            opened = read_grant(batch.desk, row.grant, row.only, purpose, row=name)
+            with within(trace):
+                opened = read_grant(batch.desk, row.grant, row.only, purpose, row=name)
             return Result(name.n, row, opened.values, opened.index, opened.n, opened.outdated)
         except Rejected as error:
             if error.code not in TRANSIENT:

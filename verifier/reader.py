@@ -18,6 +18,7 @@ from protocol.standing import VerifiedReading
 from protocol.terms import Operators
 from protocol.trust_list import TrustList
 from service.journal import log_event
+from service.trace import span
 from verifier.accept import COPY_FORMAT, FIRST_COPY_FORMAT
 from verifier.assisted import check_helped
 from verifier.batches import RowName
@@ -113,13 +114,14 @@ def read_predicate(desk: Desk, grant_id: str, purpose: Purpose) -> bool:
 def _read(desk: Desk, context: _Context, only: Sequence[str], purpose: Purpose) -> Opened:
     """Steps 2 to 5, once more where the first READ came too late."""
     digests = choose_digests(context.grant.answer.terms, only)
-    try:
-        return _attempt(desk, context, digests, purpose)
-    except Rejected as error:
-        if error.code != "stale":
-            raise
-        # It never reached the log in time: made again, since an old READ is not admitted any more.
-        return _attempt(desk, context, digests, purpose)
+    with span():
+        try:
+            return _attempt(desk, context, digests, purpose)
+        except Rejected as error:
+            if error.code != "stale":
+                raise
+            # It never reached the log in time: made again, since an old READ is not admitted any more.
+            return _attempt(desk, context, digests, purpose)
 
 
 def _attempt(desk: Desk, context: _Context, digests: Sequence[str], purpose: Purpose) -> Opened:

@@ -8,6 +8,7 @@ from protocol.canonical import canonical_bytes
 from protocol.consent_api import ReadAnswer
 from protocol.errors import Rejected
 from protocol.standing import VerifiedReading
+from service.trace import current_span
 from verifier.batches import RowName, bind_row, pending_read
 from verifier.gate import PendingRead
 from verifier.grants import StoredGrant
@@ -24,15 +25,17 @@ class Reads:
     def add(self, grant: StoredGrant, pending: PendingRead, row: RowName | None = None) -> None:
         """Keep a READ and its reply key before the READ is sent; of a row of a batch, bind it to the row.
 
-        Raises `Rejected`: `row_over` 409.
+        Its place in a trace is kept with it. Raises `Rejected`: `row_over` 409.
         """
+        at = current_span()
         with self._file.writing() as db:
             db.execute(
-                "INSERT INTO reads (id, lock, slot, tag_key, token, reply_seed, case_salt, officer_salt, created)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO reads (id, lock, slot, tag_key, token, reply_seed, case_salt, officer_salt, created,"
+                " trace, parent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     pending.read_id, grant.lock, grant.slot, grant.answer.terms.tag_key, pending.token,
                     pending.reply_seed, pending.case_salt, pending.officer_salt, pending.read.iat,
+                    at and at.header, at and at.parent,
                 ),
             )  # fmt: skip
             if row is not None:
@@ -58,8 +61,9 @@ class Reads:
         """The log's refusal; the reply key goes."""
         with self._file.writing() as db:
             db.execute(
-                "UPDATE reads SET state = ?, code = ?, reply_seed = NULL WHERE id = ? AND state = 'pending'",
-                (state, code, read_id),
+                "UPDATE reads SET state = ?, code = ?, reply_seed = NULL, took = ?"
+                " WHERE id = ? AND state = 'pending'",
+                (state, code, _took(), read_id),
             )
 
     def note_entry(self, pending: PendingRead, released: ReadAnswer) -> None:
@@ -118,13 +122,14 @@ class Reads:
             "evidence": canonical_bytes(released.evidence).decode(),
             "statuses": canonical_bytes(reading.statuses).decode(),
             "hold": hold,
+            "took": _took(),
         }
         try:
             with self._file.writing() as db:
                 # Without the state in the WHERE, a value could leave under a READ of which nothing was kept.
                 changed = db.execute(
                     "UPDATE reads SET state = 'done', reply_seed = CASE WHEN :hold THEN reply_seed END, n = :n,"
-                    " leaf_index = :leaf_index,"
+                    " leaf_index = :leaf_index, took = coalesce(took, :took),"
                     " opening_key = :opening_key, proof = :proof, evidence = :evidence, statuses = :statuses"
                     " WHERE id = :id AND (state = 'pending' OR state = 'done' AND n = :n)",
                     values,
@@ -147,3 +152,9 @@ class Reads:
     def all(self) -> list[sqlite3.Row]:
         """All READs, the oldest first."""
         return self._file.rows("SELECT * FROM reads ORDER BY created, id")
+
+
+def _took() -> int | None:
+    """Milliseconds of the reading at hand."""
+    at = current_span()
+    return None if at is None else at.milliseconds

@@ -80,13 +80,15 @@ def make_ui(
     layout: str = "desk",
     health: Callable[[], Mapping[str, Any]] | None = None,
     metrics: Metrics | None = None,
+    traces: bool = True,
 ) -> Flask:
     """The app of the face of `room`; `templates/` and `translations/` beside the module `import_name` are used.
 
     `name` is shown in the header (a lazy string). `secret` signs the session: give one kept in the home, or every
     start ends the forms that are open. `layout`: `phone`, `desk` or `paper`, for pages that choose none.
+    `traces`: as in `make_app`.
     """
-    app = make_app(room, import_name=import_name, health=health, metrics=metrics)
+    app = make_app(room, import_name=import_name, health=health, metrics=metrics, traces=traces)
     folder = Path(app.root_path)
     app.jinja_loader = ChoiceLoader(
         [FileSystemLoader(folder / "templates"), FileSystemLoader(GROUND / "templates")]

@@ -100,6 +100,7 @@ def create(
         problems={**PROBLEMS, **GIVING_PROBLEMS, **LOOKING_BACK_PROBLEMS},
         secret=_secret(place),
         layout="phone",
+        traces=False,  # one number at an issuer, an agency and a log would join what they know
     )
     kept = app.extensions[KEEPER] = Keeper(place, fetcher=fetcher, clock=clock, profile=profile)
     app.extensions[REQUEST_BYTES] = MAX_UPLOAD_BYTES + _FORM_BYTES

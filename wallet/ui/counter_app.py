@@ -45,7 +45,7 @@ def make_counter(
         NavItem("visits.index", _l("Visits"), "person", "v", OFFICERS),
         NavItem("stopping.page", _l("Stop"), "stopped", "s", OFFICERS),
     )
-    app = make_ui(ROOM, __name__, name=config.name, nav=nav, problems=PROBLEMS)
+    app = make_ui(ROOM, __name__, name=config.name, nav=nav, problems=PROBLEMS, traces=False)
     visits = Visits(home, fetcher=fetcher, clock=clock)
     with app.app_context():
         Counter(visits, config).install()
