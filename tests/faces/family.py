@@ -6,6 +6,7 @@ with a parent) changes nothing here. Ages are counted from today.
 
 import datetime
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,12 +16,11 @@ from typing import Any
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from examples.founding import PARKING, PERSONS
-from tests.faces.accessible import violations
 from tests.faces.arrive import visit
 from tests.faces.hands import Mouse
 from tests.faces.people import Resident
 from tests.faces.screens import Visit
-from tests.faces.town import CASE, FacesTown, Story
+from tests.faces.town import CASE, DESK, FacesTown, Story
 
 MOTHER, FATHER, SMALL, TEEN, UNSURE, WARD, NEIGHBOUR = (
     "999160011", "999161519", "999163024", "999164533", "999166037", "999167546", "999169051",
@@ -59,12 +59,17 @@ def record(bsn: str, **changes: Any) -> dict[str, Any]:
             "volledigeNaam": NAMES[bsn],
         },
         "geboorte": {**_LIKE["geboorte"], "datum": date_of(born)},
-        "gezag": [relation for relation in _relations() if bsn in json.dumps(relation)],
+        "gezag": [relation for relation in _relations() if _is_about(relation, bsn)],
         "kinderen": [],
         "ouders": [],
         "partners": [],
     }
     return {**_LIKE, **own, **({"indicatieCurateleRegister": True} if bsn == WARD else {}), **changes}
+
+
+def _is_about(relation: dict[str, Any], bsn: str) -> bool:
+    """The relation that cannot be determined names nobody but the minor; the mother's record has it as well."""
+    return bsn in json.dumps(relation) or (bsn == MOTHER and relation["type"] == "GezagNietTeBepalen")
 
 
 def _relations() -> list[dict[str, Any]]:
@@ -75,13 +80,12 @@ def _relations() -> list[dict[str, Any]]:
         for child in (SMALL, TEEN)
     ]
     unsure = {"type": "GezagNietTeBepalen", "minderjarige": minors[UNSURE], "toelichting": "geen gezag te bepalen"}
-    # The minor alone is named in it: the mother's record names him as well, which sends her to the counter.
     return [*both, unsure]
 
 
 @dataclass
 class Family:
-    """They, in the town. `visits`: who has come in at his wallet, by BSN."""
+    """They, in the town. `visits`: who has come in, by BSN at his wallet and by role at the desk."""
 
     browser: Browser
     town: FacesTown
@@ -117,6 +121,20 @@ class Family:
             )
         return self.visits[bsn]
 
+    def desk(self, role: str, path: str) -> Visit:
+        """An officer of the agency, signed in at its desk, at this page of it."""
+        if role not in self.visits:
+            came = visit(self.browser, "desk", self.town, self.story, role=role)
+            self.visits[role] = self.stack.enter_context(came)
+        self.visits[role].go(f"{DESK}{path}")
+        return self.visits[role]
+
+    def hears_of_the_register(self) -> None:
+        """As after five minutes: the agency asks the issuer's status list again."""
+        with sqlite3.connect(self.town.at("agency") / "verifier.db", timeout=60) as db:
+            db.execute("UPDATE status_lists SET fetched = 0")
+        db.close()
+
     def ask(self) -> dict[str, Any]:
         """The agency asks somebody, without knowing whom."""
         return dict(self.town.regie("agency", "verifier", "ask", PARKING["id"], "--case", CASE).answer)
@@ -132,9 +150,7 @@ def family_in(browser: Browser, town: FacesTown, story: Story, folder: Path) -> 
     """They have just been registered; nobody has a wallet yet. On none of their pages anything goes wrong."""
     with ExitStack() as stack:
         made = Family(browser, town, story, folder, stack)
-        unsure = [one for one in _relations() if one["type"] == "GezagNietTeBepalen"]
-        people = [record(bsn) for bsn in NAMES if bsn != MOTHER]
-        made.register([*people, record(MOTHER, gezag=[*record(MOTHER)["gezag"], *unsure])])
+        made.register([record(bsn) for bsn in NAMES])
         yield made
 
 
@@ -159,7 +175,6 @@ def take(one: Visit, name: str) -> None:
     page = ask_register(one)
     page.get_by_role("button", name=f"Regelen voor {name}").click()
     page.wait_for_url(lambda url: url.rpartition("/")[2].isdigit())
-    assert violations(page) == []
 
 
 def open_request(one: Visit, asked: dict[str, Any]) -> Page:
@@ -175,13 +190,17 @@ def give(one: Visit, asked: dict[str, Any], name: str | None = None) -> str:
     """Say yes, in the name of `name` if somebody is named; the number of the agreement."""
     page = open_request(one, asked)
     if name is not None:
-        page.get_by_role("button", name=f"Voor {name}").click()
-        expect(banner(page, name)).to_be_visible()
-        assert violations(page) == []
+        act_for(page, name)
     page.locator("main button[value=give]").click()
     page.wait_for_url("**/result/*")
     link = page.locator("main a[href^='/agreements/']").first.get_attribute("href")
     return str(link).rpartition("/")[2]
+
+
+def act_for(page: Page, name: str) -> None:
+    """Answer the request that is open in the name of `name`; the page says so."""
+    page.get_by_role("button", name=f"Voor {name}").click()
+    expect(banner(page, name)).to_be_visible()
 
 
 def banner(page: Page, name: str) -> Locator:

@@ -19,6 +19,7 @@ from tests.faces.family import (
     UNSURE,
     WARD,
     Family,
+    act_for,
     ask_register,
     banner,
     card_of,
@@ -39,6 +40,9 @@ def in_days(days: int) -> str:
 def test_parent_answers_for_a_child_and_the_other_parent_stops_it(family: Family) -> None:
     mother, father, asked = family.at(MOTHER), family.at(FATHER), family.ask()
     take(mother, NAMES[SMALL])
+    assert violations(mother.page) == []
+    act_for(open_request(mother, asked), NAMES[SMALL])
+    assert violations(mother.page) == []
     number = give(mother, asked, NAMES[SMALL])
     expect(banner(mother.go(f"/agreements/{number}"), NAMES[SMALL])).to_be_visible()
     assert family.read(asked).status == 0
@@ -63,6 +67,8 @@ def test_child_of_thirteen_and_a_parent_decide_together(family: Family) -> None:
     page.wait_for_url("**/mandates/1")
     expect(page.locator("main")).to_contain_text("Jullie beslissen dit samen")
 
+    act_for(open_request(mother, asked), NAMES[TEEN])
+    expect(mother.page.locator("main .r-notice--wait")).to_contain_text("Een ander moet dit ook goed vinden")
     number = give(mother, asked, NAMES[TEEN])
     expect(mother.page.locator("h1")).to_have_text("Nog niet klaar")
     assert violations(mother.page) == []

@@ -3,6 +3,7 @@
 The form is printed from the desk, filled in with a pen, scanned a little askew and grey, and read back.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +14,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from examples.founding import PARKING
+from examples.founding import PARKING, PERSONS
 from tests.faces.arrive import sign_in
 from tests.faces.browser import DESK as WIDE
 from tests.faces.browser import visiting
 from tests.faces.paper import codes, printed
 from tests.faces.sweep import sweep
 from tests.faces.town import BSNS, CASE, COUNTER, DESK, FacesTown
+from tests.town.searching import traces
 from tests.wallet.pens import Sheet, scanned
 
 pytestmark = pytest.mark.timeout(600)  # the first test founds the town
@@ -136,6 +138,8 @@ def test_a_form_on_paper_from_the_printer_to_the_stop(browser: Browser, town: Fa
         press(elsewhere, "#stop-form button[type=submit]")
         assert elsewhere.locator(".r-notice--ok").count() == 1
     assert read(town, asked, "postcode", expect=1) == 1
+    people = [json.loads(line) for line in PERSONS.read_text().splitlines()]
+    assert traces(town.home, people) == []  # neither of what was scanned, nor of what was said at any face
 
 
 def test_attack_one_officer_as_both_and_a_tampered_form(browser: Browser, town: FacesTown, tmp_path: Path) -> None:
