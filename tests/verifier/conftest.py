@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from service.command import root
 from tests.verifier.agency import Agency, Wallet
-from verifier import cli, cli_inbox, cli_request, cli_standing
+from verifier import cli, cli_inbox, cli_officers, cli_request, cli_standing
 from verifier.desk import Desk
 
 
@@ -28,13 +28,13 @@ def wallet(agency: Agency) -> Wallet:
 @pytest.fixture
 def run(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a command in the agency's home, over its network and clock."""
-    for module in (cli, cli_inbox, cli_request, cli_standing):
+    for module in (cli, cli_inbox, cli_officers, cli_request, cli_standing):
         monkeypatch.setattr(module, "Desk", lambda home: Desk(home, agency.desk.parts))
 
     def call(*arguments: str, exit_code: int = 0, as_json: bool = True) -> Any:
         flags = ["--json"] if as_json else []
         result: Result = CliRunner().invoke(
-            root, ["verifier", arguments[0], "--home", str(agency.home.path), *arguments[1:], *flags]
+            root, ["verifier", *arguments, "--home", str(agency.home.path), *flags]
         )
         assert result.exit_code == exit_code, (result.output, result.stderr, result.exception)
         if exit_code:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -232,6 +233,36 @@ def test_beginning_that_was_cut_off_goes_on_with_the_same_key(
     assert begin(agency) == 1
     assert agency.home.read("officers.json") == ring
     assert PURPOSE.officer.encode() not in agency.files()
+
+
+def test_commands_begin_check_and_open_the_account(
+    agency: Agency, wallet: Wallet, run: Any, tmp_path: Path
+) -> None:
+    rid = granted(agency, wallet)
+    for name, word in WORDS.items():
+        (tmp_path / name).write_bytes(word + b"\n")
+    persons = {name: f"--person={name}={tmp_path / name}" for name in WORDS}
+    begun = run("officers", "init", "--profile", "small", *persons.values())
+    assert begun == {"persons": list(WORDS), "taken_over": 0}
+    assert "account_exists" in run("officers", "init", "--profile", "small", *persons.values(), exit_code=1)
+    agency.clock.time += 1
+    run("read", rid, "--case", "Z-1", "--officer", "officer-17", "--only", "postcode")
+    checked = run("officers", "check")
+    assert (checked["entries"], checked["reads_without_entry"]) == (2, [])
+    period = ("--reason", "audit", "--since", "2020-01-01", "--until", "2040-01-01")
+    assert "two_people" in run("officers", "open", persons[ANNA], *period, exit_code=1)
+    assert run("officers", "openings") == {"openings": []}
+    (entry,) = run("officers", "open", persons[ANNA], persons[BEN], *period)["entries"]
+    assert (entry["officer"], entry["case"], entry["is_proven"]) == ("officer-17", "Z-1", True)
+    assert run("officers", "openings")["openings"][0]["persons"] == [ANNA, BEN]
+    assert "officer-17" in run("officers", "open", persons[ANNA], persons[CIS], *period, as_json=False)
+    assert f"{CIS} and {ANNA}" in run("officers", "openings", as_json=False)
+
+
+def test_person_without_a_passphrase_is_told_how_to_give_it(agency: Agency, run: Any) -> None:
+    said = run("officers", "init", "--person", ANNA, "--person", BEN, exit_code=2)
+    assert "--person NAME=FILE" in said
+    assert not agency.home.has("officers.json")
 
 
 def test_pseudonym_is_the_same_for_the_same_officer_under_the_same_key_only() -> None:
