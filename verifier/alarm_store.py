@@ -2,8 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -70,10 +71,10 @@ class AlarmStore:
         with self._file.writing() as db:
             db.execute(f"DELETE FROM {kind}")  # noqa: S608 - our own words
             db.executemany(insert, rows)
-            db.execute("INSERT OR REPLACE INTO loaded VALUES (?, ?)", (kind, now))
+            db.execute(_LOADED, (kind, now))
 
     def loaded(self) -> dict[str, int]:
-        """When each file was loaded last."""
+        """When each file was loaded last, and when the rules were run (`rung`)."""
         return {row["kind"]: row["at"] for row in self._file.rows("SELECT * FROM loaded")}
 
     def facts(self, now: int) -> Facts:
@@ -95,6 +96,7 @@ class AlarmStore:
         """Add what is new and let grow what was there; how many are new."""
         count = 0
         with self._file.writing() as db:
+            db.execute(_LOADED, ("rung", now))
             for alert in alerts:
                 values = (json.dumps(alert.reads), alert.until, json.dumps(alert.numbers), alert.key)
                 # An alert never shrinks: reads that were forgotten since stay in what was found.
@@ -146,25 +148,21 @@ class AlarmStore:
         if changed.rowcount != 1:
             raise Rejected("unknown_alert", "there is no alert with this number", status=404)
 
-    def entries(self, reads: Iterable[str]) -> list[int]:
-        """Entries in the log of these READs, ascending."""
+    def entries(self, reads: Iterable[str]) -> dict[int, int]:
+        """Entries in the log of these READs, ascending, and when each was made; without those forgotten."""
         found = self._file.rows(
-            "SELECT entry FROM facts WHERE id IN (SELECT value FROM json_each(?)) ORDER BY entry",
+            "SELECT entry, at FROM facts WHERE id IN (SELECT value FROM json_each(?)) ORDER BY entry",
             json.dumps(list(reads)),
         )
-        return [int(row["entry"]) for row in found]
+        return {row["entry"]: row["at"] for row in found}
 
-    def per_day(self, since: int, days: int) -> list[int]:
-        """Reads by hand on each of `days` days of 24 hours from `since`."""
-        rows = self._file.rows(
-            "SELECT (at - ?) / 86400 AS day, count(*) AS n FROM facts WHERE by_hand AND at >= ? GROUP BY day",
-            since,
-            since,
-        )
-        counts = {row["day"]: int(row["n"]) for row in rows}
-        return [counts.get(day, 0) for day in range(days)]
+    def per_day(self, starts: Sequence[int]) -> list[int]:
+        """Reads by hand from each start until the next; the last start is an end only."""
+        sql = "SELECT count(*) FROM facts WHERE by_hand AND at >= ? AND at < ?"
+        return [int(self._file.rows(sql, *span)[0][0]) for span in pairwise(starts)]
 
 
+_LOADED = "INSERT OR REPLACE INTO loaded VALUES (?, ?)"
 _IS_OPEN = "(looked IS NULL OR json_array_length(reads) > looked_reads)"
 
 

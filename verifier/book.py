@@ -5,8 +5,9 @@ paragraph 2, BIO logging), so it keeps the words here, in its own home; no value
 `officers` keeps a sealed account, `officer` is a pseudonym here.
 """
 
+import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -73,6 +74,14 @@ class Book:
             page.offset,
         )
         return page, [Look(*row) for row in rows]
+
+    def looks_at(self, entries: Iterable[int]) -> list[Look]:
+        """The looks that made these entries of the log, the oldest first; one made by a command has none."""
+        rows = self._file.rows(
+            f"SELECT {_LOOK} FROM looks WHERE entry IN (SELECT value FROM json_each(?)) ORDER BY n",  # noqa: S608
+            json.dumps(list(entries)),
+        )
+        return [Look(*row) for row in rows]
 
     def looks_of(self, request_id: str, limit: int = 10) -> list[Look]:
         """The last looks under one grant, the newest first."""

@@ -46,7 +46,7 @@ def show(ctx: click.Context, home: Home, alert: int) -> None:
     """One alert with its entries in the log; the desk's book says who and for which case."""
     store = Desk(home).bell.store
     found = store.get(alert)
-    entries = store.entries(found.alert.reads)
+    entries = list(store.entries(found.alert.reads))
     human = f"{_line(found)}\nEntries: {', '.join(map(str, entries)) or 'forgotten'}"
     emit(ctx, human, {**_data(found), "entries": entries})
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from verifier.alarm.facts import Alert
 
@@ -81,12 +80,12 @@ REASONS: Mapping[str, Reason] = {
 }  # fmt: skip
 
 
-def sentence(alert: Alert, language: Literal["nl", "en"]) -> str:
+def sentence(alert: Alert, language: str) -> str:
     """Why it rang."""
     reason = REASONS[alert.rule]
     return (reason.nl if language == "nl" else reason.en) % alert.numbers
 
 
-def rule_name(rule: str, language: Literal["nl", "en"]) -> str:
+def rule_name(rule: str, language: str) -> str:
     """The rule in two or three words."""
     return REASONS[rule].nl_name if language == "nl" else REASONS[rule].en_name

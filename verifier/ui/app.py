@@ -15,6 +15,7 @@ from verifier.config import DESK
 from verifier.desk import Desk, Parts
 from verifier.ui import (
     agreements,
+    alarms,
     asking,
     counter,
     finding,
@@ -33,7 +34,9 @@ OFFICERS = frozenset({"clerk", "manager"})
 """Who asks, helps and reads."""
 OVERSEERS = frozenset({"manager", "privacy"})
 """Who answers what residents ask of their rights, and sees who read what."""
-PAGES = (start, asking, requests, counter, agreements, reading, rights, oversight, officers, finding)
+PRIVACY = frozenset({"privacy"})
+"""Who looks into alerts: a manager may be who an alert is about."""
+PAGES = (start, asking, requests, counter, agreements, reading, rights, oversight, alarms, officers, finding)
 NAVIGATION = (
     NavItem("start.index", _l("Work"), "home", "w"),
     NavItem("asking.index", _l("Ask"), "new", "n", roles=OFFICERS),
@@ -42,6 +45,7 @@ NAVIGATION = (
     NavItem("finding.index", _l("Search"), "search", "s"),
     NavItem("rights.index", _l("Rights"), "shield", "e", roles=OVERSEERS),
     NavItem("oversight.index", _l("Who read what"), "read", "o", roles=OVERSEERS),
+    NavItem("alarms.index", _l("Alerts"), "bell", "l", roles=PRIVACY),
 )
 
 

@@ -11,6 +11,8 @@ from flask import Flask
 from protocol.trust_list import Words
 from service.ui.words import language, locale
 from service.ui.words import lazy as _l
+from verifier.alarm import words as alarm_words
+from verifier.alarm.facts import Alert
 from verifier.ui.shown import Datum, card_label, label
 from verifier.verdict import WORDS
 
@@ -108,6 +110,12 @@ OUTCOMES: Mapping[str, Any] = {
     "no_copy": _l("Nothing there any more"),
 }
 
+ALARM_OUTCOMES: Mapping[str, Any] = {
+    "explained": _l("There was a good reason"),
+    "talked": _l("Spoken to the officer"),
+    "reported": _l("Reported further"),
+}
+
 
 def text_of(words: Words) -> str:
     """A text of the trust list in the language of the page."""
@@ -132,6 +140,16 @@ def step_words(name: str) -> str:
 def step_clause(name: str) -> str:
     """Where that is laid down."""
     return WORDS[name].clause
+
+
+def rule_name(rule: str) -> str:
+    """A rule of the alarm bell."""
+    return alarm_words.rule_name(rule, language())
+
+
+def alarm_sentence(alert: Alert) -> str:
+    """Why it rang."""
+    return alarm_words.sentence(alert, language())
 
 
 def register_text(text: str) -> str:
@@ -170,4 +188,7 @@ def install(app: Flask) -> None:
         concerns=CONCERNS,
         reasons=REASONS,
         outcomes=OUTCOMES,
+        alarm_outcomes=ALARM_OUTCOMES,
+        alarm_sentence=alarm_sentence,
+        rule_name=rule_name,
     )

@@ -1,5 +1,6 @@
 """The pages of the desk."""
 
+import json
 from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -122,6 +123,19 @@ def officers(visit: Visit) -> None:
     page.wait_for_selector("main table")
 
 
+def alarm(path: str = "") -> Callable[[Visit], object]:
+    """An alert, at an agency where no hour is a usual one."""
+
+    def reach(visit: Visit) -> None:
+        thresholds = {"usual_hours": [0, 0], "outside_reads": 1}
+        (visit.town.at("agency") / "alarms.json").write_text(json.dumps(thresholds))
+        visit.town.regie("agency", "verifier", "read", dora(visit.town).read, "--case", CASE)
+        visit.town.regie("agency", "verifier", "alarms", "list")
+        visit.go(f"/desk/alarms/{path}")
+
+    return reach
+
+
 SCREENS: tuple[Screen, ...] = (
     Screen("work", of_dora("/desk/")),
     Screen("work-privacy", of_dora("/desk/"), role="privacy", in_tour=False),
@@ -150,6 +164,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen("right-rectification", right("correct"), role="privacy", in_tour=False),
     Screen("oversight", of_dora("/desk/oversight/"), role="privacy"),
     Screen("officers", officers, role="privacy"),
+    Screen("alarms", alarm(), role="privacy"),
+    Screen("alarm", alarm("1"), role="privacy"),
     Screen("not-your-role", at("/desk/oversight/"), in_tour=False),
     Screen("not-found", at("/desk/agreements/0"), in_tour=False),
 )

@@ -65,7 +65,7 @@ def test_sunday_read_from_home_is_flagged_where_the_grant_does_not_say(agency: A
     assert opened.values["postcode"] == "1234AB"
     (kept,) = alerts(agency)
     assert kept.alert.rule == "weekend_home"
-    assert agency.desk.bell.store.entries(kept.alert.reads) == [opened.index]
+    assert list(agency.desk.bell.store.entries(kept.alert.reads)) == [opened.index]
 
 
 def test_weekday_read_at_the_office_rings_for_nothing(agency: Agency, wallet: Wallet) -> None:
