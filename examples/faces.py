@@ -108,14 +108,6 @@ class FacesTown(Town):
         self.local[who] = LocalFace(server, _told(server))
         return self.local[who]
 
-    def close(self) -> None:
-        """Stop the faces first, then the town."""
-        for face in self.local.values():
-            face.server.stop()
-        super().close()
-        if "provider" in self.servers:
-            self.servers["provider"].stop()
-
 
 def _told(server: Server) -> str:
     """The address that a face printed. Raises `CommandFailed` when it prints none."""

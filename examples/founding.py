@@ -14,7 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from examples.processes import START_SECONDS, CommandFailed, Outcome, Server, free_ports, is_answering, run
+from examples.processes import (
+    START_SECONDS,
+    CommandFailed,
+    Outcome,
+    Server,
+    free_ports,
+    is_answering,
+    run,
+    stop_all,
+)
 from examples.services import PARKING
 
 T = TypeVar("T", bound="Town")
@@ -187,9 +196,9 @@ class Town:
 
     def close(self) -> None:
         """Stop every server, the log before its witnesses."""
-        for name in ("registrar", "agency", "issuer", "log", *self.operators, "cosigner", "witness"):
-            if name in self.servers:
-                self.servers[name].stop()
+        last = {"cosigner", "witness", *self.operators}
+        stop_all(server for name, server in self.servers.items() if name not in last)
+        stop_all(self.servers.values())
 
 
 class Teller:

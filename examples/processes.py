@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,12 +113,7 @@ class Server:
 
     def stop(self) -> None:
         """Ask it to end, and insist after `STOP_SECONDS`."""
-        if self.process is None:
-            return
-        self.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(STOP_SECONDS)
-        self.kill()
+        stop_all([self])
 
     def kill(self) -> None:
         """SIGKILL the whole group, and see that nothing listens any more. Raises `CommandFailed` if it does."""
@@ -133,6 +128,17 @@ class Server:
             if time.monotonic() > deadline:
                 raise CommandFailed(f"{self.name} still answers though its process group was killed")
             time.sleep(0.01)
+
+
+def stop_all(servers: Iterable[Server]) -> None:
+    """Ask all to end, side by side, and insist after `STOP_SECONDS`."""
+    asked = [(server, server.process) for server in servers if server.process is not None]
+    for _, process in asked:
+        process.terminate()
+    for server, process in asked:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+        server.kill()
 
 
 def is_answering(url: str, path: str = "/healthz") -> bool:

@@ -12,11 +12,12 @@ import json
 import signal
 from typing import Any
 
-from examples import living_town
+from examples import living_town, within
 from examples.faces import FacesTown
 from examples.founding import Teller, Town, town_for_a_story
 from examples.hidden_read import three_lies
 from examples.parking import main_story
+from examples.processes import run
 
 
 def addresses(town: Town) -> dict[str, Any]:
@@ -46,13 +47,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stay", action="store_true", help="keep the town running, with its faces and a tour")
     parser.add_argument("--json", action="store_true", help="with --stay: addresses as one line of JSON")
+    parser.add_argument("--inside", action="store_true", help="run commands in this process: faster")
     options = parser.parse_args()
     tell = Teller(quiet=options.json)
     if options.stay:
         with living_town.running(tell) as (town, living):
             stay(town, living, as_json=options.json)
         return
-    with town_for_a_story(tell) as plain:
+    with town_for_a_story(tell, command=within.run if options.inside else run) as plain:
         main_story(plain, tell)
         three_lies(plain, tell)
         tell.say("Done. Every step above ran between real processes; nothing is left running.")

@@ -152,8 +152,6 @@ class FacesTown(Town):
         return self.face("auditor", "auditor", "serve")
 
     def close(self) -> None:
-        for face in self.local.values():
-            face.server.stop()
         super().close()
         if self._provider is not None:
             self._provider.terminate()

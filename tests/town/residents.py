@@ -1,12 +1,11 @@
 """What residents and clerks do in a town, shortened for tests. Import as `from tests.town import residents`."""
 
 import json
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from examples.founding import PERSONS, Town
-from examples.processes import START_SECONDS
+from tests.waiting import wait_until
 
 BSNS = [json.loads(line)["burgerservicenummer"] for line in PERSONS.read_text().splitlines()]
 CASE = "Z-2026-0042"
@@ -44,11 +43,26 @@ def read(town: Town, agreement: Agreement, only: str = "postcode", *, expect: in
 
 def read_at_last(town: Town, agreement: Agreement) -> Any:
     """`read`, repeated as the log asks that has just started and has not heard its witnesses; its outcome."""
-    deadline = time.monotonic() + START_SECONDS
-    while (outcome := read(town, agreement, expect=None)).code in ("busy", "no_quorum"):
-        assert time.monotonic() < deadline, outcome.words
-        time.sleep(0.1)
-    return outcome
+    outcomes: list[Any] = []
+
+    def is_up() -> bool:
+        outcomes.append(read(town, agreement, expect=None))
+        return outcomes[-1].code not in ("busy", "no_quorum")
+
+    wait_until(is_up, every=0.1)
+    return outcomes[-1]
+
+
+def history_with(town: Town, agreement: Agreement, kind: str) -> list[dict[str, Any]]:
+    """What `wallet history` tells once it has an event of this kind: nobody waits for a refusal to be cosigned."""
+    found: list[dict[str, Any]] = []
+
+    def has_it() -> bool:
+        found[:] = town.regie(agreement.who, "wallet", "history", agreement.grant).answer["events"]
+        return kind in {event["kind"] for event in found}
+
+    wait_until(has_it, every=0.1)
+    return found
 
 
 def revoke(town: Town, agreement: Agreement) -> Any:

@@ -14,7 +14,7 @@ from service.clock import SystemClock
 from service.fetch import Fetcher
 from service.home import Home
 from tests.town import residents
-from tests.town.residents import agree, grant_again, read, read_at_last, revoke
+from tests.town.residents import agree, grant_again, history_with, read, read_at_last, revoke
 from verifier.desk import Desk, Parts
 from verifier.gate import Purpose
 from verifier.reader import read_grant
@@ -31,7 +31,7 @@ def test_resident_sees_every_read_and_refusal_in_the_history(town: Town) -> None
     revoke(town, agreement)
     refused = read(town, agreement, expect=1)
     assert refused.code == "revoked"
-    events = town.regie("bram", "wallet", "history", agreement.grant).answer["events"]
+    events = history_with(town, agreement, "refusal")
     assert [event["kind"] for event in events if event["kind"] in ("read", "refusal")] == ["read", "refusal"]
     assert all(event["verified"] for event in events)
     assert next(event for event in events if event["kind"] == "read")["attributes"][0].endswith("postcode")

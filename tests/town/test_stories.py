@@ -11,10 +11,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def tell(module: str, mark: str = "") -> str:
+def tell(module: str, *words: str, mark: str = "") -> str:
     """What an example prints; all its processes carry `mark` in their environment."""
     done = subprocess.run(
-        [sys.executable, "-m", f"examples.{module}"],
+        [sys.executable, "-m", f"examples.{module}", *words],
         cwd=ROOT,
         env={**os.environ, "REGIE_TEST_MARK": mark},
         capture_output=True,
@@ -34,7 +34,7 @@ def processes_of(mark: str) -> list[str]:
 
 def test_demo_tells_the_whole_story_and_catches_each_lie_by_name() -> None:
     mark = uuid.uuid4().hex
-    story = tell("town", mark)
+    story = tell("town", "--inside", mark=mark)  # as `make demo`, which runs each command as a process
     steps = ["3 cards", "grants standing access", "exactly one attribute", "is refused: revoked", "policy ok"]
     lies = ["forked", "read_after_revocation", "replay_head_status"]
     places = [story.index(words) for words in (*steps, *lies)]
