@@ -3,6 +3,7 @@
 import secrets
 import shutil
 import threading
+from contextlib import ExitStack
 
 from protocol.errors import RegieError, Rejected
 from service.clock import Clock, SystemClock
@@ -17,13 +18,17 @@ from wallet.counter_config import CounterConfig
 from wallet.opened import Surroundings
 from wallet.visit import FOLDER, Visit, begin, finish
 
+VISITS_LOCK = "visits.lock"
 MAX_VISITS = 50
 VISIT_SECONDS = 7200
 """A request lives less than an hour; nobody is hurried within a visit (WCAG 2.2.1)."""
 
 
 class Visits:
-    """Thread-safe. What a crash left is cleaned up at the start."""
+    """Thread-safe. What a crash left is cleaned up at the start: wallets are deleted, and what has no receipt is
+    stopped. So one program alone has the home, until `close` or its death: another one would do that to visits
+    that are open. Raises `Unavailable`: `in_use`.
+    """
 
     def __init__(self, home: Home, *, fetcher: Fetcher | None = None, clock: Clock | None = None) -> None:
         config = home.config(CounterConfig)
@@ -33,6 +38,8 @@ class Visits:
         self._config = WalletConfig("wallet", config.trust_list, config.registrar)
         self._found: dict[str, Visit] = {}
         self._turn = threading.Lock()
+        self.held = ExitStack()
+        self.held.enter_context(home.lock(VISITS_LOCK))
         for left in home.path.glob(f"{FOLDER}*"):
             shutil.rmtree(left, ignore_errors=True)
         if count := stop_unprinted(self.around):
@@ -85,3 +92,4 @@ class Visits:
                 self.finish(visit)
             except RegieError as error:
                 log_event("visits", "cannot_finish", code=error.code)
+        self.held.close()

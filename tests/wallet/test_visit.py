@@ -45,10 +45,11 @@ class PaperCounter:
                 registrar=builders.REGISTRAR.public.jwk(),
             )
         )
-        self.visits = self.restarted()
+        self.visits = Visits(self.home, fetcher=neighbours, clock=neighbours.clock)
 
     def restarted(self) -> Visits:
         """The program, from the start."""
+        self.visits.held.close()  # as the death of a process does
         return Visits(self.home, fetcher=self.neighbours, clock=self.neighbours.clock)
 
     def form(self, link: str) -> tuple[Form, str]:
@@ -240,6 +241,18 @@ def test_a_stop_that_cannot_be_delivered_keeps_the_wallet(counter: PaperCounter,
     neighbours.down.clear()
     counter.visits.finish(counter.visits.find(visit.id))
     assert counter.wallets() == []
+
+
+def test_second_server_on_one_home_leaves_open_visits_alone(counter: PaperCounter) -> None:
+    """It would take open visits for what a crash left: delete their wallets, and stop what has no receipt yet."""
+    visit = counter.visits.begin(FIRST)
+    before = sorted(path.name for path in counter.home.path.iterdir())
+    with pytest.raises(Unavailable, match="in_use"):
+        Visits(counter.home, fetcher=counter.neighbours, clock=counter.neighbours.clock)
+    assert sorted(path.name for path in counter.home.path.iterdir()) == before
+    assert counter.visits.find(visit.id) is visit
+    counter.visits.close()
+    Visits(counter.home, fetcher=counter.neighbours, clock=counter.neighbours.clock).close()
 
 
 def test_a_crash_before_the_receipt_stops_the_grant_at_the_next_start(

@@ -37,6 +37,7 @@ class Face(PaperCounter):
         super().__init__(folder, neighbours, trust)
         self.home.write_config(replace(self.home.config(CounterConfig), staff=STAFF, url="http://localhost"))
         self.home.write_secret(STAFF_KEY, builders.es256("staff").to_pem())
+        self.visits.close()
         self.app, self.door = make_counter(self.home, clock=neighbours.clock, fetcher=neighbours)
         found: Counter = self.app.extensions["regie.visits"]
         self.visits = found.visits
