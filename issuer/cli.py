@@ -120,16 +120,23 @@ def _lines(source: str) -> Iterator[bytes]:
 )
 @click.option("--replaces", metavar="ID", help="Issue again what was issued under ID: grants can be refreshed.")
 @click.option("--by-value", is_flag=True, help="Put the offer itself into the link, not its address.")
+@click.option("--although-deceased", is_flag=True, help="Also for who died: for registers of test persons.")
 @command
 def offer(
-    ctx: click.Context, home: Home, bsn: str, credentials: tuple[str, ...], replaces: str | None, by_value: bool
+    ctx: click.Context,
+    home: Home,
+    bsn: str,
+    credentials: tuple[str, ...],
+    replaces: str | None,
+    by_value: bool,
+    although_deceased: bool,
 ) -> None:
     """Offer a resident credentials: prints a link, and the code to be given in another way."""
     known = parse_bsn(read_secret(bsn, name="BSN"))
     config = home.config(IssuerConfig)
     office = open_office(home, config)
     names = tuple(dict.fromkeys(credentials)) or office.credentials
-    made, tx_code = office.offer(known, names, replaces=replaces)
+    made, tx_code = office.offer(known, names, replaces=replaces, although_deceased=although_deceased)
     link = offer_link(office.message(made)) if by_value else offer_reference_link(f"{config.url}/offers/{made.id}")
     emit(
         ctx,

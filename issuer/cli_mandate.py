@@ -46,7 +46,13 @@ def mandate() -> None:
 
 @mandate.command("add")
 @click.option("--represented", required=True, help="BSN; - reads it from stdin.")
-@click.option("--delegate", "delegates", multiple=True, required=True, help="BSN of who acts; at most twice.")
+@click.option(
+    "--delegate",
+    "delegates",
+    multiple=True,
+    required=True,
+    help="BSN of who acts; at most twice; - reads it from stdin, a line each.",
+)
 @click.option("--kind", type=click.Choice(COURT_KINDS), required=True)
 @click.option("--until", required=True, help="Last day: 2027-01-31.")
 @click.option("--decision", required=True, help="Reference of the decision; kept here, not published.")
@@ -68,7 +74,7 @@ def add(
     read = Appointment(
         kind,
         parse_bsn(read_secret(represented, name="BSN")),
-        tuple(parse_bsn(one) for one in delegates),
+        tuple(parse_bsn(read_secret(one, name="BSN of who acts")) for one in delegates),
         _until(until),
         decision,
         parse_services(services),

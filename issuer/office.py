@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from issuer import store, store_change, store_deferred, store_revocation
 from issuer.authorize import issuer_state_of
 from issuer.brp import Bsn, Person, parse_person
-from issuer.change import decide_change
+from issuer.change import decide_change, end_of
 from issuer.finding import found_by
 from issuer.issue import Signer, status_uri, validity
 from issuer.mandate_books import end_unlawful
@@ -127,12 +127,18 @@ class Office:
         return changed
 
     def offer(
-        self, bsn: Bsn, configurations: tuple[str, ...], *, replaces: str | None = None
+        self,
+        bsn: Bsn,
+        configurations: tuple[str, ...],
+        *,
+        replaces: str | None = None,
+        although_deceased: bool = False,
     ) -> tuple[Offer, str]:
         """A new offer and its transaction code; `replaces` names an issuance to the same resident, to be issued
-        again with the data of now in the sets of then (protocol section 9).
+        again with the data of now in the sets of then (protocol section 9). `although_deceased`: for registers of
+        test persons.
 
-        Raises `Rejected`: `unknown_person`, `unknown_id`, `unknown_credential_configuration`.
+        Raises `Rejected`: `unknown_person`, `deceased` 409, `unknown_id`, `unknown_credential_configuration`.
         """
         now = self.clock.now()
         check_made(configurations, self.credentials)
@@ -143,8 +149,14 @@ class Office:
             # Whose it is decides: a set that moved to another resident would let him answer for the first one.
             if replaces is not None and not store.is_issued_to(connection, replaces, bsn, himself=True):
                 raise Rejected("unknown_id", "nothing was issued to this resident under this id", status=404)
-            if store.person_record(connection, bsn) is None:
+            record = store.person_record(connection, bsn)
+            if record is None:
                 raise Rejected("unknown_person", "the register does not know this BSN", status=404)
+            known = _known(record)
+            if known is not None and end_of(known) is not None and not although_deceased:
+                raise Rejected(
+                    "deceased", "the register says that nobody acts as this person any more", status=409
+                )
             store.add_offer(connection, offer, now)
         return offer, tx_code
 

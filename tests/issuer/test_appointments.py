@@ -134,6 +134,30 @@ def test_command_line_registers_confirms_lists_and_ends(tmp_path: Path) -> None:
     assert shell.answer("mandate", "list") == {"mandates": []}
 
 
+def test_numbers_come_from_stdin_and_so_stand_in_no_list_of_processes(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "issuer")
+    shell.answer("init", "--url", "https://issuer.example", "--name", "Gemeente")
+    people = tmp_path / "people.jsonl"
+    people.write_bytes(b"\n".join((record(FLOOR), record(MELATI), record(NOOR))) + b"\n")
+    shell.answer("import", str(people))
+    words = (
+        "--represented",
+        "-",
+        "--delegate",
+        "-",
+        "--delegate",
+        "-",
+        "--kind",
+        "mentor",
+        "--decision",
+        "C/09/1",
+    )
+    typed = f"{FLOOR}\n{MELATI}\n{NOOR}\n"
+    id_ = shell.answer("mandate", "add", *words, "--until", "2027-05-01", "--officer", ONE, stdin=typed)["id"]
+    for bsn in (FLOOR, MELATI, NOOR):
+        assert [one["id"] for one in shell.answer("mandate", "list", "--bsn", "-", stdin=bsn)["mandates"]] == [id_]
+
+
 def test_no_id_of_a_mandate_begins_like_an_option() -> None:
     made = {new_id(lambda size, first=first: bytes((first,)) + bytes(size - 1)) for first in range(256)}
     assert len(made) == 128

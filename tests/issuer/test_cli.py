@@ -40,6 +40,16 @@ class Shell:
         return str(json.loads(result.stdout)["error"]["code"])
 
 
+def test_nobody_is_offered_cards_of_who_has_died(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "issuer")
+    shell.answer("init", "--url", URL, "--name", "Gemeente Lindehaven")
+    shell.answer("import", str(PERSONS))
+    dead = next(one["burgerservicenummer"] for one in map(json.loads, PERSONS.open()) if "overlijden" in one)
+    assert shell.refusal("offer", "--bsn", "-", stdin=dead) == "deceased"
+    assert shell.answer("issued", "--bsn", "-", stdin=dead) == {"issued": []}
+    assert shell.answer("offer", "--bsn", "-", "--although-deceased", stdin=dead)["tx_code"]
+
+
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     """A home that was initialised and has our persons."""
