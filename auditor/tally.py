@@ -35,6 +35,7 @@ class Cell(NamedTuple):
     | `reason` | week | why a READ was refused |
     | `where` | week | `desk office` and the like: channel and zone of READs |
     | `hour` | hour | `reads` |
+    | `desk_hour` | hour | zone of READs that an officer made, `office` or `remote` |
     | `unread` | week of a stop | `never`, `day`, `week`, `month`, `longer`: how long ago the last READ was |
     | `erasure` | week of the answer | `erased`, `kept`, `on_time`, `late` |
     | `service` | service | the basis (grants under it), `grants`, `reads` |
@@ -157,6 +158,8 @@ class Tally:
             self._add("week", agency, week, "late_reads")
         self._add("where", agency, week, f"{read.channel} {read.zone}")
         self._add("hour", agency, str(read.iat // HOUR), "reads")
+        if read.channel == "desk":
+            self._add("desk_hour", agency, str(read.iat // HOUR), read.zone)
         service = service_period(terms.service, terms.service_version)
         self._add("service", agency, service, "reads")
         names = {claim.digest: f"{claim.vct} {claim.path[0]}" for claim in terms.claims}

@@ -8,7 +8,7 @@ import click
 
 from service.command import command, emit, read_input
 from service.home import Home
-from verifier.alarm.calendar import AMSTERDAM
+from protocol.working_days import AMSTERDAM
 from verifier.alarm.files import MAX_FILE_BYTES
 from verifier.alarm.words import rule_name, sentence
 from verifier.alarm_store import MAX_NOTE_CHARACTERS, OUTCOMES, KeptAlert, Outcome

@@ -83,11 +83,10 @@ def page() -> str:
 def standing_out() -> str:
     """READs at odd hours, and many at once: a list to think about, no verdict."""
     kept, count = desk(), chosen_weeks()
-    outside, bursts = kept.once("attention", (count,), lambda now: _standing_out(now - count * 7 * DAY))
+    found = kept.once("attention", (count,), lambda now: _standing_out(now - count * 7 * DAY))
     return render_template(
         "auditor/attention.html",
-        outside=outside,
-        bursts=bursts,
+        found=found,
         count=count,
         choices=figures.WEEKS,
         health=kept.health(),
@@ -95,6 +94,5 @@ def standing_out() -> str:
     )
 
 
-def _standing_out(since: int) -> tuple[list[attention.Outside], list[attention.Burst]]:
-    hours = desk().view.cells("hour")
-    return attention.outside_office_hours(hours, since), attention.bursts(hours, since)
+def _standing_out(since: int) -> attention.StandingOut:
+    return attention.standing_out(desk().view.cells("desk_hour"), since)

@@ -13,10 +13,11 @@ from auditor.ui.desk import desk
 from auditor.ui.overview import chosen_weeks, make_overview
 from auditor.ui.services import service_cards
 from protocol.canonical import b64u_encode, canonical_bytes, sha256
+from service.spreadsheet import to_csv
 
 pages = Blueprint("report", __name__, url_prefix="/report")
 FORMAT = "regie/report/v1"
-_FAMILIES = ("week", "reason", "where", "hour", "unread", "erasure", "service", "given", "read")
+_FAMILIES = ("week", "reason", "where", "hour", "desk_hour", "unread", "erasure", "service", "given", "read")
 
 
 @pages.get("/")
@@ -52,7 +53,7 @@ def content() -> Response:
 def table() -> Response:
     """All that was counted, for a spreadsheet."""
     cells = desk().cells(*_FAMILIES)
-    return download(exports.to_csv(*exports.figures_rows(cells)), "text/csv; charset=utf-8", "figures.csv")
+    return download(to_csv(*exports.figures_rows(cells)), "text/csv; charset=utf-8", "figures.csv")
 
 
 @pages.get("/figures.jsonld")

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from protocol.canonical import parse_struct
 from protocol.errors import Rejected
-from verifier.alarm.calendar import AMSTERDAM
+from protocol.working_days import AMSTERDAM
 from verifier.alarm.facts import DAY, CaseFact, Mark, OfficerFact
 from verifier.alarm.marks import Marks
 

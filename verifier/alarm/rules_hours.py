@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from verifier.alarm.calendar import is_day_off, local
+from protocol.working_days import is_day_off, local
 from verifier.alarm.facts import DAY, Alert, Facts, ReadFact, alert_of, at_least, episodes
 from verifier.alarm.thresholds import Thresholds
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from statistics import median
 
-from verifier.alarm.calendar import local
+from protocol.working_days import local
 from verifier.alarm.facts import DAY, Alert, Facts, ReadFact, alert_of, at_least, episodes, grouped, usual_count
 from verifier.alarm.thresholds import Thresholds
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from auditor.tally import DAY, HOUR, UNKNOWN, Asked, Cell, week_of
 from auditor.ui import figures
-from auditor.ui.attention import BURST_LEAST, bursts, is_office_hour, outside_office_hours
+from auditor.ui.attention import BURST_LEAST, MASS_LEAST, bursts, busy_days, days_off, outside_office_hours
 from protocol.trust_list import ServiceClaim
 from tests.protocol.builders import ADRES, AGENCY_ID, NOW, PERSOON, SERVICE_ID, flags, service
 
@@ -134,19 +134,11 @@ def test_request_waits_too_long_after_a_month(days: int, overdue: int) -> None:
 # -- what stands out --------------------------------------------------------------------------------
 
 
-def hour(time: int, n: int, agency: str = AGENCY_ID) -> dict[Cell, int]:
-    return {Cell("hour", agency, str(time // HOUR), "reads"): n}
+def hour(time: int, n: int, agency: str = AGENCY_ID, zone: str = "office") -> dict[Cell, int]:
+    return {Cell("desk_hour", agency, str(time // HOUR), zone): n}
 
 
 MONDAY = 1_795_993_200  # 2026-11-30 00:00 in Amsterdam
-
-
-@pytest.mark.parametrize(
-    ("hours", "expected"),
-    [(6, False), (7, True), (18, True), (19, False), (5 * 24 + 12, False), (6 * 24 + 12, False)],
-)
-def test_office_hours_are_those_of_amsterdam(hours: int, expected: bool) -> None:
-    assert is_office_hour(MONDAY + hours * HOUR) is expected
 
 
 def test_reads_outside_office_hours_are_listed_by_share() -> None:
@@ -171,3 +163,25 @@ def test_agency_that_always_reads_much_has_no_burst() -> None:
     for k in range(9):
         cells |= hour(MONDAY + k * HOUR, 50 + k)
     assert bursts(cells, 0) == []
+
+
+def test_reads_from_home_on_a_day_off_are_listed_by_day() -> None:
+    sunday, christmas = MONDAY + 6 * DAY, MONDAY + 25 * DAY
+    cells = hour(sunday + 15 * HOUR, 1, zone="remote") | hour(sunday + 21 * HOUR, 2, zone="remote")
+    cells |= hour(christmas + 9 * HOUR, 1, zone="remote") | hour(sunday + 16 * HOUR, 5)
+    cells |= hour(MONDAY + 9 * HOUR, 5, zone="remote")
+    assert days_off(cells, 0) == [(AGENCY_ID, christmas, 1), (AGENCY_ID, sunday, 3)]
+
+
+@pytest.mark.parametrize(("n", "found"), [(MASS_LEAST - 1, 0), (MASS_LEAST, 1)])
+def test_day_with_far_more_reads_than_usual_stands_out(n: int, found: int) -> None:
+    cells: dict[Cell, int] = {}
+    for day in range(5):
+        cells |= hour(MONDAY + day * DAY + 10 * HOUR, 6)
+    days = busy_days(cells | hour(MONDAY + 8 * DAY + 9 * HOUR, n - 20) | hour(MONDAY + 8 * DAY + 14 * HOUR, 20), 0)
+    assert [(day.start, day.reads, day.usual) for day in days] == [(MONDAY + 8 * DAY, n, 6)][:found]
+
+
+def test_programs_count_in_no_list() -> None:
+    night = {Cell("hour", AGENCY_ID, str((MONDAY + 3 * HOUR) // HOUR), "reads"): 5000}
+    assert (outside_office_hours(night, 0), bursts(night, 0), busy_days(night, 0)) == ([], [], [])

@@ -12,7 +12,7 @@ from protocol.terms import Context
 from service.command import root
 from tests.verifier.agency import Agency, Wallet
 from verifier import cli_alarms
-from verifier.alarm.calendar import AMSTERDAM
+from protocol.working_days import AMSTERDAM
 from verifier.alarm.facts import DAY
 from verifier.alarm_store import KeptAlert
 from verifier.desk import Desk

@@ -1,14 +1,19 @@
-"""When the people of a municipality are at work: Dutch public holidays, weekends and hours, in Amsterdam. Pure."""
+"""When the people of a Dutch office are at work: general holidays, days off and the clock in Amsterdam.
+
+Algemene termijnenwet, article 3: general holidays. The office hours are **ours**: what is usual, no rule.
+"""
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+USUAL_HOURS = (7, 19)
+"""From, to: when readings are usual on a day that is no day off."""
 
 
 def local(time: int) -> datetime:
-    """A moment as the clock in the town hall shows it."""
+    """A moment as a clock in the Netherlands shows it."""
     return datetime.fromtimestamp(time, AMSTERDAM)
 
 
@@ -27,9 +32,7 @@ def easter(year: int) -> date:
 
 @lru_cache(maxsize=64)
 def holidays(year: int) -> frozenset[date]:
-    """General holidays (Algemene termijnenwet, article 3 paragraph 1): also King's Day and 5 May, not Good Friday,
-    on which many town halls are open.
-    """
+    """General holidays: also King's Day and 5 May; not Good Friday, on which many town halls are open."""
     sunday = easter(year)
     king = date(year, 4, 27) if date(year, 4, 27).isoweekday() != 7 else date(year, 4, 26)
     fixed = {date(year, 1, 1), king, date(year, 5, 5), date(year, 12, 25), date(year, 12, 26)}
@@ -39,3 +42,9 @@ def holidays(year: int) -> frozenset[date]:
 def is_day_off(day: date) -> bool:
     """A Saturday, a Sunday or a general holiday."""
     return day.isoweekday() > 5 or day in holidays(day.year)
+
+
+def is_usual(time: int) -> bool:
+    """Whether readings are usual at a moment: within `USUAL_HOURS` on a day that is no day off."""
+    moment = local(time)
+    return not is_day_off(moment.date()) and USUAL_HOURS[0] <= moment.hour < USUAL_HOURS[1]
