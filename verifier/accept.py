@@ -25,6 +25,7 @@ from protocol.seal import NONCE_BYTES, aead_seal
 from protocol.standing import VerifiedStandingGrant, verify_refresh
 from protocol.terms import check_terms, terms_hash
 from protocol.trust_list import TrustList
+from verifier.cosigners import kept_cosigners
 from verifier.desk import Desk
 from verifier.grants import StoredGrant
 from verifier.requests import StoredRequest
@@ -171,8 +172,8 @@ def accept_refresh(desk: Desk, grant_id: str, response: ResponseObject) -> None:
 
     1. the grant is known, the answer is of a later version; 2. every check of an answer (`verify_grant`);
     3. it only renews and narrows, for the same person; 4. the old slot is revoked in the log; 5. credential status
-    and light check of the new one; nor may a card be revoked that
-    co-signed the old one. Raises `Rejected`: `unknown_grant`, `not_replaced` and those of the parts.
+    and light check of the new one; nor may a card be revoked that co-signed the first one.
+    Raises `Rejected`: `unknown_grant`, `not_replaced` and those of the parts.
     """
     now = desk.now()
     old = desk.store.grants.get(grant_id)  # 1.
@@ -190,7 +191,8 @@ def accept_refresh(desk: Desk, grant_id: str, response: ResponseObject) -> None:
     verify_refresh(VerifiedStandingGrant(old.answer, consent, old.grant_index), grant)  # 3.
     _check_replaced(desk, old, log, now)  # 4.
     standing = _check_now(desk, grant, trust, log, old.request.service, Trace(), now)  # 5.
-    if "revoked" in desk.statuses(consent.cosigners, trust, now).values():  # a refresh brings no co-signature
+    agreed = {**consent.cosigners, **kept_cosigners(desk, old, trust)}
+    if "revoked" in desk.statuses(agreed, trust, now).values():  # a refresh brings no co-signature
         raise Rejected("credential_revoked", "the issuer revoked a card that agreed to this grant", status=403)
     desk.store.grants.replace(old, grant, standing, now=now)
 

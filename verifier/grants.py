@@ -106,6 +106,13 @@ class Grants:
             raise Rejected("unknown_grant", "there is no such grant", status=404)
         return _stored_grant(rows[0])
 
+    def first(self, request_id: str) -> StoredGrant:
+        """The version that the request was answered with. Raises `Rejected`: `unknown_grant` 404."""
+        rows = self._file.rows(f"{_GRANTS} WHERE request = ? ORDER BY version LIMIT 1", request_id)
+        if not rows:
+            raise Rejected("unknown_grant", "there is no such grant", status=404)
+        return _stored_grant(rows[0])
+
     def end(self, lock: str) -> None:
         """The log said that the grant is over."""
         with self._file.writing() as db:

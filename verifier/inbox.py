@@ -16,6 +16,7 @@ from protocol.issuer_jwt import VerifiedIssuerJwt
 from protocol.reading import ResidentMessage, VerifiedMessage, sign_message, verify_resident_message
 from protocol.rights import REFUSALS, RIGHTS, MessageKind, right_of
 from protocol.trust_list import TrustList
+from verifier.cosigners import kept_cosigners
 from verifier.desk import Desk
 from verifier.grants import StoredGrant
 from verifier.seen import Asked
@@ -61,7 +62,7 @@ def _verify(desk: Desk, grant: StoredGrant, token: str, now: int) -> VerifiedMes
     asked = desk.asked(trust, grant.request, grant.request_hash)
     consent = verify_consent(grant.answer, asked, trust=trust, now=grant.received, fresh=False)
     refusal = Rejected("bad_message", "no key of this grant signed the message")
-    for name, credential in consent.everybody.items():
+    for name, credential in {**consent.everybody, **kept_cosigners(desk, grant, trust)}.items():
         try:
             verified = verify_resident_message(token, credential.holder, now)
         except Rejected as error:

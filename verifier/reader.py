@@ -23,6 +23,7 @@ from verifier.accept import COPY_FORMAT, FIRST_COPY_FORMAT
 from verifier.assisted import check_helped
 from verifier.batches import RowName
 from verifier.browser import check_returned
+from verifier.cosigners import kept_cosigners
 from verifier.currency import outdated_of
 from verifier.desk import Desk
 from verifier.gate import (
@@ -152,7 +153,7 @@ def _prepare(desk: Desk, grant_id: str, row: RowName | None) -> _Context:
     trust = desk.trust(now)
     asked = desk.asked(trust, grant.request, grant.request_hash)
     consent = verify_consent(grant.answer, asked, trust=trust, now=now, fresh=False)
-    statuses = desk.statuses(consent.everybody, trust, now)
+    statuses = desk.statuses({**consent.everybody, **kept_cosigners(desk, grant, trust)}, trust, now)
     accept_undetermined = desk.accepts_undetermined(grant.request.service)
     check_statuses(statuses, accept_undetermined=accept_undetermined)
     outdated = outdated_of(grant, consent, statuses)

@@ -193,6 +193,39 @@ def test_attack_refresh_sheds_a_co_signer_whose_card_was_revoked(
     assert deliver(agency, new, iat=agency.clock.time).status_code == 200
 
 
+def test_attack_second_refresh_sheds_a_co_signer_and_so_does_reading(
+    agency: Agency, wallet: Wallet, asked: Any
+) -> None:
+    """The co-signature stands in the first version only; the card behind it is asked about for ever."""
+    rid, request = asked
+    act_for(wallet, BOTH)
+    given = grant(wallet, request, BOTH)
+    reference = StatusReference(idx=99, uri=builders.STATUS_URI)
+    text = m.cosigned(BOTH, given.sealed.terms, party=2, audience=request.client_id, status=reference)
+    assert agency.post(rid, given.form(cosigned=[text])).status_code == 200
+    newest = given
+    for version in (2, 3):
+        agency.log.stop(newest.sealed.slot, revocation_secret(m.CODE, version - 1))
+        made = refreshed(wallet, newest, stop=False, lock=m.lock(version), on_behalf_of=m.behalf(BOTH))
+        made = replace(made, sealed=granting.change(made.sealed, mandate=m.shown(BOTH, version=version)))
+        if version == 3:
+            agency.net.statuses[99] = 1
+            agency.clock.time += 61
+            refused_refresh(agency, made, "credential_revoked", iat=agency.clock.time)
+            break
+        assert deliver(agency, made, iat=agency.clock.time).status_code == 200
+        assert read_grant(agency.desk, rid, [], PURPOSE).values["postcode"] == "1234AB"
+        agency.net.statuses[99] = 1
+        agency.clock.time += 61
+        before = agency.stored()
+        with pytest.raises(Rejected, match="credential_revoked"):
+            read_grant(agency.desk, rid, [], PURPOSE)
+        assert agency.stored() == before
+        agency.net.statuses[99] = 0
+        agency.clock.time += 61
+        newest = made
+
+
 def test_attack_message_of_a_helper_whose_mandate_was_ended(agency: Agency, wallet: Wallet, asked: Any) -> None:
     rid, request = asked
     act_for(wallet, OPEN)
