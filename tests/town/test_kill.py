@@ -27,14 +27,15 @@ from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.leaf import Grant, LeafType, Read, Revocation, event_tag, parse_leaf
 from protocol.merkle import Frontier, leaf_hash
 from protocol.presentation import check_share, claim_shares
+from protocol.reading import READ_SKEW
 from protocol.receipt import parse_tlog_proof
 from protocol.revocation_code import revocation_secret
 from service.fetch import Fetcher
+from tests.waiting import wait_until
 
 T = TypeVar("T")
 KILLS = int(os.environ.get("REGIE_KILLS", "16"))
 CLIENTS = 6
-SETTLE_SECONDS = 60.0
 LONGEST_RUN = 0.9
 """Seconds of load between two blows, at most."""
 SUBSETS = (
@@ -101,9 +102,12 @@ class Client(threading.Thread):
         read = self.load.make_read(grant)
         try:
             answer = self.insist(lambda: self.load.send(read))
+        except Unavailable:  # at the end, and the log is not up yet
+            raise
         except RegieError as error:
             self.record.refused.append(error.code)
-            if not revoked:
+            is_too_late = error.code == "stale" and time.time() - read.read.iat >= READ_SKEW
+            if not revoked and not is_too_late:  # repeated for a minute while nobody answered
                 self.record.surprises.append(str(error))
             return
         if revoked:
@@ -150,13 +154,13 @@ def strike(victims: list[Server]) -> None:
 
 def leaves_of(town: Town, at_least: int = 0) -> list[bytes]:
     """All published leaves, once there are `at_least` so many: a witness may be a round ahead of the log."""
-    reader, deadline = LogReader(town.urls["log"], Fetcher(loopback=True)), time.monotonic() + SETTLE_SECONDS
-    while True:
-        size = parse_checkpoint_body(reader.checkpoint().partition("\n\n")[0] + "\n").size
-        if size >= at_least:
-            return list(reader.leaves(0, size))
-        assert time.monotonic() < deadline, "the log never published what a witness has cosigned"
-        time.sleep(0.2)
+    reader = LogReader(town.urls["log"], Fetcher(loopback=True))
+
+    def size() -> int:
+        return parse_checkpoint_body(reader.checkpoint().partition("\n\n")[0] + "\n").size
+
+    wait_until(lambda: size() >= at_least, every=0.2)
+    return list(reader.leaves(0, size()))
 
 
 def roots_of(leaves: list[bytes]) -> dict[int, bytes]:
@@ -179,13 +183,14 @@ def test_sigkill_at_random_moments_under_load_loses_nothing_and_forks_nothing(ow
         strike(victims)
         kills, blows = kills + len(victims), blows + 1
     print(f"{kills} groups killed in {blows} blows, {(time.monotonic() - started) / kills:.2f} s a kill")
-    time.sleep(1)
+    records = [client.record for client in clients]
+    wait_until(lambda: sum(len(record.reads) for record in records) >= KILLS)
+    wait_until(lambda: any(record.revocations for record in records))
     for client in clients:
         client.ending.set()
     for client in clients:
         client.join(60)
 
-    records = [client.record for client in clients]
     assert [surprise for record in records for surprise in record.surprises] == []
     cosigned = states_of(town, "witness") | states_of(town, "cosigner")
     leaves = leaves_of(town, at_least=max(size for size, _ in cosigned))
@@ -193,8 +198,6 @@ def test_sigkill_at_random_moments_under_load_loses_nothing_and_forks_nothing(ow
     for record in records:
         check_record(record, parsed, roots)
     assert cosigned <= set(roots.items()), "a fork"
-    assert sum(len(record.reads) for record in records) >= KILLS
-    assert sum(len(record.revocations) for record in records) >= 1
     verdict = town.audit().answer
     assert (verdict["integrity"], verdict["completeness"], verdict["policy"]) == ("ok", "ok", "ok")
 

@@ -13,12 +13,13 @@ from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes
 from protocol.consent_api import ReadRequest
 from protocol.leaf import LeafType, Read, event_tag, parse_leaf
 from tests.town.test_kill import leaves_of
+from tests.waiting import wait_until
 
 CLIENTS = 8
 STOPS = 2
-LOAD_SECONDS = 0.6
-IN_FLIGHT_SECONDS = 0.1
-"""A request sent this long before the signal has arrived at the server."""
+LOAD_SECONDS = 0.8
+IN_FLIGHT_SECONDS = 0.5
+"""A request sent this long before the signal has arrived at the server, however busy the machine."""
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Client(threading.Thread):
             sent = time.monotonic()
             try:
                 connection.request("POST", "/v1/reads", body, {"Content-Type": "application/json"})
+                sent = time.monotonic()
                 response = connection.getresponse()
                 status, answer = response.status, response.read()
             except (HTTPException, OSError):
@@ -62,6 +64,13 @@ class Client(threading.Thread):
                 self.refused.add(status)
 
 
+def under_load(clients: list[Client]) -> None:
+    """For a while, and until each of them has had an answer."""
+    answered = [len(client.answered) for client in clients]
+    time.sleep(LOAD_SECONDS)
+    wait_until(lambda: all(len(client.answered) > n for client, n in zip(clients, answered, strict=True)))
+
+
 def test_sigterm_under_load_answers_what_is_under_way_and_loses_nothing(own_town: Town) -> None:
     town, server = own_town, own_town.servers["log"]
     load = Load(town)
@@ -70,7 +79,7 @@ def test_sigterm_under_load_answers_what_is_under_way_and_loses_nothing(own_town
         client.start()
     gaps: list[tuple[float, float]] = []
     for _ in range(STOPS):
-        time.sleep(LOAD_SECONDS)
+        under_load(clients)
         assert server.process is not None
         signal = time.monotonic()
         server.process.terminate()
@@ -78,7 +87,7 @@ def test_sigterm_under_load_answers_what_is_under_way_and_loses_nothing(own_town
         server.kill()
         server.start()
         gaps.append((signal - IN_FLIGHT_SECONDS, time.monotonic()))
-    time.sleep(LOAD_SECONDS)
+    under_load(clients)
     for client in clients:
         client.is_ending = True
     for client in clients:
