@@ -77,7 +77,7 @@ def _walk(wallet: OpenWallet, log: TrustedLog, found: list[str], note: Note) -> 
     start = min(record.scanned.get(log.origin, 0) for record in open_ones.values())
     if start >= checkpoint.size:
         return
-    locks = _locks(wallet, list(open_ones))
+    locks = _locks(wallet, list(open_ones), log.origin)
     again: int | None = None
     for first, leaves in proven_leaves(wallet, log.url, checkpoint, start):
         for index, entry in enumerate(leaves, first):
@@ -134,10 +134,12 @@ def _name(wallet: OpenWallet, wanted: _Wanted, index: int) -> str:
     return f"mandate {wallet.mandate(wanted.mandate)[1].number}, entry {index} of the log"
 
 
-def _locks(wallet: OpenWallet, keys: list[str]) -> Mapping[bytes, _Wanted]:
-    """Of every code under which this wallet has no grant."""
+def _locks(wallet: OpenWallet, keys: list[str], origin: str) -> Mapping[bytes, _Wanted]:
+    """Of every code under which this wallet has no grant in this log: another log takes the same lock once more,
+    and what failed here may have been somebody else's success.
+    """
     locks: dict[bytes, _Wanted] = {}
-    grants = wallet.grants().values()
+    grants = [one for one in wallet.grants().values() if one.body.terms.log == origin and one.state != "failed"]
     for key in keys:
         record = wallet.mandate(key)[1]
         known = [one.code_number for one in grants if one.mandate == key]

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from protocol.errors import Unavailable
 from protocol.presentation import grant_opening
@@ -13,6 +14,7 @@ from tests.wallet import delegates
 from tests.wallet.conftest import Resident
 from tests.wallet.neighbours import LogGrant, Neighbours, second_agency
 from wallet.errand_grant import grant
+from wallet.errand_revoke import stop_grant
 from wallet.errand_sync import synchronise
 from wallet.opened import OpenWallet
 from wallet.records import Choice
@@ -58,6 +60,28 @@ def test_attack_act_that_nobody_can_open_hides_those_after_it(
     assert wallet.mandate("1")[1].next_code == 2
     again = synchronise(wallet)
     assert (again.found, again.problems) == ([], [])
+
+
+@pytest.mark.parametrize("ours", [{"log": "other.example/log"}, {"state": "failed"}])
+def test_attack_act_under_a_code_that_we_used_at_another_log_is_found(
+    wallet: OpenWallet, neighbours: Neighbours, ours: dict[str, str]
+) -> None:
+    """A lock is taken once in each log; who uses ours at another one must not be hidden by our own grant."""
+    key = delegates.hold(wallet, mandates.token())
+    before = wallet.mandate(key)[1]
+    name = grant(wallet, neighbours.agency.ask(), Choice(), mandate="1").id
+    mine = wallet.grant(name)
+    terms = replace(mine.body.terms, log=ours.get("log", mine.body.terms.log))
+    with wallet.vault.transaction():
+        state = ours.get("state", mine.state)
+        wallet.vault.put("grants", name, replace(mine, body=replace(mine.body, terms=terms), state=state))
+        wallet.keep_mandate(key, before)
+    (found,) = synchronise(wallet).found
+    act = wallet.grant(found)
+    assert (act.code_number, act.body.terms.log) == (mine.code_number, neighbours.log.grants[0].terms.log)
+    stop_grant(wallet, found)
+    assert neighbours.log.grants[0].revoked is not None
+    assert synchronise(wallet).found == []
 
 
 def test_act_for_an_agency_that_is_not_listed_is_told_and_asked_for_again(
