@@ -16,10 +16,12 @@ from typing import Any
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from examples.founding import PARKING, PERSONS
+from tests.faces.accessible import violations
 from tests.faces.arrive import visit
 from tests.faces.hands import Mouse
 from tests.faces.people import Resident
 from tests.faces.screens import Visit
+from tests.faces.sweep import LOOKS, layout_faults, put
 from tests.faces.town import CASE, DESK, FacesTown, Story
 
 MOTHER, FATHER, SMALL, TEEN, UNSURE, WARD, NEIGHBOUR = (
@@ -152,6 +154,12 @@ def family_in(browser: Browser, town: FacesTown, story: Story, folder: Path) -> 
         made = Family(browser, town, story, folder, stack)
         made.register([record(bsn) for bsn in NAMES])
         yield made
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds, and what the smallest phone does not show whole."""
+    put(page, LOOKS[0])
+    return layout_faults(page) + violations(page)
 
 
 # What somebody of them does at his wallet.

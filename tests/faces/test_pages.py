@@ -51,6 +51,7 @@ class Doors:
             self._visits[key] = self._stack.enter_context(entered)
         found = self._visits[key]
         screen.reach(found)
+        found.page.locator("#fresh").wait_for(state="detached")  # a wallet that catches up loads its page again
         return found
 
 

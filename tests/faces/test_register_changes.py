@@ -11,7 +11,7 @@ from tests.faces.accessible import violations
 from tests.faces.arrive import sign_in
 from tests.faces.browser import DESK as WIDE
 from tests.faces.browser import visiting
-from tests.faces.family import FATHER, MOTHER, NEIGHBOUR, Family, date_of, give, look_for_news, record
+from tests.faces.family import FATHER, MOTHER, NEIGHBOUR, Family, date_of, faults, give, look_for_news, record
 from tests.faces.hands import Mouse
 from tests.faces.people import Clerk
 from tests.faces.town import CASE, COUNTER
@@ -60,7 +60,7 @@ def test_new_data_that_are_secret_go_to_nobody_without_a_second_yes(family: Fami
     assert family.read(asked).answer["flags"]["geheimhouding"] is False
 
     page = resident.go(f"/agreements/{number}/renew")
-    assert violations(page) == []
+    assert faults(page) == []
     page.locator("form#renew button").click()
     page.locator("#summary").wait_for()
     assert family.read(asked).answer["flags"]["geheimhouding"] is False

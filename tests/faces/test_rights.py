@@ -10,8 +10,7 @@ from playwright.sync_api import Page, expect
 from protocol.canonical import parse_object
 from protocol.jws import parse_jws
 from protocol.reading import MESSAGE_TYPE
-from tests.faces.accessible import violations
-from tests.faces.family import MOTHER, Family, give, look_for_news, record
+from tests.faces.family import MOTHER, Family, faults, give, look_for_news, record
 from tests.town.searching import Wanted
 
 pytestmark = pytest.mark.timeout(600)  # the first test founds the town
@@ -58,7 +57,7 @@ def test_data_without_a_law_to_keep_them_are_erased(family: Family) -> None:
     page.wait_for_url("**/rights/")
     page = answer_of(family, number)
     expect(page.locator("main")).to_contain_text("Gewist")
-    assert violations(page) == []
+    assert faults(page) == []
 
 
 def test_data_that_a_law_keeps_are_kept_until_a_day_and_may_be_complained_about(
@@ -82,7 +81,7 @@ def test_data_that_a_law_keeps_are_kept_until_a_day_and_may_be_complained_about(
     page.locator("main form[action$='/complain'] button").click()
     button = page.locator("main form:has(input[name=file]) button")
     button.wait_for()
-    assert violations(page) == []
+    assert faults(page) == []
     with page.expect_download() as saved:
         button.click()
     saved.value.save_as(file)

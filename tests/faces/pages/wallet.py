@@ -126,8 +126,22 @@ SCREENS += (
 
 # Acting for each other.
 
+
+def _pressed(form: str, then: str) -> Callable[[Visit], object]:
+    """What a button of the page says; nothing is taken and nothing is given by it."""
+
+    def reach(visit: Visit) -> None:
+        page = visit.go("/mandates")
+        with page.expect_navigation(url=then):
+            page.locator(f"main form[action$='/mandates/{form}'] button").click()
+
+    return reach
+
+
 SCREENS += (
     Screen("mandates", at("/mandates")),
+    Screen("mandates-told", _pressed("ask", "**/mandates"), in_tour=False),
+    Screen("mandate-invitation", _pressed("invite", "**/invitation"), in_tour=False),
     Screen("mandate-wish", at("/mandates/wish")),
 )
 
