@@ -16,6 +16,7 @@ from wallet.errand_paper import PaperStop, stop_by_code
 from wallet.errand_remove import remove_wallet, running_grants
 from wallet.errand_revoke import stop_grant
 from wallet.errand_sync import SyncReport, deliver_stops, synchronise
+from wallet.folding import fold, polling_key
 from wallet.opened import OpenWallet, open_wallet, surroundings
 from wallet.state import state_of_stop
 
@@ -94,8 +95,17 @@ def _sync_text(report: SyncReport) -> str:
     lines += [f"{show.ASKS[why]} `regie wallet refresh {name}`" for name, why in report.asks]
     lines += [f"Still to be delivered: {name}." for name in report.waiting]
     lines += [
-        f"Something is wrong with {name}: {code}. Look with `regie wallet history`."
-        for name, code in report.problems
+        f"Something is wrong with grant {name}: {code}. Look with `regie wallet history {name}`."
+        for name, code in report.doubts
+    ]
+    lines += [
+        f"Something is wrong with {name}: {code}. It is looked at again at the next sync."
+        for name, code in report.others
+    ]
+    lines += [
+        f"Stopped: {name}. Another party made it, and hid what it says. "
+        "`regie wallet mandates` shows who may act; `regie wallet mandate end ID` ends it."
+        for name in report.stopped_acts
     ]
     if report.unreachable:
         lines.append("Not everybody could be reached; try again later.")
@@ -120,7 +130,8 @@ def history(ctx: click.Context, wallet: OpenWallet, grant_id: str | None, thorou
         told = [show.event_data(name, event) for event in found.history.events]
         events += told
         lines.append(f"Grant {name}, {record.agency.name}, {record.service}:")
-        lines += [show.event_text(event, record.agency.name) for event in told]
+        folds = fold(found.history.events, lambda event: polling_key(event, event.time or 0))
+        lines += [show.fold_text(name, each, record.agency.name) for each in folds]
     activities = [] if grant_id else wallet.activities()
     if activities:
         lines.append("Without a log:")

@@ -35,6 +35,8 @@ AFTER_END = 3600
 UNOPENED = frozenset({"unauthorized", "missing_event", "bad_event", "bad_terms"})
 """What says that the code of an act does not open it, and never will. Nobody makes such a grant in good faith; of
 one whose openings were erased there is nothing left to stop."""
+ACT_STOPPED = "act_stopped"
+"""Code of the note that such an act was stopped."""
 Note: TypeAlias = Callable[[str, RegieError], None]
 
 
@@ -126,7 +128,7 @@ def _stop_unopened(wallet: OpenWallet, log: TrustedLog, wanted: _Wanted, index: 
         return False
     used = max(mandate.next_code, wanted.number + 1)
     wallet.keep_mandate(wanted.mandate, replace(mandate, next_code=used))
-    note(_name(wallet, wanted, index), Rejected("act_stopped", "an act that its code does not open was stopped"))
+    note(_name(wallet, wanted, index), Rejected(ACT_STOPPED, "an act that its code does not open was stopped"))
     return True
 
 

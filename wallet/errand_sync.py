@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from protocol.errors import RegieError, Unavailable
-from wallet.errand_acts import find_acts
+from wallet.errand_acts import ACT_STOPPED, find_acts
 from wallet.errand_deposit import deliver_deposits
 from wallet.errand_grant import carry_on
 from wallet.errand_history import look_back
@@ -37,6 +37,22 @@ class SyncReport:
     asks: list[tuple[str, str]] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
     unreachable: bool = False
+
+    @property
+    def stopped_acts(self) -> list[str]:
+        """`mandate 1, entry 7 of the log`: what another party made, nobody could look into, and is stopped."""
+        return [what for what, code in self.problems if code == ACT_STOPPED]
+
+    @property
+    def doubts(self) -> list[tuple[str, str]]:
+        """Problems of agreements, by number: each has its evidence and its history."""
+        return [(what, code) for what, code in self.problems if what.isdigit()]
+
+    @property
+    def others(self) -> list[tuple[str, str]]:
+        """Problems of anything else: cards, logs, acts that could not be kept."""
+        told = set(self.stopped_acts)
+        return [(what, code) for what, code in self.problems if not what.isdigit() and what not in told]
 
     def note(self, what: str, error: RegieError) -> None:
         """A peer that cannot be reached is no problem of the grant; a refusal or a lie is."""

@@ -13,6 +13,7 @@ from tests.protocol import mandates
 from tests.wallet import delegates
 from tests.wallet.conftest import Resident
 from tests.wallet.neighbours import LogGrant, Neighbours, second_agency
+from wallet.cli_after import _sync_text
 from wallet.errand_grant import grant
 from wallet.errand_revoke import stop_grant
 from wallet.errand_sync import synchronise
@@ -58,6 +59,11 @@ def test_attack_act_that_nobody_can_open_hides_those_after_it(
     assert [act.revoked is not None for act in acts] == [True, False]
     assert [code for _, code in report.problems][1:] == ["act_stopped"]
     assert wallet.mandate("1")[1].next_code == 2
+    assert report.stopped_acts == ["mandate 1, entry 2 of the log"]
+    assert (report.doubts, report.others) == ([], [])
+    text = _sync_text(report)
+    assert "Stopped: mandate 1, entry 2 of the log." in text
+    assert "wallet history" not in text, "no agreement of that name is here"
     again = synchronise(wallet)
     assert (again.found, again.problems) == ([], [])
 

@@ -16,13 +16,17 @@ from tests.wallet.conftest import Resident
 from tests.wallet.neighbours import Neighbours
 from tests.wallet.test_mandates import drafted
 from tests.wallet.ui.face import Face
+from tests.wallet.ui.test_looking_back import settled
 from tests.wallet.ui.test_request import opened, press, text_of
+from wallet.errand_grant import grant
 from wallet.errand_joint import Waiting
 from wallet.errand_mandate import Found
 from wallet.errand_profile import keep_profile
 from wallet.errand_request import read_request
 from wallet.profile import choose
+from wallet.records import Choice
 from wallet.ui import mandates as page
+from wallet.ui.work import SYNC
 
 
 @pytest.fixture
@@ -122,3 +126,22 @@ def test_who_gave_nothing_can_look_what_the_other_party_gave(face: Face) -> None
     with face.keeper.in_use() as wallet:
         delegates.hold(wallet, mandates.token())
     assert button in face.get("/agreements").text
+
+
+def test_page_says_what_was_stopped_under_a_mandate_and_leads_to_who_may_act(
+    face: Face, neighbours: Neighbours
+) -> None:
+    with face.keeper.in_use() as wallet:
+        key = delegates.hold(wallet, mandates.token())
+        before = wallet.mandate(key)[1]
+        name = grant(wallet, neighbours.agency.ask(), Choice(), mandate="1").id
+        with wallet.vault.transaction():
+            wallet.vault.delete("grants", name)
+            wallet.keep_mandate(key, before)
+    neighbours.log.grants[0].view_hash = bytes(32)
+    face.post("/sync", {"next": "/agreements"})
+    settled(face, SYNC)
+    page = face.get("/agreements").text
+    assert "Your wallet stopped an agreement" in page
+    assert 'href="/mandates"' in page
+    assert "Something is not right" not in page, "there is no evidence of an agreement to look at"
