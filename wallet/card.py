@@ -12,8 +12,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from protocol.attributes import CREDENTIAL_TYPES
+from protocol.credential import split_sd_jwt
 from protocol.dcql import Card
 from protocol.formats import credential_format
+from protocol.issuer_jwt import read_payload
+from protocol.issuer_payload import base_type
 from protocol.names import visible
 from wallet.records import Copy
 
@@ -39,6 +43,15 @@ def card_of(copy: Copy) -> Card:
 def claims_of(copy: Copy) -> Mapping[str, Any]:
     """Values by attribute name, nested ones in their place."""
     return card_of(copy).claims
+
+
+def assurance_of(copy: Copy) -> str | None:
+    """How surely the issuer knew whose card it is: `low`, `substantial` or `high`; None of other vocabularies."""
+    if base_type(copy.vct) not in CREDENTIAL_TYPES:
+        return None
+    payload, _ = read_payload(split_sd_jwt(copy.credential).jwt)
+    level = payload.get("loa")
+    return level if isinstance(level, str) else None
 
 
 def always_shown(copy: Copy) -> list[str]:

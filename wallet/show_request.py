@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from protocol.asker import Asker
+from protocol.canonical import to_builtins
 from protocol.errors import Rejected
 from protocol.names import shown_host, visible
 from protocol.openid4vp import VerifiedRequest
@@ -19,6 +20,13 @@ _GROUNDS = {
     "consent": "your consent: you are free to say no",
     "legal_obligation": "a legal duty",
     "public_task": "a public task",
+}
+
+_TEST = {
+    "interest": "In your interest",
+    "request": "You ask for it yourself",
+    "no_downside": "Saying no has no downside",
+    "no_imbalance": "Nobody puts you under pressure",
 }
 
 
@@ -50,7 +58,8 @@ def request_data(
     if service is not None:
         data["service"] = {"id": service.id, "version": service.version, "name": service.name.en}
         data["purpose"] = service.purpose.en
-        data["basis"], data["law"] = service.basis, service.law
+        data["basis"], data["law"], data["law_url"] = service.basis, service.law, service.law_url
+        data["bsn_law"], data["free_consent"] = service.bsn_law, to_builtins(service.free_consent)
         data["retention"], data["mode"] = service.retention, service.mode
         data["privacy_policy"] = service.privacy_policy
     if not request.asker.is_listed:
@@ -165,10 +174,20 @@ def _who_lines(data: Mapping[str, Any]) -> list[str]:
     if service is not None:
         lines.append(f"For: {service['name']}. {data['purpose']}")
         law = f" ({data['law']})" if data["law"] else ""
-        lines.append(f"The ground is {_GROUNDS[data['basis']]}{law}.")
+        place = f" Read it: {data['law_url']}" if data["law_url"] else ""
+        lines.append(f"The ground is {_GROUNDS[data['basis']]}{law}.{place}")
+        if data["bsn_law"]:
+            lines.append(f"It may use your citizen service number (BSN) by {data['bsn_law']}.")
+        lines += _test_lines(data["free_consent"])
         kept = "may keep it for" if data["mode"] == "store" else "looks at it and keeps nothing beyond"
         lines.append(f"The agency {kept} {data['retention']}. Privacy policy: {data['privacy_policy']}")
     return lines
+
+
+def _test_lines(test: Mapping[str, Any] | None) -> list[str]:
+    """Why the asker holds that the resident is free to choose, in its own words."""
+    answers = test.items() if test else ()
+    return [f"  {_TEST[name]}: {'yes' if answer['yes'] else 'NO'}. {answer['en']}" for name, answer in answers]
 
 
 def _stranger_lines(name: str, told: Mapping[str, Any]) -> list[str]:

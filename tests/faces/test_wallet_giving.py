@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 
 from protocol.canonical import b64u_encode, sha256
 from protocol.reading import Ticket, sign_ticket
+from protocol.service_law import FreeConsent, TestAnswer
 from protocol.terms import ElementClaim
 from protocol.trust_list import Service, Words
 from service.ui.door import LocalDoor
@@ -23,6 +24,7 @@ from tests.faces.browser import PHONE, Visitor, visiting
 from tests.faces.sweep import LOOKS, layout_faults, put
 from tests.protocol import builders
 from tests.protocol.builders import ADRES, AGENCY, AGENCY_ID, LOG_ORIGIN
+from tests.protocol.test_service_law import free_consent
 from tests.wallet.conftest import PASSPHRASE, Resident
 from tests.wallet.neighbours import LOG_HOST, Neighbours
 from wallet.ui.app import create
@@ -33,11 +35,23 @@ _CLAIM = type(builders.service().claims[0])
 _COPY = [
     _CLAIM(vct=ADRES, path=[name], needed=True) for name in ("postcode", "woonplaats", *builders.flags(ADRES))
 ]
+_EVIL = TestAnswer(yes=False, nl=EVIL, en=EVIL)
+LAW_LINK = "https://wetten.overheid.nl/jci1.3:c:BWBR0033715&artikel=3.2"
 SERVICES: dict[str, Service] = {
     "consent": builders.service(),
-    "task": builders.service(id="taak", basis="public_task", law="Wet BRP, artikel 3.2"),
+    "free": builders.service(
+        id="vrij", law="AVG, artikel 6", law_url=LAW_LINK, free_consent=free_consent(interest=False)
+    ),
+    "task": builders.service(id="taak", basis="public_task", law="Wet BRP, artikel 3.2", law_url=LAW_LINK),
     "copy": builders.service(id="verhuizing", claims=_COPY),
-    "evil": builders.service(id="evil", name=Words(nl=EVIL, en=EVIL), purpose=Words(nl=EVIL, en=EVIL), law=EVIL),
+    "evil": builders.service(
+        id="evil",
+        name=Words(nl=EVIL, en=EVIL),
+        purpose=Words(nl=EVIL, en=EVIL),
+        law=EVIL,
+        bsn_law=EVIL,
+        free_consent=FreeConsent(interest=_EVIL, request=_EVIL, no_downside=_EVIL, no_imbalance=_EVIL),
+    ),
 }
 
 
@@ -145,6 +159,17 @@ def test_task_of_the_law_asks_no_consent(resident: Visitor, place: Place) -> Non
     assert "Je hoeft geen toestemming te geven" in words
     assert "Wet BRP, artikel 3.2" in words
     assert page.get_by_role("button", name="Delen", exact=True).count() == 0
+    assert page.get_by_role("link", name="Lees de wet").get_attribute("href") == LAW_LINK
+
+
+def test_choice_is_shown_to_be_free_and_the_data_to_be_sure(resident: Visitor, place: Place) -> None:
+    place.list_first("free")
+    page = opened(resident, place.ask("free"))
+    page.get_by_text("Waarom is dit een vrije keuze?").click()
+    words = page.inner_text("main")
+    for said in ("Niet zo: Dit is in jouw belang", "Nee zeggen heeft geen nadeel", "Adres: zeer zeker."):
+        assert said in words
+    assert faults(page) == []
 
 
 def test_over_asking_is_marked_and_what_is_needed_can_be_given(resident: Visitor, place: Place) -> None:

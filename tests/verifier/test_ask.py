@@ -158,10 +158,21 @@ def test_longest_case_number_is_taken(agency: Agency) -> None:
 
 
 @pytest.mark.parametrize("once", [True, False])
-def test_agency_without_the_right_to_the_bsn_does_not_send_a_request_for_it(agency: Agency, once: bool) -> None:
-    services = [service_of("persoon.burgerservicenummer")]
-    agency.enlist(builders.trust_list(version=2, agencies=[builders.agency(services=services, bsn_allowed=False)]))
+@pytest.mark.parametrize(("allowed", "law"), [(False, "Wabb artikel 10"), (True, None)])
+def test_agency_alone_does_not_send_a_request_for_a_bsn_that_no_law_allows(
+    agency: Agency, once: bool, allowed: bool, law: str | None
+) -> None:
+    service = msgspec.structs.replace(service_of("persoon.burgerservicenummer"), bsn_law=law)
+    listed = builders.agency(services=[service], bsn_allowed=allowed)
+    agency.enlist(builders.trust_list(version=2, agencies=[listed]))
     refused(agency, "over_asking", once=once)
+
+
+def test_agency_asks_the_bsn_where_the_service_names_the_law(agency: Agency) -> None:
+    service = msgspec.structs.replace(service_of("persoon.burgerservicenummer"), bsn_law="Wabb artikel 10")
+    agency.enlist(builders.trust_list(version=2, agencies=[builders.agency(services=[service])]))
+    agency.ask()
+    agency.ask(once=True)
 
 
 def test_newest_version_of_a_service_is_asked(agency: Agency, wallet: Wallet) -> None:

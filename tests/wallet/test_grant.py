@@ -14,6 +14,7 @@ from protocol.receipt import make_tlog_proof
 from protocol.request_object import sign_request_object
 from protocol.revocation_code import lock_for
 from protocol.terms import Context, ElementClaim, LogReference, Terms, places_of
+from protocol.trust_list import ServiceClaim
 from tests.protocol import builders
 from tests.protocol.builders import ADRES, AGENCY, AGENCY_HOST, AGENCY_ID, DAY, LOG_ORIGIN, NOW, PERSOON
 from tests.protocol.granting import terms
@@ -255,6 +256,21 @@ def test_wallet_refuses_bsn_for_an_agency_without_the_right(
     holder.write_trust(agencies=[builders.agency(bsn_allowed=False, services=[service])], version=2)
     claims = [*ASKED, ElementClaim("persoon", ["burgerservicenummer"], False)]
     refuses(wallet, neighbours, neighbours.agency.ask(claims=claims), "over_asking")
+
+
+def test_wallet_alone_refuses_the_bsn_for_a_service_that_names_no_law(
+    wallet: OpenWallet, neighbours: Neighbours, holder: Resident
+) -> None:
+    asked = [*builders.service().claims, ServiceClaim(vct=PERSOON, path=["burgerservicenummer"], needed=False)]
+    claims = [*ASKED, ElementClaim("persoon", ["burgerservicenummer"], False)]
+    lawless = builders.service(version=2, claims=asked)
+    holder.write_trust(agencies=[builders.agency(bsn_allowed=True, services=[lawless])], version=2)
+    refuses(wallet, neighbours, neighbours.agency.ask(claims=claims), "over_asking")
+    assert not wallet.grants()
+    lawful = builders.service(version=3, claims=asked, bsn_law="Wabb artikel 10")
+    holder.write_trust(agencies=[builders.agency(bsn_allowed=True, services=[lawful])], version=3)
+    given = give(wallet, neighbours.agency.ask(claims=claims), without=frozenset())
+    assert "persoon.burgerservicenummer" in names(given.record.body.terms)
 
 
 @pytest.mark.parametrize("changes", [{"retention": "P2Y"}, {"mode": "store"}])

@@ -23,6 +23,7 @@ from wallet.consent import Asked, asked_attributes
 from wallet.mandated import Acting
 from wallet.records import Copy
 from wallet.ui.answerable import Answer, answer_to, latest_end
+from wallet.ui.lawful import Lawful, lawful_of, sureness_of
 from wallet.ui.names import card_label, in_language, label
 from wallet.ui.organisation import Organisation, organisation_of
 from wallet.ui.slots import Slot, find_slots
@@ -50,7 +51,8 @@ class Datum:
 class Group:
     """What is asked of one card. `is_here`: the resident has such a card. `flags`: labels of warnings.
 
-    `slot`: of a copy, where more than one card could do or none is needed.
+    `slot`: of a copy, where more than one card could do or none is needed; `sure`: the level of assurance of the
+    cards that are here.
     """
 
     title: str
@@ -58,11 +60,15 @@ class Group:
     flags: tuple[str, ...]
     is_here: bool
     slot: Slot | None = None
+    sure: str | None = None
 
 
 @dataclass(frozen=True)
 class Why:
-    """What it is for, on what ground, and what becomes of it. `retention`: ISO 8601; `mode`: view or store."""
+    """What it is for, on what ground, and what becomes of it. `retention`: ISO 8601; `mode`: view or store.
+
+    `lawful`: what the service says of its ground; None of who has none.
+    """
 
     service: str
     purpose: str
@@ -71,6 +77,7 @@ class Why:
     retention: str | None = None
     mode: str | None = None
     product: str | None = None
+    lawful: Lawful | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +188,7 @@ def _why(asker: Asker, service: Service | None, language: str) -> Why:
             retention=service.retention,
             mode=service.mode,
             product=visible(service.upl) if service.upl else None,
+            lawful=lawful_of(service, language),
         )
     told = asker.registration.purpose if asker.registration else {}
     return Why("", visible(_spoken(told, language), 2000), None)
@@ -223,7 +231,7 @@ def _groups(
 ) -> Iterator[Group]:
     asked = _as_told(request)
     slots = {slot.id: slot for slot in find_slots(request.query, answer.picked, language)}
-    held = {copy.vct for copy in copies.values() if copy.exp > now}
+    held = [copy for copy in copies.values() if copy.exp > now]
     for item in request.query.credentials:
         mine = [one for one in asked if one.credential == item.id]
         if item.id in slots:
@@ -244,7 +252,7 @@ def _is_unknown(asker: Asker) -> bool:
     return not asker.is_listed and asker.registration is None
 
 
-def _group(mine: list[Asked], vcts: list[str], held: set[str], wish: Wish, language: str) -> Group:
+def _group(mine: list[Asked], vcts: list[str], held: list[Copy], wish: Wish, language: str) -> Group:
     """Of a card for standing access, or of one that is not here."""
     data = [
         Datum(
@@ -257,8 +265,9 @@ def _group(mine: list[Asked], vcts: list[str], held: set[str], wish: Wish, langu
         if not one.flag
     ]
     flags = tuple(label(one.vct, one.path, language) for one in mine if one.flag)
-    is_here = not held.isdisjoint(vcts)
-    return Group(card_label(vcts[0], "", language) if vcts else "", tuple(data), flags, is_here)
+    here = [copy for copy in held if copy.vct in vcts]
+    title = card_label(vcts[0], "", language) if vcts else ""
+    return Group(title, tuple(data), flags, is_here=bool(here), sure=sureness_of(here))
 
 
 def _slot_group(slot: Slot, mine: list[Asked], language: str) -> Group:
@@ -270,7 +279,8 @@ def _slot_group(slot: Slot, mine: list[Asked], language: str) -> Group:
         Datum(one.name, label(vct, one.path, language), _need(one), slot.is_given) for one in shown if not one.flag
     ]
     flags = tuple(label(vct, one.path, language) for one in shown if one.flag)
-    return Group(slot.title, tuple(data), flags, is_here=True, slot=slot)
+    sure = sureness_of(chosen.copy for chosen in slot.going)
+    return Group(slot.title, tuple(data), flags, is_here=True, slot=slot, sure=sure)
 
 
 def _need(one: Asked) -> Need:

@@ -8,10 +8,12 @@ from msgspec.structs import replace
 from protocol.terms import ElementClaim
 from tests.protocol import builders
 from tests.protocol.builders import ADRES, DAY, NOW
+from tests.protocol.test_service_law import free_consent
 from tests.wallet.conftest import Resident
 from tests.wallet.neighbours import Neighbours
 from wallet.errand_request import read_request
 from wallet.opened import OpenWallet
+from wallet.ui import lawful as lawful_view
 from wallet.ui.asked import RequestView, view_request
 from wallet.ui.wish import Wish, only_needed, read_wish
 
@@ -79,6 +81,35 @@ def test_task_of_the_law_is_no_consent(
     view = show(wallet, neighbours.agency.ask())
     assert (view.kind, view.why.basis, view.why.law) == ("task", basis, LAW)
     assert view.organisation.contact == "privacy@agency.voorbeeld.example"
+
+
+def test_page_names_the_law_its_text_and_why_the_choice_is_free(
+    wallet: OpenWallet, holder: Resident, neighbours: Neighbours
+) -> None:
+    test = free_consent(no_downside=False)
+    relist(holder, law=LAW, law_url="https://wetten.overheid.nl/x", free_consent=test, bsn_law="Wabb artikel 10")
+    lawful = show(wallet, neighbours.agency.ask()).why.lawful
+    assert lawful is not None
+    assert (lawful.law, lawful.link, lawful.bsn_law) == (LAW, "https://wetten.overheid.nl/x", "Wabb artikel 10")
+    assert [(one.question, one.yes) for one in lawful.reasons] == [
+        ("interest", True), ("request", True), ("no_downside", False), ("no_imbalance", True),
+    ]  # fmt: skip
+    assert {one.text for one in lawful.reasons} == {"Omdat u het vraagt."}
+    english = show(wallet, neighbours.agency.ask(), language="en").why.lawful
+    assert english is not None
+    assert english.reasons[0].text == "Because you ask for it."
+
+
+def test_page_says_how_surely_the_issuer_knew_who_it_is(wallet: OpenWallet, neighbours: Neighbours) -> None:
+    assert {group.sure for group in show(wallet, neighbours.agency.ask()).groups} == {"high"}
+
+
+def test_least_sure_of_several_cards_counts(wallet: OpenWallet, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = list(wallet.copies().values())[:3]
+    levels = iter(["high", "low", None])
+    monkeypatch.setattr(lawful_view, "assurance_of", lambda copy: next(levels))
+    assert lawful_view.sureness_of(copies) == "low"
+    assert lawful_view.sureness_of([]) is None
 
 
 def test_copy_is_a_page_of_its_own(wallet: OpenWallet, holder: Resident, neighbours: Neighbours) -> None:

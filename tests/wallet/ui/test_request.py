@@ -8,6 +8,7 @@ import pytest
 from protocol.errors import Rejected
 from protocol.terms import ElementClaim
 from tests.protocol import builders
+from tests.protocol.test_service_law import free_consent
 from tests.wallet.conftest import Resident
 from tests.wallet.neighbours import LOG_HOST, Neighbours
 from tests.wallet.ui.face import Face
@@ -55,6 +56,43 @@ def test_resident_shares_what_is_needed_and_nothing_more(face: Face, neighbours:
     assert (again.status_code, len(grants(face))) == (303, 1)
     assert "may look until" in text_of(face.get(again.location).text)
     assert face.get(path).location == again.location
+
+
+def test_page_answers_whether_they_may_with_the_law_and_in_words(
+    face: Face, holder: Resident, neighbours: Neighbours
+) -> None:
+    link = "https://wetten.overheid.nl/jci1.3:c:BWBR0005416&artikel=225"
+    service = builders.service(
+        version=2, law="Artikel 225 Gemeentewet", law_url=link, free_consent=free_consent(request=False),
+        bsn_law="Wabb artikel 10",
+    )  # fmt: skip
+    holder.write_trust(agencies=[builders.agency(services=[service])], version=2)
+    page = face.get(opened(face, neighbours.agency.ask())).text
+    assert f'href="{html.escape(link)}"' in page
+    said = text_of(page)
+    for words in (
+        "Ground in the law: Artikel 225 Gemeentewet",
+        "This is in your interest",
+        "Not so: You ask for it yourself",
+        "Because you ask for it.",
+        "(BSN): Wabb artikel 10",
+        "How sure is it that these data are yours?",
+        "Address: very sure.",
+    ):
+        assert words in said
+    assert "high" not in said.split()
+
+
+@pytest.mark.parametrize("basis", ["public_task", "legal_obligation"])
+def test_task_of_the_law_links_to_its_text(
+    face: Face, holder: Resident, neighbours: Neighbours, basis: str
+) -> None:
+    link = "https://wetten.overheid.nl/jci1.3:c:BWBR0031331&artikel=3"
+    service = builders.service(version=2, basis=basis, law="Artikel 3 Wgs", law_url=link)
+    holder.write_trust(agencies=[builders.agency(services=[service])], version=2)
+    page = face.get(opened(face, neighbours.agency.ask())).text
+    assert f'href="{html.escape(link)}"' in page
+    assert "Why is this a free choice?" not in page
 
 
 def test_resident_adds_what_is_not_required(face: Face, neighbours: Neighbours) -> None:
