@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from auditor.case import CaseEvent
-from auditor.exports import case_json, case_jsonld, case_ldv, case_rows, to_csv
+from auditor.exports import case_json, case_jsonld, case_ldv, case_rows
 from auditor.follow_store import FollowStore
 from auditor.looks import REASONS, Looks, check_look
 from auditor.open_case import CaseOpener
@@ -15,6 +15,7 @@ from protocol.errors import Rejected
 from service.clock import SystemClock
 from service.command import command, emit, wants_json
 from service.home import Home
+from service.spreadsheet import to_csv
 
 FORMS = ("text", "json", "csv", "jsonld", "ldv")
 SHOWN = 100

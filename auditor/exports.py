@@ -4,10 +4,7 @@ JSON-LD after the W3C guide to ISO/IEC TS 27560 with DPV (2026-02-15); LDV 0.8: 
 data subject (0 or 1 is allowed) and without staff, who have no place in that log. Pure.
 """
 
-import csv
-import io
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +14,6 @@ from protocol.canonical import sha256, to_builtins
 from protocol.terms import Terms
 
 MILLISECONDS = 1000
-_FORMULA = re.compile(r'(^|[;\t])(?=[\s"]*[=+@-]|[\t\r])')
 _DPV = "https://w3id.org/dpv#"
 _CONTEXT = {
     "dpv": _DPV,
@@ -31,23 +27,6 @@ _BASIS = {
     "public_task": "eu-gdpr:A6-1-e",
 }
 _STATUS = {"grant": "dpv:ConsentGiven", "refresh": "dpv:ConsentGiven", "stop": "dpv:ConsentWithdrawn"}
-
-
-def to_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """RFC 4180 with a head. What a spreadsheet would take for a formula gets an apostrophe before it, also after a
-    semicolon, which parts cells in Dutch settings.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(head)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str):
-        return _FORMULA.sub(r"\1'", value)
-    return "" if value is None else value
 
 
 def case_rows(case: CaseFile) -> tuple[list[str], list[list[object]]]:

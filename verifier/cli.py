@@ -29,6 +29,7 @@ from verifier import (
     cli_alarms,
     cli_batch,
     cli_cohort,
+    cli_figures,
     cli_inbox,
     cli_officers,
     cli_paper,
@@ -355,4 +356,5 @@ group.add_command(cli_inbox.inbox)
 group.add_command(cli_inbox.answer)
 group.add_command(cli_inbox.access)
 group.add_command(cli_cohort.cohort)
+group.add_command(cli_figures.figures)
 group.add_command(cli_officers.officers)

@@ -76,7 +76,7 @@ class Follower:
     def _has_ended(self, grant: StoredGrant) -> bool:
         if self._replica.size <= grant.grant_index or self.is_standing(grant):
             return False
-        self._desk.store.grants.end(grant.lock)
+        self._desk.store.grants.end(grant.lock, self._desk.now())
         return True
 
     def _compare_kept(self) -> None:

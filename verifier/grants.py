@@ -113,10 +113,12 @@ class Grants:
             raise Rejected("unknown_grant", "there is no such grant", status=404)
         return _stored_grant(rows[0])
 
-    def end(self, lock: str) -> None:
-        """The log said that the grant is over."""
+    def end(self, lock: str, now: int) -> None:
+        """The log said that the grant is over: we have heard it at `now`, once."""
         with self._file.writing() as db:
-            db.execute("UPDATE grants SET state = 'revoked' WHERE lock = ? AND state = 'active'", (lock,))
+            db.execute(
+                "UPDATE grants SET state = 'revoked', ended = ? WHERE lock = ? AND state = 'active'", (now, lock)
+            )
 
 
 _GRANTS = (

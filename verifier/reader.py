@@ -206,7 +206,7 @@ def _give_up(desk: Desk, context: _Context, pending: PendingRead, error: Rejecte
     if outcome != "pending":
         desk.store.reads.refuse(pending.read_id, outcome, error.code)
     if error.code in ENDED:
-        desk.store.grants.end(context.grant.lock)
+        desk.store.grants.end(context.grant.lock, desk.now())
 
 
 def _open(

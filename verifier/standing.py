@@ -41,7 +41,7 @@ def check_standing(desk: Desk, grant: StoredGrant) -> Standing:
     except Rejected as error:
         if error.code != "revoked":
             raise
-        desk.store.grants.end(grant.lock)
+        desk.store.grants.end(grant.lock, now)
         return Standing(grant.id, grant.slot, "revoked")
     desk.store.seen.keep_checkpoint(seen.checkpoint)
     return Standing(grant.id, grant.slot, "stands", seen.checkpoint.size, seen.time)

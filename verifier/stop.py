@@ -69,7 +69,7 @@ def stop_by_receipt(desk: Desk, text: str) -> str:
     verify_revocation_receipt(  # 3.
         answer.receipt, parse_vkey(listed.receipt_vkey), origin=grant.log, lock=lock_for(code, version)
     )
-    desk.store.grants.end(grant.lock)  # 4.
+    desk.store.grants.end(grant.lock, desk.now())  # 4.
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from verifier.batches import Batches
 from verifier.book import Book
+from verifier.figures_count import FigureRows
 from verifier.grants import Grants
 from verifier.lists import Lists
 from verifier.reads import Reads
@@ -33,6 +34,7 @@ class Store:
         self.book = Book(self._file)
         self.batches = Batches(self._file)
         self.lists = Lists(self._file)
+        self.figures = FigureRows(self._file)
 
     def close(self) -> None:
         """Close the file."""

@@ -13,6 +13,7 @@ from auditor.ui.jobs import Job
 from auditor.ui.shown import show_case
 from auditor.ui.told import attribute_name
 from protocol.errors import Rejected
+from service.spreadsheet import to_csv
 from service.ui.words import _
 
 pages = Blueprint("cases", __name__, url_prefix="/agreements")
@@ -131,7 +132,7 @@ def export(job_id: str, form: str) -> Response:
     if form not in _FORMS:
         raise Rejected("not_found", "no such form", status=404)
     if form == "csv":
-        text = exports.to_csv(*exports.case_rows(found))
+        text = to_csv(*exports.case_rows(found))
     elif form == "jsonld":
         text = json.dumps(exports.case_jsonld(found, desk().now()), indent=2)
     else:

@@ -13,6 +13,7 @@ from auditor.tally import Cell
 from protocol.canonical import b64u_fixed
 from protocol.leaf import parse_leaf
 from protocol.merkle import leaf_hash, verify_inclusion
+from service.spreadsheet import to_csv
 from tests.auditor.history import History, honest, listed
 from tests.protocol.builders import ADRES, AGENCY_ID, LOG_ORIGIN, NOW
 
@@ -107,20 +108,20 @@ def test_case_as_processing_log_has_one_record_for_each_reading_and_no_staff() -
 
 def test_case_as_a_table_has_one_row_for_each_entry() -> None:
     case = case_of(honest())
-    rows = list(csv.DictReader(io.StringIO(exports.to_csv(*exports.case_rows(case)))))
+    rows = list(csv.DictReader(io.StringIO(to_csv(*exports.case_rows(case)))))
     assert [row["kind"] for row in rows] == [event.kind for event in case.events]
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_attack_formula_in_a_table_is_text(start: str) -> None:
-    text = exports.to_csv(["name"], [[f"{start}HYPERLINK(1)"]])
+    text = to_csv(["name"], [[f"{start}HYPERLINK(1)"]])
     assert next(csv.DictReader(io.StringIO(text)))["name"].startswith("'")
 
 
 @pytest.mark.parametrize("name", ["x;=HYPERLINK(1)", 'x, y;"=HYPERLINK(1)"', "x; @y", "x\t+1"])
 def test_attack_formula_after_a_semicolon_is_text(name: str) -> None:
     """A spreadsheet with Dutch settings parts cells at semicolons, whatever the file says."""
-    text = exports.to_csv(["name"], [[name]])
+    text = to_csv(["name"], [[name]])
     for parted in (";", "\t"):
         for row in csv.reader(io.StringIO(text), delimiter=parted):
             assert not [cell for cell in row if cell.lstrip(' "').startswith(("=", "+", "-", "@"))]

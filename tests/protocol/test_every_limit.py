@@ -46,6 +46,7 @@ from protocol.errors import Rejected
 from tests.protocol import builders as b
 from tests.protocol import limit_probes as p
 from tests.protocol import limits_cohort, limits_mandate_api, limits_mandates, limits_oauth
+from tests.protocol import peer_input_figures as f
 from tests.protocol import peer_input_trust as t
 from tests.protocol.limit_probes import NOW
 from tests.protocol.peer_input_openid import OFFER, PAYLOAD, read_request
@@ -258,7 +259,7 @@ ALSO = {
 
 LIMITS |= {name: Limit(*row) for name, row in {**limits_oauth.LIMITS, **limits_mandates.LIMITS}.items()}
 LIMITS |= {name: Limit(*row) for name, row in limits_mandate_api.LIMITS.items()}
-LIMITS |= {name: Limit(*row) for name, row in limits_cohort.LIMITS.items()}
+LIMITS |= {name: Limit(*row) for name, row in {**limits_cohort.LIMITS, **f.LIMITS}.items()}
 ALSO |= {name: Limit(*row) for name, row in {**limits_mandates.ALSO, **limits_cohort.ALSO}.items()}
 
 

@@ -22,6 +22,7 @@ from protocol.errors import Rejected
 from tests.protocol import (
     peer_input_cohort,
     peer_input_consent,
+    peer_input_figures,
     peer_input_fraud,
     peer_input_log,
     peer_input_mandates,
@@ -39,6 +40,7 @@ ROWS = [
     *peer_input_log.ROWS,
     *peer_input_consent.ROWS,
     *peer_input_cohort.ROWS,
+    *peer_input_figures.ROWS,
     *peer_input_mandates.ROWS,
     *peer_input_openid.ROWS,
     *peer_input_oauth.ROWS,

@@ -204,7 +204,7 @@ def test_resident_who_stopped_while_the_batch_was_down_is_not_opened(
         caller.run([Row(rid, CASE)])
     restart(agency)
     caller.got.clear()
-    agency.desk.store.grants.end(granted.sealed.terms.lock)
+    agency.desk.store.grants.end(granted.sealed.terms.lock, agency.clock.time)
     caller.run([Row(rid, CASE)], resume=True)
     (result,) = caller.got
     assert result.error is not None

@@ -170,7 +170,7 @@ def test_agreements_stand_under_their_state(agency: DeskAgency, wallet: Wallet) 
     stands, _ = granted(agency, wallet)
     other = Wallet(agency.clock, agency.log, name="other", set_name="set 2")
     stopped, made = granted(agency, other)
-    agency.desk.store.grants.end(made.sealed.terms.lock)
+    agency.desk.store.grants.end(made.sealed.terms.lock, agency.clock.time)
     assert "De afspraak is voorbij" in words_of(get(agency.open("clerk"), f"/requests/{stopped}"))
     browser = agency.open("clerk")
     now, ended = get(browser, "/agreements/").text, get(browser, "/agreements/?state=revoked").text

@@ -1,0 +1,1 @@
+"""Revisions of schema `figures`, in their order."""
