@@ -13,6 +13,7 @@ from protocol.issuer_jwt import NO_END
 from protocol.names import visible
 from protocol.terms import MAX_TIME, places_of
 from wallet.card import card_names, claims_of
+from wallet.folding import Fold
 from wallet.history import VerifiedEvent
 from wallet.records import Activity, Copy, GrantRecord
 from wallet.state import state_of, state_of_stop
@@ -203,6 +204,14 @@ def event_text(event: Mapping[str, Any], agency: str) -> str:
     law = f" (under {event['law']}{until})" if event.get("law") else ""
     about = f": {names}" if event["attributes"] else ""
     return f"  {when}: message: {str(event['reason']).replace('_', ' ')}{law}{about}"
+
+
+def fold_text(grant_id: str, found: Fold[VerifiedEvent], agency: str) -> str:
+    """One entry as a sentence, or what programs read in a month."""
+    if found.count == 1:
+        return event_text(event_data(grant_id, found.item), agency)
+    first, last = moment(found.item.time), moment(found.last.time)
+    return f"  {first} to {last}: {agency} read {_in_words(found.item.attributes)} {found.count} times by a system"
 
 
 def activity_data(activity: Activity) -> dict[str, Any]:

@@ -21,14 +21,23 @@ _FILES = {"csv": ("text/csv; charset=utf-8", export.as_csv), "json": ("applicati
 
 @pages.get("")
 def index() -> str:
-    """Latest first, in pages, under their months."""
+    """Latest first, in pages, under their months. `?each=1`: every reading of programs on a line of its own."""
     name = request.args.get("view", "")
     wanted, book, now = _wanted(name)
     lines = _chosen(book, wanted)
+    shows_each = request.args.get("each") == "1"
+    if not shows_each:
+        lines = book.remember(("folded", wanted, language()), lambda: activity_view.folded(lines))
     page = activity_view.page_of(lines, request.args.get("page", 1, type=int))
 
     def address(number: int) -> str:
-        return url_for(".index", page=number, view=name or None)
+        return url_for(
+            ".index",
+            page=number,
+            view=name or None,
+            agreement=request.args.get("agreement"),
+            each=1 if shows_each else None,
+        )
 
     return render_template(
         "wallet/activities.html",

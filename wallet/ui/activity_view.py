@@ -1,11 +1,14 @@
 """Which activities a page shows: filtered, searched, in pages and by month; and the reads of each week. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
+from wallet.folding import fold, polling_key
 from wallet.ui.book import Line, LineKind
 
 PAGE = 25
@@ -98,6 +101,19 @@ def chosen(lines: Iterable[Line], wanted: Filter, words: Callable[[Line], str]) 
         and (not wanted.agency or line.agency == wanted.agency)
         and (not wanted.number or line.number == wanted.number)
         and (not terms or has_words(line))
+    ]
+
+
+def folded(lines: Iterable[Line]) -> list[Line]:
+    """Newest first: what programs read under one agreement in one month is one line, at the last of them."""
+
+    def key_of(line: Line) -> Hashable | None:
+        key = polling_key(line.event, line.time) if line.event else None
+        return None if key is None else (line.number, key)
+
+    return [
+        one.item if one.count == 1 else replace(one.item, count=one.count, since=one.last.time)
+        for one in fold(lines, key_of)
     ]
 
 

@@ -5,7 +5,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from protocol.errors import Rejected
 from protocol.rights import RIGHTS
 from wallet.ui import agreement_view
-from wallet.ui.activity_view import filter_of
+from wallet.ui.activity_view import filter_of, folded
 from wallet.ui.book import Agreement, Book
 from wallet.ui.filters import keep_filter, kept_filter
 from wallet.ui.following_view import newer_of
@@ -78,7 +78,7 @@ def agreement(grant_id: int) -> str:
 
 def _with_all(book: Book, one: Agreement, now: int) -> agreement_view.Shown:
     siblings = agreement_view.siblings_of(one, book.agreements.values())
-    return agreement_view.shown(one, now, lines=book.chapters[one.number].lines, siblings=siblings)
+    return agreement_view.shown(one, now, lines=folded(book.chapters[one.number].lines), siblings=siblings)
 
 
 def find(book: Book, grant_id: int) -> Agreement:

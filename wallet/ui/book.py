@@ -57,7 +57,7 @@ class Line(msgspec.Struct, frozen=True):
     """One thing that happened. `id` is unique and fit for a path; `time` in POSIX seconds.
 
     `number`: of the agreement, if there is one. `is_proven`: verified in the log; `event`: that entry of it.
-    `record`: what it belongs to.
+    `record`: what it belongs to. `count` readings by programs since `since` are folded into this line.
     """
 
     id: str
@@ -70,6 +70,8 @@ class Line(msgspec.Struct, frozen=True):
     is_proven: bool = False
     event: VerifiedEvent | None = None
     record: GrantRecord | Activity | None = None
+    count: int = 1
+    since: int | None = None
 
 
 @dataclass(frozen=True)

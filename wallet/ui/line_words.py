@@ -7,6 +7,7 @@ from protocol.names import visible
 from service.ui.format import day
 from service.ui.words import _, language, ngettext
 from service.ui.words import lazy as _l
+from wallet.folding import is_odd
 from wallet.ui import names
 from wallet.ui.book import Line, LineKind
 
@@ -111,6 +112,8 @@ def title_of(line: Line) -> str:
                     name=name,
                 )
             )
+        case "read" if line.count > 1:
+            return str(_("%(name)s: viewed %(num)d times by a system", name=name, num=line.count))
         case "read":
             return str(ngettext("%(name)s viewed %(num)d datum", "%(name)s viewed %(num)d data", count, name=name))
         case "stopped" if not line.is_proven:
@@ -166,6 +169,8 @@ def reason_of(line: Line) -> str:
     event = line.event
     if event is None:
         return ""
+    if line.count == 1 and is_odd(event):
+        return str(_("This was outside usual hours."))
     if line.kind == "refused" and event.reason in REASONS:
         return str(REASONS[event.reason])
     if event.law and event.until:

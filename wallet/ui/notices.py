@@ -14,21 +14,22 @@ from protocol.issuer_jwt import NO_END
 from protocol.names import visible
 from protocol.rights import RESIDENT_KINDS
 from wallet.card import card_names
+from wallet.folding import is_odd
 from wallet.history import VerifiedEvent
 from wallet.records import Copy
 from wallet.ui.book import Agreement, Book
 
 NoticeKind: TypeAlias = Literal[
-    "problem", "search", "refused", "unsure", "waiting", "read", "answered", "stopped", "ended", "ending",
+    "problem", "search", "refused", "unsure", "waiting", "odd", "read", "answered", "stopped", "ended", "ending",
     "card_over", "card_ending", "backup",
 ]  # fmt: skip
 ORDER: tuple[NoticeKind, ...] = (
-    "problem", "search", "refused", "unsure", "waiting", "stopped", "answered", "read", "ended", "ending",
+    "problem", "search", "refused", "unsure", "waiting", "stopped", "odd", "answered", "read", "ended", "ending",
     "card_over", "card_ending", "backup",
 )  # fmt: skip
 """What has to be seen first comes first."""
 IMPORTANT: frozenset[NoticeKind] = frozenset(
-    {"problem", "search", "refused", "unsure", "waiting", "stopped", "answered", "card_over"}
+    {"problem", "search", "refused", "unsure", "waiting", "stopped", "odd", "answered", "card_over"}
 )
 """What the first page reports to who wants to hear what is important only."""
 _NEWS: Mapping[str, NoticeKind] = {"read": "read", "refusal": "refused", "revocation": "stopped"}
@@ -100,12 +101,17 @@ def _about(agreement: Agreement, told: Told, now: int) -> Iterable[Notice]:
 
 
 def _news(agreement: Agreement, events: Iterable[VerifiedEvent]) -> Iterable[Notice]:
-    """One notice for each kind of event. A message of the resident's own is no news."""
+    """One notice for each kind of event. A message of the resident's own is no news.
+
+    What an officer read outside usual hours is told apart, and counts as important.
+    """
     by_kind: dict[NoticeKind, list[VerifiedEvent]] = {}
     for event in events:
         kind: NoticeKind | None = _NEWS.get(event.kind)
         if event.kind == "message" and event.reason not in RESIDENT_KINDS:
             kind = "answered"
+        if is_odd(event):
+            kind = "odd"
         if kind is not None:
             by_kind.setdefault(kind, []).append(event)
     for kind, some in by_kind.items():

@@ -16,10 +16,12 @@ from wallet.errand_grant import grant
 from wallet.errand_history import kept_parts, look_back
 from wallet.errand_message import ask
 from wallet.errand_revoke import stop_grant
+from wallet.folding import fold
 from wallet.history import VerifiedEvent
 from wallet.kept_history import KeptHistory
 from wallet.opened import OpenWallet
 from wallet.records import Activity, Choice, OutgoingMessage
+from wallet.show import fold_text
 from wallet.ui import agreement_view
 from wallet.ui.activity_view import (
     MAX_PICTURES,
@@ -28,11 +30,13 @@ from wallet.ui.activity_view import (
     by_month,
     chosen,
     filter_of,
+    folded,
     page_of,
     reads_by_week,
 )
 from wallet.ui.book import Agreement, Line, lines_of, make_book, reads_since
 from wallet.ui.export import as_csv, as_json
+from wallet.ui.notices import _news
 from wallet.ui.rights_view import asked_of, can_ask
 from wallet.ui.shelf import read_book
 
@@ -131,6 +135,59 @@ def test_many_organisations_share_one_picture() -> None:
     assert (pictures[-1].others, pictures[-1].total) == (4, 4)
     assert sum(picture.total for picture in pictures) == len(reads)
     assert all(not picture.others for picture in reads_by_week(reads[:MAX_PICTURES], now))
+
+
+def polled(number: int, time: str, *, channel: str = "batch", agency: str = "1") -> Line:
+    """A reading by a program, or at a desk."""
+    event = VerifiedEvent("read", number, number, channel=channel, zone="office", time=at(time))
+    return changed(line(number, time=at(time), agency=agency), event=event, number=agency)
+
+
+def test_what_programs_read_in_a_month_is_one_line() -> None:
+    nights = [polled(day, f"2026-10-{day:02d}T02:00") for day in range(31, 0, -1)]
+    before = [polled(100 + day, f"2026-09-{day:02d}T02:00") for day in range(30, 28, -1)]
+    desk, other = polled(50, "2026-10-12T11:00", channel="desk"), polled(51, "2026-10-12T03:00", agency="2")
+    found = folded([*nights[:19], desk, other, *nights[19:], *before])
+    assert [(each.id, each.count) for each in found] == [("1-31", 31), ("1-50", 1), ("1-51", 1), ("1-130", 2)]
+    assert (found[0].time, found[0].since) == (at("2026-10-31T02:00"), at("2026-10-01T02:00"))
+    assert sum(each.count for each in found) == 35
+
+
+def test_what_people_read_is_never_folded() -> None:
+    lines = [polled(day, f"2026-10-{day:02d}T11:00", channel="desk") for day in range(9, 0, -1)]
+    assert folded(lines) == lines
+    refused = [changed(each, event=changed(each.event, kind="refusal", channel="batch")) for each in lines]
+    assert folded(refused) == refused
+
+
+def test_command_line_tells_of_programs_in_one_line_too() -> None:
+    events = [each.event for each in (polled(1, "2026-10-01T02:00"), polled(2, "2026-10-02T02:00"))]
+    (one,) = fold([changed(each, attributes=("adres.postcode",)) for each in events], lambda _: "same")
+    assert "Agency read adres.postcode 2 times by a system" in fold_text("1", one, "Agency")
+
+
+def test_other_data_are_another_line() -> None:
+    night = polled(2, "2026-10-02T02:00")
+    more = changed(night, id="1-1", event=changed(night.event, attributes=("adres.straat",)))
+    assert folded([night, more]) == [night, more]
+
+
+@pytest.mark.parametrize(
+    ("time", "channel", "kinds"),
+    [
+        ("2026-11-22T15:00", "desk", ["odd"]),
+        ("2026-11-23T23:00", "desk", ["odd"]),
+        ("2026-12-25T11:00", "desk", ["odd"]),
+        ("2026-11-23T11:00", "desk", ["read"]),
+        ("2026-11-22T03:00", "batch", ["read"]),
+    ],
+)
+def test_reading_outside_usual_hours_is_told_apart(
+    agreement: Agreement, time: str, channel: str, kinds: list[str]
+) -> None:
+    event = VerifiedEvent("read", 9, 1, channel=channel, zone="office", time=at(time))
+    found = [each for each in _news(agreement, [event]) if each.is_new]
+    assert [each.kind for each in found] == kinds
 
 
 def test_reads_of_this_month_are_counted() -> None:
