@@ -5,7 +5,7 @@ a known id replaces it (roots and keys rotate), but for services: a version once
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -213,8 +213,10 @@ def next_list(draft: Draft, *, version: int, now: int, days: int, before: TrustL
 
 def _check_service(agency: Agency, service: Service) -> None:
     check_service(agency.id, service)
-    for text in (service.name.nl, service.name.en, service.purpose.nl, service.purpose.en):
+    for text in _texts(service):
         check_text(text, "a text of the service")
+    if service.law_url is not None:
+        check_url(service.law_url)
     places = [(claim.vct, *claim.path) for claim in service.claims]
     if len(set(places)) != len(places):
         raise Rejected("duplicate_claim", "an attribute is registered twice")
@@ -231,6 +233,14 @@ def _check_service(agency: Agency, service: Service) -> None:
     if _ZERO_DURATION.fullmatch(service.retention):
         raise Rejected("bad_retention", "a retention of nothing: name how long the data is kept at most")
     check_url(service.privacy_policy)
+
+
+def _texts(service: Service) -> Iterator[str]:
+    """All that residents are shown of it."""
+    yield from (service.name.nl, service.name.en, service.purpose.nl, service.purpose.en)
+    yield from (text for text in (service.law, service.bsn_law, service.upl) if text is not None and text.strip())
+    for _, answer in service.free_consent.answers if service.free_consent else ():
+        yield from (answer.nl, answer.en)
 
 
 def _check_claim(claim: ServiceClaim) -> None:

@@ -10,6 +10,7 @@ from protocol.attributes import CREDENTIAL_TYPES
 from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from protocol.policy import parse_policy
+from protocol.service_law import FreeConsent, TestAnswer
 from protocol.trust_list import ServiceClaim, TrustedLog, TrustedWitness, Words, sign_trust_list, verify_trust_list
 from registrar.draft import Draft, new_draft
 from registrar.register import (
@@ -31,6 +32,11 @@ from tests.protocol.builders import ADRES, AGENCY_ID, LOG_ORIGIN, NOW, PERSOON
 
 OTHER = builders.party("other agency", san_dns="other.voorbeeld.example")
 BSN = ServiceClaim(vct=PERSOON, path=["burgerservicenummer"], needed=True)
+
+
+def free_consent_of(**texts: str) -> FreeConsent:
+    answer = TestAnswer(**{"yes": True, "nl": "Daarom.", "en": "Because.", **texts})
+    return FreeConsent(interest=answer, request=answer, no_downside=answer, no_imbalance=answer)
 
 
 def log(**changes: Any) -> TrustedLog:
@@ -206,6 +212,14 @@ def test_versions_follow_each_other() -> None:
         ({"claims": [ServiceClaim(vct=ADRES, path=["bsn"], needed=True)]}, "unknown_attribute"),
         ({"claims": [ServiceClaim(vct=ADRES, path=["burgerservicenummer"], needed=True)]}, "unknown_attribute"),
         ({"claims": [ServiceClaim(vct=ADRES, path=["postcode", "x"], needed=True)]}, "unknown_attribute"),
+        ({"law": "Gemeentewet\u202e 225"}, "bad_text"),
+        ({"bsn_law": "Wabb\x1b[2J"}, "bad_text"),
+        ({"upl": "parkeer\nvergunning"}, "bad_text"),
+        ({"free_consent": free_consent_of(nl=" ")}, "bad_text"),
+        ({"free_consent": free_consent_of(en="Because\0")}, "bad_text"),
+        ({"law": "Gemeentewet 225", "law_url": "http://wetten.example/225"}, "bad_url"),
+        ({"law_url": "https://wetten.example/225"}, "bad_service"),
+        ({"answers": "count"}, "bad_question"),
         ({"basis": "public_task"}, "law_missing"),
         ({"claims": [BSN]}, "bsn_law_missing"),
         ({"claims": [BSN], "bsn_law": " "}, "bsn_law_missing"),
