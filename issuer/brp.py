@@ -10,6 +10,7 @@ from typing import Any, NewType
 import msgspec
 
 from issuer.dates import PartialDate, parse_iso_date
+from issuer.woz import WozObject
 from protocol.canonical import convert, parse_object
 from protocol.errors import Rejected
 
@@ -103,6 +104,7 @@ class Residence(msgspec.Struct, frozen=True):
     datumVan: Datum | None = None
     functieAdres: Coded | None = None
     verblijfadres: VisitingAddress | None = None
+    adresseerbaarObjectIdentificatie: str | None = None
     indicatieVastgesteldVerblijftNietOpAdres: bool = False
     inOnderzoek: Investigation | None = None
 
@@ -194,6 +196,8 @@ class Person(msgspec.Struct, frozen=True):
     geheimhoudingPersoonsgegevens: bool = False
     inOnderzoek: Investigation | None = None
     opschortingBijhouding: Suspension | None = None
+    woz: WozObject | None = None
+    """Of another register (`woz`), kept beside what the BRP said."""
 
 
 def parse_bsn(text: str) -> Bsn:

@@ -72,6 +72,12 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
             for path in _under(group, "burgerservicenummer", "geboorte.datum")
         ),
     ),
+    # Where the WOZ register is asked about: the home where the resident is registered.
+    "woz": (
+        "burgerservicenummer",
+        "verblijfplaats.adresseerbaarObjectIdentificatie",
+        *_under("verblijfplaats.verblijfadres", "huisnummer", "huisletter", "huisnummertoevoeging", "postcode"),
+    ),
 }
 """What each credential is made of (`register`), as paths that RvIG allows."""
 FINDING_FIELDS = ("naam.geslachtsnaam", "geboorte.datum")

@@ -9,7 +9,8 @@ from issuer.brp import Bsn, parse_bsn
 from issuer.brp_api import fields_for
 from issuer.config import IssuerConfig
 from issuer.connect import Connector, Report
-from issuer.source import BRP_KEY, BrpSource, read_key
+from issuer.office import Office
+from issuer.source import BRP_KEY, WOZ_KEY, BrpSource, WozSource, read_key
 from issuer.web import open_office
 from protocol.errors import Rejected
 from service.command import command, emit, progress, read_secret
@@ -25,11 +26,14 @@ MAX_BSN_LINES = 2_000_000
 @click.argument("url")
 @click.option("--bsn", help="Ask for one resident only; - reads the number from stdin.")
 @click.option("--file", "file_", type=click.Path(allow_dash=True), help="Ask for these: a BSN a line; - is stdin.")
+@click.option("--woz", metavar="URL", help="Ask WOZ bevragen there (before `/wozobjecten`) about their homes.")
 @click.option(
     "--older-than", "hours", type=click.FloatRange(min=0), default=HOURS, show_default=True, help="Hours."
 )
 @command
-def connect(ctx: click.Context, home: Home, url: str, bsn: str | None, file_: str | None, hours: float) -> None:
+def connect(
+    ctx: click.Context, home: Home, url: str, bsn: str | None, file_: str | None, woz: str | None, hours: float
+) -> None:
     """Ask BRP API Personen at URL (before `/personen`), and let changes there reach what was issued.
 
     Without --bsn or --file: for everybody in the register whose record is older than --older-than. A run that was
@@ -40,7 +44,7 @@ def connect(ctx: click.Context, home: Home, url: str, bsn: str | None, file_: st
     config = home.config(IssuerConfig)
     office = open_office(home, config)
     source = BrpSource(Fetcher(), url, read_key(home, BRP_KEY, url), time.sleep)
-    connector = Connector(office, source, fields_for(office.credentials))
+    connector = Connector(office, source, fields_for(office.credentials), _homes(home, office, woz))
     wanted = _wanted(bsn, file_)
     if wanted is None:
         wanted = connector.known_before(office.clock.now() - int(hours * 3600))
@@ -48,6 +52,14 @@ def connect(ctx: click.Context, home: Home, url: str, bsn: str | None, file_: st
     emit(ctx, _words(report), report.to_json())
     if not report.is_whole:
         ctx.exit(1)
+
+
+def _homes(home: Home, office: Office, url: str | None) -> WozSource | None:
+    if url is None:
+        return None
+    if "woz" not in office.credentials:
+        raise Rejected("not_made_here", "this issuer makes nothing of the WOZ: see `credentials` in config.json")
+    return WozSource(Fetcher(), url, read_key(home, WOZ_KEY, url), time.sleep)
 
 
 def _wanted(bsn: str | None, file_: str | None) -> list[Bsn] | None:

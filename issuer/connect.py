@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from issuer import store, store_deferred
-from issuer.brp import Bsn
+from issuer.brp import Bsn, Person, parse_person
 from issuer.brp_api import batches
 from issuer.office import Office
+from issuer.woz import WozObject
+from protocol.canonical import to_builtins
 from protocol.errors import Rejected
 from service.database import immediate, snapshot
 
@@ -25,6 +27,13 @@ class Source(Protocol):
 
     def persons(self, bsns: Collection[Bsn], fields: Collection[str]) -> Mapping[Bsn, dict[str, Any]]:
         """Records of those whom it knows."""
+
+
+class Homes(Protocol):
+    """Where homes are valued."""
+
+    def home_of(self, person: Person) -> WozObject | None:
+        """The home that this resident has an interest in."""
 
 
 @dataclass
@@ -51,12 +60,14 @@ class Report:
 
 
 class Connector:
-    """One issuer's office, and the source that it is fed from. `fields`: what is asked of each resident."""
+    """One issuer's office, and the sources that it is fed from. `fields`: what is asked of each resident; without
+    `homes` what was known of somebody's home stays as it was."""
 
-    def __init__(self, office: Office, source: Source, fields: Sequence[str]) -> None:
+    def __init__(self, office: Office, source: Source, fields: Sequence[str], homes: Homes | None = None) -> None:
         self._office = office
         self._source = source
         self._fields = fields
+        self._homes = homes
 
     def known_before(self, moment: int) -> list[Bsn]:
         """Everybody whose record is older than `moment` (POSIX seconds), in the order of their numbers."""
@@ -86,7 +97,7 @@ class Connector:
             raise Rejected("source_empty", "the source knows nobody of a whole batch: is it the right one?")
 
     def _take(self, batch: Sequence[Bsn], found: Mapping[Bsn, dict[str, Any]], report: Report) -> None:
-        lines = [json.dumps(found[bsn], ensure_ascii=False).encode() for bsn in batch if bsn in found]
+        lines = [self._line(bsn, found[bsn]) for bsn in batch if bsn in found]
         imported = self._office.take_persons(lines)
         report.asked += len(batch)
         report.taken += imported.taken
@@ -98,6 +109,20 @@ class Connector:
             if bsn not in found:
                 report.missing += 1
                 report.held += self._hold(bsn)
+
+    def _line(self, bsn: Bsn, record: dict[str, Any]) -> bytes:
+        """The record as it is taken, with the home beside it where this issuer makes something of that."""
+        if "woz" in self._office.credentials:
+            home = self._home(bsn, record)
+            record = {**record, **({} if home is None else {"woz": to_builtins(home)})}
+        return json.dumps(record, ensure_ascii=False).encode()
+
+    def _home(self, bsn: Bsn, record: dict[str, Any]) -> WozObject | None:
+        if self._homes is not None:
+            return self._homes.home_of(parse_person(json.dumps(record)))
+        with snapshot(self._office.engine) as connection:
+            before = store.person_record(connection, bsn)
+        return None if before is None else parse_person(before).woz
 
     def _hold(self, bsn: Bsn) -> bool:
         """Nothing more is issued until a clerk has looked. False for who was never known, or is held already."""

@@ -25,7 +25,7 @@ from issuer.issue import Copy, Narrowed, Validity, decide_positions, sign_copies
 from issuer.mandate_books import end_unlawful, narrowed_to, standing
 from issuer.mandate_caller import CALLER_CONFIGURATION
 from issuer.nonce import make_nonce, verify_nonce
-from issuer.offer import Offer, configuration, token_hash
+from issuer.offer import Offer, check_made, configuration, token_hash
 from issuer.office import Office
 from issuer.possession import Possession
 from issuer.register import Attributes, sized_attributes
@@ -153,7 +153,7 @@ class Issuing:
         """
         if asked.identifier is None:
             name = asked.configuration or ""
-            configuration(name)
+            check_made((name,), self._office.credentials)
             return name, None
         unknown = Rejected("unknown_credential_identifier", "this credential was not authorized")
         found = split_identifier(asked.identifier)

@@ -31,6 +31,7 @@ _DESCRIPTIONS = {
         "Wie gezag over u heeft, over wie u gezag heeft, en curatele",
         "Who has parental responsibility for you, whom you have it for, and guardianship",
     ),
+    "woz": ("Wat uw woning waard is voor de WOZ", "What your home is worth under the property tax act (WOZ)"),
 }
 
 

@@ -19,9 +19,10 @@ import datetime
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from issuer.brp import Authority, Coded, Datum, Gezagsrelatie, Investigation, Person, Relative, Residence
-from issuer.dates import UNKNOWN, ThreeValued, is_of_age
+from issuer.dates import UNKNOWN, ThreeValued, is_of_age, parse_iso_date
 from issuer.names import full_name
 from issuer.offer import BRP_CREDENTIALS, configuration
+from issuer.woz import WozObject
 from protocol.attributes import fits
 from protocol.canonical import JsonValue
 from protocol.disclosure import make_disclosure
@@ -30,7 +31,7 @@ from protocol.errors import Rejected
 Attributes = dict[str, JsonValue]
 
 PERSON_VCT, ADDRESS_VCT, FAMILY_VCT = "urn:regie:nl:persoon:1", "urn:regie:nl:adres:1", "urn:regie:nl:gezin:1"
-AUTHORITY_VCT = "urn:regie:nl:gezag:1"
+AUTHORITY_VCT, WOZ_VCT = "urn:regie:nl:gezag:1", "urn:regie:nl:woz:1"
 AGES = (12, 16, 18, 21, 65)
 _AGE_NAMES = tuple(f"leeftijdBoven{years}" for years in AGES)
 _NO_SALT = bytes(16)
@@ -310,9 +311,28 @@ def _authority(person: Person, today: datetime.date) -> tuple[Attributes, set[st
     return content, investigated
 
 
+# ---- woz
+
+
+def _home(person: Person, today: datetime.date) -> tuple[Attributes, set[str]]:
+    """What the WOZ register says of the home of somebody with an interest in it; nothing of anybody else's."""
+    found = person.woz or WozObject(None)
+    return {
+        "wozObjectnummer": found.identificatie,
+        "adres": found.adres,
+        "gemeente": found.gemeente,
+        "waarde": found.waarde,
+        "waardepeildatum": str(parse_iso_date(found.waardepeildatum)) if found.waardepeildatum else None,
+        "hoedanigheid": found.hoedanigheid,
+        "bezwaarOfBeroep": found.bezwaarOfBeroep,
+        "grondoppervlakte": found.grondoppervlakte,
+    }, set()
+
+
 _RULES: Mapping[str, Callable[[Person, datetime.date], tuple[Attributes, set[str]]]] = {
     PERSON_VCT: _person,
     ADDRESS_VCT: _address,
     FAMILY_VCT: _family,
     AUTHORITY_VCT: _authority,
+    WOZ_VCT: _home,
 }

@@ -2,6 +2,7 @@
 
     source = BrpSource(Fetcher(), url, read_key(home, BRP_KEY, url), time.sleep)
     records = source.persons(bsns, fields)
+    home = WozSource(Fetcher(), url, read_key(home, WOZ_KEY, url), time.sleep).home_of(person)
 
 Requests go out by `service.fetch` (https, no redirects, no addresses of the own machine). A source that is busy
 (429, 5xx, no connection) is asked again after as long as it says, some times, before we give up.
@@ -13,7 +14,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from issuer.brp import Bsn
+from issuer import woz
+from issuer.brp import Bsn, Person, VisitingAddress
 from issuer.brp_api import MAX_ANSWER_BYTES, PATH, parse_answer, refusal_of, request_body
 from protocol.canonical import parse_struct
 from protocol.errors import Rejected, Unavailable
@@ -29,6 +31,7 @@ MAX_WAIT_SECONDS = 60
 _SECONDS = 30.0
 """A source may take its time over 20 people."""
 _JSON = "application/json; charset=utf-8"
+_HAL = ("application/hal+json", "application/json")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?")
 _OURS = frozenset({"host", "accept", "content-type", "content-length", "connection", "transfer-encoding"})
@@ -113,3 +116,53 @@ class BrpSource:
         if answer.status in _ANSWERED:
             raise refusal_of(answer.status, answer.body, retry_after(answer))
         return answer
+
+
+class WozSource:
+    """WOZ bevragen at `url`, the part before `/wozobjecten`."""
+
+    def __init__(
+        self, fetcher: Fetcher, url: str, headers: Mapping[str, str], sleep: Callable[[float], None]
+    ) -> None:
+        self._fetcher = fetcher
+        self._url = url.rstrip("/")
+        self._headers = headers
+        self._sleep = sleep
+
+    def home_of(self, person: Person) -> woz.WozObject | None:
+        """The home where this resident is registered, if he has an interest in it.
+
+        Raises as `refusal_of` and `woz.object_of` do, and `Unavailable` when it stays busy.
+        """
+        query = woz.query_of(_place_of(person))
+        if query is None:
+            return None
+        answer = patiently(lambda: self._ask(query), self._sleep)
+        return woz.object_of(answer.body, person.burgerservicenummer)
+
+    def _ask(self, query: str) -> Answer:
+        answer = self._fetcher.get(
+            self._url + query,
+            headers=self._headers,
+            accept=_HAL,
+            max_bytes=woz.MAX_ANSWER_BYTES,
+            expect=_ANSWERED,
+            total_seconds=_SECONDS,
+        )
+        if answer.status in _ANSWERED:
+            raise refusal_of(answer.status, answer.body, retry_after(answer))
+        return answer
+
+
+def _place_of(person: Person) -> woz.Place:
+    residence = person.verblijfplaats
+    if residence is None or residence.type != "Adres":
+        return woz.Place()
+    address = residence.verblijfadres or VisitingAddress()
+    return woz.Place(
+        residence.adresseerbaarObjectIdentificatie,
+        address.postcode,
+        address.huisnummer,
+        address.huisletter,
+        address.huisnummertoevoeging,
+    )

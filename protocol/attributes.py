@@ -1,8 +1,8 @@
 """The vocabulary of credentials (protocol section 2): which attributes a `vct` has, and how large each may be.
 
-Names are those of BRP API Personen 2.7.0, flattened. Every attribute of a type is always issued, so that the
-absence of a disclosure tells nothing; `digest_count` is the fixed length of `_sd` with decoys. `size` is the
-padded length in bytes of a sealed disclosure: one of three, so that a ciphertext's length tells little.
+Names are those of BRP API Personen 2.7.0 and WOZ bevragen 1.0.0, flattened. Every attribute of a type is always
+issued, so that the absence of a disclosure tells nothing; `digest_count` is the fixed length of `_sd` with decoys.
+`size` is the padded length in bytes of a sealed disclosure: one of three, so that its length tells little.
 """
 
 from collections.abc import Mapping
@@ -151,8 +151,29 @@ _GEZAG = CredentialType(
     digest_count=10,
 )
 
+# Of another register (WOZ bevragen 1.0.0, Kadaster); the address of an object may be a description of where it is.
+_WOZ = CredentialType(
+    vct="urn:regie:nl:woz:1",
+    configuration_id="woz",
+    label_nl="WOZ-waarde",
+    label_en="Value of the home (WOZ)",
+    attributes=(
+        Attribute("wozObjectnummer", SMALL, "WOZ-objectnummer", "WOZ object number"),
+        Attribute("adres", MEDIUM, "Adres van het WOZ-object", "Address of the WOZ object"),
+        Attribute("gemeente", SMALL, "Gemeente die de waarde vaststelt", "Municipality that sets the value"),
+        Attribute("waarde", SMALL, "WOZ-waarde in euro", "WOZ value in euros"),
+        Attribute("waardepeildatum", SMALL, "Peildatum van de waarde", "Date of the value"),
+        Attribute("hoedanigheid", SMALL, "Eigenaar of gebruiker", "Owner or user"),
+        Attribute("bezwaarOfBeroep", SMALL, "Bezwaar of beroep loopt", "Objection or appeal pending"),
+        Attribute("grondoppervlakte", SMALL, "Grondoppervlakte in m²", "Plot area in m²"),
+        *_FLAGS,
+    ),
+    flags=FLAG_NAMES,
+    digest_count=14,
+)
+
 CREDENTIAL_TYPES: Mapping[str, CredentialType] = MappingProxyType(
-    {kind.vct: kind for kind in (_PERSOON, _ADRES, _GEZIN, _GEZAG)}
+    {kind.vct: kind for kind in (_PERSOON, _ADRES, _GEZIN, _GEZAG, _WOZ)}
 )
 
 

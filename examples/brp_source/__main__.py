@@ -7,8 +7,9 @@ from werkzeug.serving import make_server
 
 from examples.brp_source.app import Source, make_brp, read_persons
 from examples.brp_source.problems import PATH
+from examples.brp_source.woz import PREFIX, read_objects
 
-PERSONS = Path(__file__).parent.parent / "persons.jsonl"
+PERSONS, HOMES = (Path(__file__).parent.parent / name for name in ("persons.jsonl", "woz.jsonl"))
 
 
 def main() -> None:
@@ -18,12 +19,15 @@ def main() -> None:
     parser.add_argument(
         "--persons", type=Path, default=PERSONS, help="one person a line, of the API or of the GBA"
     )
+    parser.add_argument("--woz", type=Path, default=HOMES, help="one WOZ object a line")
     parser.add_argument("--key", help="what callers have to show in X-API-KEY")
     parser.add_argument("--domestic-only", action="store_true", help="callers may not see addresses abroad")
     options = parser.parse_args()
-    source = Source(read_persons(options.persons), options.key, options.domestic_only)
+    persons, homes = read_persons(options.persons), read_objects(options.woz)
+    source = Source(persons, options.key, options.domestic_only, homes=homes)
     server = make_server("localhost", options.port, make_brp(source), threaded=True)
-    print(f"listening on http://localhost:{server.port}{PATH.removesuffix('/personen')}", flush=True)
+    url = f"http://localhost:{server.port}"
+    print(f"listening on {url}{PATH.removesuffix('/personen')} and {url}{PREFIX}", flush=True)
     server.serve_forever()
 
 

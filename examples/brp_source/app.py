@@ -1,4 +1,4 @@
-"""The server: `POST /haalcentraal/api/brp/personen` as BRP API Personen 2.7.0, from a file of persons."""
+"""The server: `POST /haalcentraal/api/brp/personen` as BRP API Personen 2.7.0, from a file; `woz` beside it."""
 
 import datetime
 import json
@@ -20,6 +20,7 @@ from examples.brp_source.problems import (
     Problem,
     refusal_of,
 )
+from examples.brp_source.woz import add_woz
 
 MAX_BODY = 64 * 1024
 KEY_HEADER = "X-API-KEY"
@@ -30,14 +31,15 @@ class Source:
     """What is served.
 
     `key`: what a caller shows in `X-API-KEY`, nothing without it; `is_domestic_only`: callers may not see
-    addresses abroad; `trouble`: the statuses (429, 503) that the next requests are answered with; `asked`: the
-    body of each request that was answered, for tests.
+    addresses abroad; `homes`: WOZ objects; `trouble`: the statuses (429, 503) that the next requests about persons
+    are answered with; `asked`: the body of each of these that was answered, for tests.
     """
 
     persons: dict[str, dict[str, Any]]
     key: str | None = None
     is_domestic_only: bool = False
     today: Callable[[], datetime.date] = lambda: datetime.datetime.now(datetime.UTC).date()
+    homes: list[dict[str, Any]] = field(default_factory=list)
     trouble: list[int] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
 
@@ -52,6 +54,8 @@ def make_brp(source: Source) -> Flask:
     """The app around `source`, which a test may change while it serves."""
     app = Flask("brp_source")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+
+    add_woz(app, source.homes, lambda: source.key is None or request.headers.get(KEY_HEADER) == source.key)
 
     @app.post(PATH)
     def persons() -> Response:

@@ -117,6 +117,7 @@ def cards(made: Sequence[str]) -> list[Card]:
         "adres": _("Street, number, postcode, town, since when."),
         "gezin": _("Marriage or partnership, partner, children, parents."),
         "gezag": _("Parental responsibility, and whether there is a guardian."),
+        "woz": _("What the home is worth (WOZ), and whether the resident owns or uses it."),
     }
     return [Card(name, card_name(name), about.get(name, "")) for name in made]
 

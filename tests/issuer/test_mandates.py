@@ -5,9 +5,9 @@ from sqlalchemy import select
 
 from issuer.brp import Bsn
 from issuer.mandate import Registered
+from issuer.offer import BRP_CREDENTIALS, configuration
 from issuer.tables import copies, mandates
 from protocol import mandate_api as api
-from protocol.attributes import CREDENTIAL_TYPES
 from protocol.canonical import b64u_decode, b64u_encode, to_builtins
 from protocol.credential import verify_credential
 from protocol.errors import Rejected
@@ -67,7 +67,7 @@ def test_parent_of_a_young_child_gets_cards_of_the_child(desk: Desk) -> None:
     assert verified.mandate.locks == lock_digests(b64u_decode(taken["seed"]))
     assert verified.mandate.until == taken["until"] <= NOW + 730 * DAY
     token = redeem(desk, taken)
-    for kind in CREDENTIAL_TYPES.values():
+    for kind in map(configuration, BRP_CREDENTIALS):
         text, _ = fetch(desk, token, kind.configuration_id)
         credential = verify_credential(text, desk.trust, NOW)
         assert (credential.issuer_jwt.vct, credential.issuer_jwt.party) == (kind.vct, 1)

@@ -134,7 +134,7 @@ def test_offer_names_different_known_credentials() -> None:
         with pytest.raises(ValueError, match="different"):
             make_offer(BSN, names, key=KEY, now=NOW, random=secrets.token_bytes)
     with pytest.raises(Rejected) as caught:
-        made("persoon", "woz")
+        made("persoon", "rijbewijs")
     assert caught.value.code == "unknown_credential_configuration"
     assert configuration("gezin").vct == "urn:regie:nl:gezin:1"
 

@@ -435,7 +435,7 @@ def test_date_that_is_none_is_refused(date: dict[str, Any]) -> None:
 
 def test_unknown_credential_type_is_refused() -> None:
     with pytest.raises(Rejected) as caught:
-        attributes_of("urn:regie:nl:woz:1", parse_person(OURS["999100002"]), TODAY)
+        attributes_of("urn:regie:nl:rijbewijs:1", parse_person(OURS["999100002"]), TODAY)
     assert caught.value.code == "unknown_vct"
 
 

@@ -34,7 +34,7 @@ from protocol.trust_list import (
 DAY = 86_400
 NOW = 1_795_305_600
 """2026-11-22T00:00:00Z: what every clock in the tests shows at first."""
-PERSOON, ADRES, GEZIN, GEZAG = CREDENTIAL_TYPES
+PERSOON, ADRES, GEZIN, GEZAG, WOZ = CREDENTIAL_TYPES
 ISSUER_ID = "https://issuer.voorbeeld.example"
 AGENCY_ID = "00000099000000001000"
 AGENCY_HOST = "agency.voorbeeld.example"
@@ -281,6 +281,7 @@ _VALUES: Mapping[str, Mapping[str, Any]] = {
     ADRES: {"straat": "Dorpsstraat", "huisnummer": 12, "postcode": "1234AB", "woonplaats": "Ons Dorp"},
     GEZIN: {"burgerlijkeStaat": "ongehuwd", "kinderen": [], "ouders": []},
     GEZAG: {"gezag": [], "gezagOver": [], "curatele": False},
+    WOZ: {"wozObjectnummer": "990100000012", "waarde": 312000, "waardepeildatum": "2025-01-01"},
 }
 
 

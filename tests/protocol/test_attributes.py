@@ -26,12 +26,13 @@ def encoded(name: str, value: object) -> str:
     return make_disclosure(name, value, SALT).encoded
 
 
-def test_vocabulary_has_the_four_types_of_the_protocol() -> None:
+def test_vocabulary_has_the_types_of_the_protocol() -> None:
     assert {kind.configuration_id: kind.vct for kind in CREDENTIAL_TYPES.values()} == {
         "persoon": "urn:regie:nl:persoon:1",
         "adres": "urn:regie:nl:adres:1",
         "gezin": "urn:regie:nl:gezin:1",
         "gezag": "urn:regie:nl:gezag:1",
+        "woz": "urn:regie:nl:woz:1",
     }
 
 

@@ -100,7 +100,7 @@ def test_attack_agency_looks_for_other_grants_of_its_client_in_the_public_leaves
         signed({**payload_of(OPEN), "signers": [[1], []]}),
         signed({**payload_of(OPEN), "signers": [[1, 1]]}),
         signed({**payload_of(OPEN), "locks": [lock_digests(m.SEED)[0]] * 2}),
-        signed({**payload_of(OPEN), "claims": [{"vct": "urn:regie:nl:woz:1", "names": ["x"]}]}),
+        signed({**payload_of(OPEN), "claims": [{"vct": "urn:regie:nl:rijbewijs:1", "names": ["x"]}]}),
         forge(payload_of(OPEN), ISSUER.key, "dc+sd-jwt", X5C),
         f"{OPEN}~AAAA",
     ],

@@ -184,7 +184,7 @@ def test_issuer_metadata_has_what_clause_two_asks() -> None:
     assert metadata["notification_endpoint"] == f"{ISSUER}/notification"
     assert metadata["batch_credential_issuance"] == {"batch_size": BATCH_SIZE}
     assert BATCH_SIZE >= 2
-    assert set(metadata["credential_configurations_supported"]) == {"persoon", "adres", "gezin", "gezag"}
+    assert set(metadata["credential_configurations_supported"]) == {"persoon", "adres", "gezin", "gezag", "woz"}
     for name, configuration in metadata["credential_configurations_supported"].items():
         assert configuration["format"] == "dc+sd-jwt"
         assert configuration["vct"] == f"urn:regie:nl:{name}:1"

@@ -81,7 +81,7 @@ def is_held(desk: Desk, bsn: Bsn) -> bool:
 
 
 def test_only_fields_that_the_credentials_need_and_rvig_allows_are_asked() -> None:
-    assert set(FIELDS) == set(BRP_CREDENTIALS)
+    assert set(FIELDS) == {*BRP_CREDENTIALS, "woz"}
     asked = fields_for(BRP_CREDENTIALS)
     assert len(asked) == len(set(asked)) <= 130
     assert set(asked) <= PATHS
