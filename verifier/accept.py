@@ -161,7 +161,8 @@ def _check_now(
     now: int,
 ) -> VerifiedStanding:
     """What only the network knows: the status of the credentials, and that the grant stands in the log today."""
-    statuses = desk.statuses(grant.consent.everybody, trust, now)
+    # Nobody but its issuer hears that a mandate was ended, so what is given under one is asked about anew.
+    statuses = desk.statuses(grant.consent.everybody, trust, now, anew=grant.consent.mandate is not None)
     judge_statuses(statuses, accept_undetermined=desk.accepts_undetermined(service), trace=trace)
     with trace.step("standing"):
         return desk.current_standing(grant.answer, grant.grant_index, log, now)

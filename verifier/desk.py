@@ -191,11 +191,13 @@ class Desk:
         return request.asked(service, request_hash)
 
     def statuses(
-        self, credentials: Mapping[str, VerifiedIssuerJwt], trust: TrustList, now: int
+        self, credentials: Mapping[str, VerifiedIssuerJwt], trust: TrustList, now: int, *, anew: bool = False
     ) -> dict[str, CredentialStatus]:
-        """Status of each credential; undetermined when its list cannot be had or trusted."""
+        """Status of each credential; undetermined when its list cannot be had or trusted. `anew`: by a list of
+        this second, not by one that may still be used.
+        """
         return {
-            name: self._status(credential.status, issuer_roots(credential, trust), now)
+            name: self._status(credential.status, issuer_roots(credential, trust), now, anew=anew)
             for name, credential in credentials.items()
         }
 
@@ -207,18 +209,24 @@ class Desk:
         }
 
     def _status(
-        self, reference: StatusReference | None, roots: Sequence[bytes], now: int, *, is_listed: bool = True
+        self,
+        reference: StatusReference | None,
+        roots: Sequence[bytes],
+        now: int,
+        *,
+        is_listed: bool = True,
+        anew: bool = False,
     ) -> CredentialStatus:
-        found = None if reference is None else self._status_list(reference.uri, roots, now)
+        found = None if reference is None else self._status_list(reference.uri, roots, now, anew=anew)
         return status_of(reference, found, is_listed=is_listed)
 
-    def _status_list(self, uri: str, roots: Sequence[bytes], now: int) -> StatusList | None:
+    def _status_list(self, uri: str, roots: Sequence[bytes], now: int, *, anew: bool) -> StatusList | None:
         row = self.store.seen.status_list(uri)
         minimum = row["iat"] if row else 0
         try:
             if row:
                 known = verify_status_token(row["token"], uri=uri, roots=roots, now=now)
-                if known.is_fresh(row["fetched"], now):
+                if known.is_fresh(row["fetched"], now) and (not anew or row["fetched"] == now):
                     return known
         except Rejected:
             pass  # expired, or of an issuer whose roots changed: ask again

@@ -5,7 +5,7 @@ revoked is revoked for ever (VCR_04), so copies that nobody has seen are thrown 
 A list that cannot be had or trusted says nothing, and nothing is thrown away for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -66,6 +66,15 @@ def find_standings(wallet: OpenWallet) -> dict[str, Standing]:
     trust = wallet.trust_list()
     lists: dict[tuple[str, tuple[bytes, ...]], StatusList | None] = {}
     return {name: _standing(wallet, copy, trust, lists) for name, copy in wallet.copies().items()}
+
+
+def is_revoked(wallet: OpenWallet, copies: Iterable[Copy]) -> bool:
+    """Whether one of them is known to be taken back; a list that cannot be had says nothing. Raises `Unavailable`
+    without a trust list.
+    """
+    trust = wallet.trust_list()
+    lists: dict[tuple[str, tuple[bytes, ...]], StatusList | None] = {}
+    return any(_standing(wallet, copy, trust, lists) == "revoked" for copy in copies)
 
 
 def _count(standings: list[Standing]) -> dict[Standing, int]:

@@ -18,6 +18,7 @@ from protocol.openid4vp import VerifiedRequest
 from protocol.presentation import RegieSealed
 from wallet.choose import choose_copies
 from wallet.errand_acting import acting_of
+from wallet.errand_check import is_revoked
 from wallet.errand_deposit import deliver_deposits
 from wallet.errand_intend import check_open, chosen_again, intend, next_code, reread, same_request
 from wallet.errand_joint import gather_signatures
@@ -85,6 +86,14 @@ def allow(
         check_decision(acting, decision)
     query = presented_query(request, decision)
     chosen = choose_copies(wallet.copies(), query, decision.agency.id, wallet.now(), mandate=under)
+    if acting is not None and is_revoked(wallet, [item.copy for item in chosen.values()]):
+        # Another party may have ended it, and nobody told us; the log would not know either.
+        raise Rejected(
+            "cards_revoked",
+            "the cards under this mandate were taken back, so nothing was given; ask with "
+            "`regie wallet mandates --ask` whether you may still act",
+            status=403,
+        )
     approve(request)
     return carry_on(wallet, intend(wallet, request, choice, chosen, acting))
 

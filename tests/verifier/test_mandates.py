@@ -173,6 +173,26 @@ def test_card_that_was_taken_back_ends_reading(agency: Agency, wallet: Wallet, a
         read_grant(agency.desk, rid, [], PURPOSE)
 
 
+def test_attack_grant_under_an_ended_mandate_while_the_list_at_hand_is_old(
+    agency: Agency, wallet: Wallet, asked: Any
+) -> None:
+    """The agency has a list that it may still use; the mandate was ended since, and the wallet has not asked."""
+    rid, request = asked
+    act_for(wallet, OPEN)
+    assert agency.post(rid, grant(wallet, request, OPEN).form()).status_code == 200
+    other, link = agency.ask()
+    again = wallet.open(agency, link)
+    agency.net.statuses[4711] = 1
+    agency.clock.time += 1
+    code = code_from_seed(m.SEED, 1)
+    made = grant(wallet, again, OPEN, lock=m.lock(1, code), tag_key=b64u_encode(bytes(32)))
+    made = replace(made, sealed=granting.change(made.sealed, mandate=m.shown(OPEN, code=code)))
+    before = agency.stored()
+    answer = agency.post(other, made.form(made.vp_token(iat=agency.clock.time)))
+    assert error_of(answer) == "credential_revoked"
+    assert agency.stored() == before
+
+
 def test_attack_refresh_sheds_a_co_signer_whose_card_was_revoked(
     agency: Agency, wallet: Wallet, asked: Any
 ) -> None:

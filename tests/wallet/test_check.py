@@ -8,16 +8,21 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
+from protocol.errors import Rejected
 from protocol.issuer_jwt import read_payload
-from protocol.status_list import INVALID, SUSPENDED, VALID, encode_list, sign_status_token
+from protocol.status_list import INVALID, SUSPENDED, VALID, StatusReference, encode_list, sign_status_token
 from service.command import root
 from service.fetch import Answer
 from tests.protocol import builders as b
+from tests.protocol import mandates
+from tests.wallet import delegates
 from tests.wallet.conftest import PASSPHRASE, Resident
 from tests.wallet.neighbours import Issuer, Neighbours
 from wallet import cli_open, opened
 from wallet.errand_check import check_cards
+from wallet.errand_grant import grant
 from wallet.opened import OpenWallet
+from wallet.records import Choice
 from wallet.show import claims_of
 
 LIST_SIZE = 4096
@@ -170,3 +175,19 @@ def test_check_says_what_it_found(
     assert "regie wallet refill" in said.stdout
     data = json.loads(CliRunner(env=environment).invoke(root, ["wallet", "check", "--json"]).stdout)
     assert {"card": "adres", "issuer": b.ISSUER_ID, "copies": {"valid": 3}, "thrown": 0} in data["cards"]
+
+
+def test_attack_grant_under_a_mandate_that_was_ended_meanwhile(
+    wallet: OpenWallet, neighbours: Neighbours, issuer: ListingIssuer
+) -> None:
+    """This wallet has not asked whom it may act for since; it looks its cards up before anything leaves."""
+    key = delegates.hold(wallet, mandates.token(), status=StatusReference(idx=77, uri=b.STATUS_URI))
+    issuer.statuses[77] = INVALID
+    before = wallet.vault.counter
+    with pytest.raises(Rejected, match="cards_revoked"):
+        grant(wallet, neighbours.agency.ask(), Choice(), mandate="1")
+    assert (wallet.vault.counter, wallet.grants()) == (before, {})
+    assert (neighbours.log.grants, neighbours.agency.answers) == ([], 0)
+    assert wallet.mandate(key)[1].ended_at is None, "a card may be taken back for a lost phone as well"
+    issuer.changes["exp"] = neighbours.clock.time - 1
+    assert grant(wallet, neighbours.agency.ask(), Choice(), mandate="1").record.state == "active"

@@ -56,6 +56,10 @@ PROBLEMS: Problems = {
     "no_such_card": Problem(_l("you do not have this card"), _l("Look at the page of your cards.")),
     "unknown_grant": Problem(_l("you do not have this agreement"), _l("Look at the page of your agreements.")),
     "refused_address": Problem(_l("this link leads to a strange place"), _STAY_AWAY),
+    "cards_revoked": Problem(
+        _l("the cards to act for this person were taken back"),
+        _l("Nothing was shared. Ask the register whether you may still act."),
+    ),
     "no_operators": Problem(
         _l("too few keepers of the key answer"), _l("Your wallet keeps it. Try again in a moment.")
     ),
