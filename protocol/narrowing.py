@@ -135,6 +135,22 @@ def _is_fewer(value: int | None, limit: int | None) -> bool:
     return limit is None or (value is not None and value <= limit)
 
 
+def meet_contexts(context: Context | None, limit: Context | None) -> Context | None:
+    """The moments and zones that both admit; None when neither limits. Raises `Rejected`: `no_moment_left`."""
+    inner, outer = context or Context(), limit or Context()
+    days = sorted(set(inner.days or range(1, 8)) & set(outer.days or range(1, 8)))
+    (first, last), (low, high) = inner.hours or (0, 24), outer.hours or (0, 24)
+    hours = [max(first, low), min(last, high)]
+    if not days or hours[0] >= hours[1] or None not in (inner.zone, outer.zone) and inner.zone != outer.zone:
+        raise Rejected("no_moment_left", "with these days, hours and place nobody could ever look")
+    both = Context(
+        days=days if inner.days or outer.days else None,
+        hours=hours if inner.hours or outer.hours else None,
+        zone=inner.zone or outer.zone,
+    )
+    return None if both == Context() else both
+
+
 def is_context_within(context: Context | None, limit: Context | None) -> bool:
     """Whether every moment and zone that `context` admits is admitted by `limit` too."""
     inner, outer = context or Context(), limit or Context()

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import click
 
+from protocol.working_days import AMSTERDAM
 from service.command import command, emit, read_input
 from service.home import Home
-from protocol.working_days import AMSTERDAM
 from verifier.alarm.files import MAX_FILE_BYTES
 from verifier.alarm.words import rule_name, sentence
 from verifier.alarm_store import MAX_NOTE_CHARACTERS, OUTCOMES, KeptAlert, Outcome

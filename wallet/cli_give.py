@@ -1,15 +1,17 @@
 """regie wallet: from an empty wallet to a grant. What comes after stands in `cli_after`."""
 
+import re
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from protocol.canonical import parse_object
 from protocol.openid4vp import VerifiedRequest
 from protocol.revocation_code import format_code, format_paper_qr
+from protocol.terms import Context, Zone
 from service.command import command, emit, read_input
 from service.home import Home
 from wallet import errand_grant, errand_request, show, show_request
@@ -20,6 +22,9 @@ from wallet.opened import OpenWallet, create_wallet
 from wallet.pick import Picked
 from wallet.present import NO_WAY_BACK
 from wallet.records import Choice, ShareChoice
+
+_WEEKDAYS = frozenset("1234567")
+_SPAN = re.compile(r"([0-9]{1,2})-([0-9]{1,2})")
 
 
 def _is_terminal() -> bool:
@@ -84,11 +89,42 @@ def _date(ctx: click.Context, param: click.Parameter, value: str | None) -> date
         raise click.BadParameter("write a date as 2027-05-22", ctx, param) from error
 
 
+def _days(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
+    """`1-5` or `1,3` as ISO weekdays, ascending."""
+    if value is None:
+        return None
+    first, is_range, last = value.partition("-")
+    parts = value.split(",")
+    if is_range and first in _WEEKDAYS and last in _WEEKDAYS and first <= last:
+        return list(range(int(first), int(last) + 1))
+    if not all(part in _WEEKDAYS for part in parts):
+        raise click.BadParameter("write days as 1-5 or 1,3; 1 is Monday", ctx, param)
+    return sorted({int(part) for part in parts})
+
+
+def _hours(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
+    """`8-18` as [8, 18]."""
+    if value is None:
+        return None
+    found = _SPAN.fullmatch(value)
+    hours = [int(part) for part in found.groups()] if found else []
+    if not hours or not 0 <= hours[0] < hours[1] <= 24:
+        raise click.BadParameter("write hours as 8-18", ctx, param)
+    return hours
+
+
 @click.command("grant")
 @click.argument("request")
 @click.option("--without", "without", multiple=True, metavar="ATTR", help="Leave out postcode or adres.postcode.")
 @click.option("--until", metavar="DATE", callback=_date, help="Last day, as 2027-05-22; never later than asked.")
 @click.option("--max-reads", type=int, metavar="N", help="How often the agency may look; never more than asked.")
+@click.option(
+    "--days", metavar="DAYS", callback=_days, help="Only on these ISO weekdays, as 1-5 or 1,3 (1: Monday)."
+)
+@click.option(
+    "--hours", metavar="HOURS", callback=_hours, help="Only within these hours, as 8-18 (Europe/Amsterdam)."
+)
+@click.option("--zone", type=click.Choice(get_args(Zone)), help="Only from there.")
 @click.option("--for", "mandate", metavar="ID", help="For somebody else, under this mandate.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
 @with_wallet
@@ -99,13 +135,17 @@ def grant(
     without: tuple[str, ...],
     until: date | None,
     max_reads: int | None,
+    days: list[int] | None,
+    hours: list[int] | None,
+    zone: Zone | None,
     mandate: str | None,
     yes: bool,
 ) -> None:
     """Let an agency look, until you stop it. Prints the code for your papers."""
     link = read_link(request)
     deliver_stops(wallet)
-    choice = Choice(without=without, until=until, max_reads=max_reads)
+    context = Context(days=days, hours=hours, zone=zone)
+    choice = Choice(without, until, max_reads, None if context == Context() else context)
     given = errand_grant.grant(
         wallet, link, choice, lambda request: _ask(wallet, request, None, yes=yes), mandate=mandate
     )
@@ -119,8 +159,9 @@ def grant(
         "redirect": given.redirect,
     }
     state = "" if record.state == "active" else f" Beware: {show.state_text(record, wallet.now())}."
+    only = f" Only {show.context_text(data['context'])}." if data["context"] else ""
     text = (
-        f"Grant {given.id}: {record.agency.name} may look until {show.day(terms.not_after)}.{state}\n"
+        f"Grant {given.id}: {record.agency.name} may look until {show.day(terms.not_after)}.{only}{state}\n"
         f"Stop it with: regie wallet revoke {given.id}\n"
         f"Keep this code on paper: it stops the grant from any wallet or the agency's desk:\n{format_code(code)}"
     )

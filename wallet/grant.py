@@ -20,7 +20,7 @@ from protocol.key_binding import sign_key_binding
 from protocol.keys import Es256Private
 from protocol.log_keys import log_keys
 from protocol.mandate import VerifiedMandate, check_mandated, lock_salt, show_mandate
-from protocol.narrowing import check_element, check_within
+from protocol.narrowing import check_element, check_within, meet_contexts
 from protocol.openid4vp import VerifiedRequest
 from protocol.operators import Dealing, deal, seal_pieces
 from protocol.policy import parse_policy, satisfied
@@ -105,8 +105,8 @@ def draft_grant(
     1. T from the decision, never wider than asked or than the mandate (`check_within` and `check_mandated` have
     the last word); 2. the ticket is for exactly T and
     still good; 3. disclosures sealed to agency and log together, or to agency and operators.
-    Raises `Rejected`: `bad_date`, `too_long`, `too_many_reads`, `bad_ticket`, `widened`, `over_asking`,
-    `needed_missing`, `bad_key`, `mandate_ended`, `mandate_widened`.
+    Raises `Rejected`: `bad_date`, `too_long`, `too_many_reads`, `no_moment_left`, `bad_ticket`, `widened`,
+    `over_asking`, `needed_missing`, `bad_key`, `mandate_ended`, `mandate_widened`.
     """
     a, opening_key = random(32), random(32)
     dealing = deal(log.operators.needed, log.operators.members, random) if log.operators is not None else None
@@ -198,7 +198,7 @@ def _make_terms(
         version=FIRST_VERSION,
         max_reads=decide_reads(element, decision.choice),
         case=element.case,
-        context=element.context,
+        context=meet_contexts(decision.choice.context, element.context),
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from protocol.consent_api import GrantRequest
 from protocol.presentation import SealedDisclosure
+from protocol.terms import Context
 from protocol.trust_list import Agency, Service, TrustedLog, TrustedWitness
 from wallet.records_mandate import Joint
 
@@ -115,11 +116,14 @@ class Awaited(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """What the resident narrows: attributes left out (`postcode`, `adres.postcode`), last day, number of reads."""
+    """What the resident narrows: attributes left out (`postcode`, `adres.postcode`), last day, number of reads,
+    and when and from where somebody may look.
+    """
 
     without: tuple[str, ...] = ()
     until: date | None = None
     max_reads: int | None = None
+    context: Context | None = None
 
 
 class ShareChoice(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from protocol.attributes import CREDENTIAL_TYPES, FLAG_NAMES, short_name
+from protocol.canonical import to_builtins
 from protocol.issuer_jwt import NO_END
 from protocol.names import visible
 from protocol.terms import MAX_TIME, places_of
@@ -116,12 +117,22 @@ def grant_data(grant_id: str, record: GrantRecord, now: int) -> dict[str, Any]:
         "attributes": [f"{short_name(place.vct)}.{place.name}" for place in places_of(terms)],
         "until": terms.not_after,
         "max_reads": terms.max_reads,
+        "context": to_builtins(terms.context),
         "reads_seen": record.seen.reads,
         "problem": record.problem,
         "follows": record.follow is True,
         "version": terms.version,
         "renewed_at": record.renewed_at,
     }
+
+
+def context_text(context: Mapping[str, Any]) -> str:
+    """When and from where, as `grant_data` has it: `on days 1, 2, from 8 to 18 h, at the office`."""
+    parts = [f"on days {', '.join(map(str, context['days']))} (1: Monday)"] if context.get("days") else []
+    parts += [f"from {context['hours'][0]} to {context['hours'][1]} h"] if context.get("hours") else []
+    zones = {"office": "at the office", "remote": "away from the office"}
+    parts += [zones[context["zone"]]] if context.get("zone") else []
+    return ", ".join(parts)
 
 
 def state_text(record: GrantRecord, now: int) -> str:

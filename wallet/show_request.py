@@ -14,7 +14,7 @@ from wallet.consent import Asked, asked_attributes
 from wallet.pick import Picked, pick_cards
 from wallet.present import NO_WAY_BACK
 from wallet.records import Copy, ShareChoice
-from wallet.show import day
+from wallet.show import context_text, day
 
 _GROUNDS = {
     "consent": "your consent: you are free to say no",
@@ -67,7 +67,7 @@ def request_data(
     if element is not None:
         data["log"] = element.log.origin
         data["until"] = min(element.max_not_after, now + service.longest_term if service else now)
-        data["max_reads"] = element.max_reads
+        data["max_reads"], data["context"] = element.max_reads, to_builtins(element.context)
     else:
         data["queries"] = _queries_data(request, copies, now, picked)
     return data
@@ -159,6 +159,8 @@ def request_text(data: Mapping[str, Any]) -> str:
         lines.append(
             f"It may look until {day(data['until'])} at the latest{reads}. You see every look in the log."
         )
+        if data["context"]:
+            lines.append(f"It may look only {context_text(data['context'])}.")
         lines.append("You can stop it at any moment. Left out what you do not want to give: --without NAME")
     return "\n".join(lines)
 

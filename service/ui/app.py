@@ -18,7 +18,20 @@ from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 
 from service.app import make_app
 from service.metrics import Metrics
-from service.ui import assets, charts, errors, fields, format, guard, headers, icons, qr, view, words
+from service.ui import (
+    assets,
+    charts,
+    context_words,
+    errors,
+    fields,
+    format,
+    guard,
+    headers,
+    icons,
+    qr,
+    view,
+    words,
+)
 from service.ui.problems import GROUND as GROUND_PROBLEMS
 from service.ui.problems import Problems
 
@@ -112,7 +125,7 @@ def make_ui(
     guard.install(app)
     errors.install(app, {**GROUND_PROBLEMS, **(problems or {})})
     assets.install(app)
-    for part in (format, fields, icons, qr, charts):
+    for part in (context_words, format, fields, icons, qr, charts):
         part.install(app)
     _tell_templates(app, name=name, nav=tuple(nav), layout=layout)
     return app

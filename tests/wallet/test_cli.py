@@ -76,8 +76,10 @@ def test_whole_life_of_a_wallet(
     link = neighbours.agency.ask()
     shown = answer(run("inspect", link, "--json"))
     assert (shown["kind"], shown["agency"]["id"], shown["over_asking"]) == ("standing", AGENCY_ID, [])
-    given = answer(run("grant", link, "--without", "huisnummer", "--max-reads", "3", "--json"))
+    narrow = ("--max-reads", "3", "--days", "1-5", "--hours", "8-18", "--zone", "office")
+    given = answer(run("grant", link, "--without", "huisnummer", *narrow, "--json"))
     assert given["id"] == "1"
+    assert given["context"] == {"days": [1, 2, 3, 4, 5], "hours": [8, 18], "zone": "office"}
     assert {"slot", "index", "code", "qr"} <= set(given)
     assert len(parse_code(given["code"])) == 16
     neighbours.log.read(given["slot"], "postcode")
@@ -212,6 +214,11 @@ def test_paper_code_without_a_network_waits(run: Run, given: str, neighbours: Ne
         ("revoke",),
         ("revoke", "1", "--code", "1234"),
         ("grant", "link", "--until", "tomorrow"),
+        ("grant", "link", "--days", "5-1"),
+        ("grant", "link", "--days", "0"),
+        ("grant", "link", "--hours", "18-8"),
+        ("grant", "link", "--hours", "8"),
+        ("grant", "link", "--zone", "moon"),
         ("init",),
         ("grant",),
     ],

@@ -220,6 +220,19 @@ def test_case_and_context_come_from_the_request(wallet: OpenWallet, neighbours: 
     assert (granted.context, granted.case) == (context, b64u_encode(bytes(32)))
 
 
+def test_resident_chooses_when_and_from_where(wallet: OpenWallet, neighbours: Neighbours) -> None:
+    asked, wish = Context(hours=[8, 18]), Context(days=[1, 2, 3], hours=[7, 12], zone="office")
+    granted = give(wallet, neighbours.agency.ask(context=asked), context=wish).record.body.terms
+    assert granted.context == Context(days=[1, 2, 3], hours=[8, 12], zone="office")
+    free = give(wallet, neighbours.agency.ask(), context=Context(zone="office")).record.body.terms
+    assert free.context == Context(zone="office")
+
+
+def test_wallet_refuses_a_time_that_the_agency_cannot_use(wallet: OpenWallet, neighbours: Neighbours) -> None:
+    link = neighbours.agency.ask(context=Context(days=[1, 2, 3, 4, 5]))
+    refuses(wallet, neighbours, link, "no_moment_left", context=Context(days=[6, 7]))
+
+
 # --- over-asking ---
 
 

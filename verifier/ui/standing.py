@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from protocol.attributes import FLAG_NAMES
 from protocol.reading import one_month_after
 from protocol.rights import MessageKind
-from protocol.terms import places_of
+from protocol.terms import Context, places_of
 from verifier.grants import StoredGrant
 from verifier.requests import StoredRequest
 from verifier.seen import Asked
@@ -84,7 +84,7 @@ class ShownGrant:
     not_after: int
     max_reads: int | None
     has_case: bool
-    has_context: bool
+    context: Context | None
     mode: Literal["view", "store"]
     version: int
     signers: int
@@ -111,7 +111,7 @@ def shown_grant(grant: StoredGrant, now: int) -> ShownGrant:
         terms.not_after,
         terms.max_reads,
         terms.case is not None,
-        terms.context is not None,
+        terms.context,
         terms.mode,
         terms.version,
         0 if terms.on_behalf_of is None else 1 + len(grant.answer.sealed.cosigned),

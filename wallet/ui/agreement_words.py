@@ -10,6 +10,7 @@ from protocol.attributes import short_name
 from protocol.names import visible
 from protocol.rights import Right
 from protocol.terms import places_of
+from service.ui.context_words import context_words
 from service.ui.format import day, duration, moment
 from service.ui.words import _, language, locale, ngettext
 from service.ui.words import lazy as _l
@@ -115,6 +116,7 @@ def terms_of(agreement: Agreement) -> list[tuple[str, str]]:
         (_("Ends on"), day(terms.not_after)),
         (_("How long do they keep it?"), kept_in_words(agreement)),
         (_("How often may they look?"), _often(terms.max_reads)),
+        (_("When may they look?"), context_words(terms.context)),
         (_("Number of the agreement"), agreement.number),
     ]
     if agreement.record.renewed_at is not None:
@@ -140,6 +142,7 @@ def proposal_rows(waiting: Waiting) -> list[tuple[str, str]]:
         (_("Which data"), ", ".join(labels_of(data))),
         (_("Ends on"), day(terms.not_after)),
         (_("How often may they look?"), _often(terms.max_reads)),
+        (_("When may they look?"), context_words(terms.context)),
     ]
     return [(str(key), str(value)) for key, value in rows]
 

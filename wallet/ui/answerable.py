@@ -9,7 +9,9 @@ from typing import Any
 
 from protocol.dcql import PathElement, select
 from protocol.errors import Rejected
+from protocol.narrowing import meet_contexts
 from protocol.openid4vp import VerifiedRequest
+from protocol.terms import Context
 from wallet.card import always_shown, claims_of
 from wallet.choose import Chosen, choose_copies
 from wallet.consent import asked_attributes, decide_end, decide_reads
@@ -35,8 +37,8 @@ class Seen:
 @dataclass(frozen=True)
 class Answer:
     """`obstacle`: code of what keeps the wallet from answering at all, whatever is chosen; `error`: of what the
-    resident filled in. `until` (POSIX seconds) and `reads` of standing access. `may_reuse`: a copy that somebody
-    else has would do.
+    resident filled in. `until` (POSIX seconds), `reads` and `context` of standing access. `may_reuse`: a copy
+    that somebody else has would do.
     """
 
     obstacle: str | None = None
@@ -45,6 +47,7 @@ class Answer:
     picked: Picked = NOTHING
     until: int | None = None
     reads: int | None = None
+    context: Context | None = None
     may_reuse: bool = False
 
 
@@ -101,7 +104,8 @@ def _standing(
     for place in decision.places:
         by_card.setdefault(place.credential, []).append((place.name,))
     seen = tuple(_seen(chosen[query_id], paths, language) for query_id, paths in by_card.items())
-    return Answer(seen=seen, until=until, reads=decide_reads(decision.element, choice))
+    context = meet_contexts(choice.context, decision.element.context)
+    return Answer(seen=seen, until=until, reads=decide_reads(decision.element, choice), context=context)
 
 
 def latest_end(request: VerifiedRequest, now: int) -> int | None:

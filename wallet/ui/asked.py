@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from protocol.asker import Asker
 from protocol.names import visible
 from protocol.openid4vp import VerifiedRequest
+from protocol.terms import Context
 from protocol.trust_list import Service
 from wallet.consent import Asked, asked_attributes
 from wallet.mandated import Acting
@@ -82,7 +83,8 @@ class Why:
 
 @dataclass(frozen=True)
 class Term:
-    """Of standing access: until when as things stand and at most (POSIX seconds); looks likewise, None for any.
+    """Of standing access: until when as things stand and at most (POSIX seconds); looks likewise, None for any;
+    when and from where as things stand.
 
     `earlier`: last days to choose from instead: ISO 8601, noon of that day and how long from now, in seconds.
     """
@@ -92,6 +94,7 @@ class Term:
     reads: int | None
     most_reads: int | None
     earlier: tuple[tuple[str, int, int], ...]
+    context: Context | None = None
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,7 @@ def _term(request: VerifiedRequest, answer: Answer, now: int) -> Term | None:
         reads=answer.reads or request.consent.max_reads,
         most_reads=request.consent.max_reads,
         earlier=tuple(_earlier_days(now, latest)),
+        context=answer.context or request.consent.context,
     )
 
 

@@ -9,17 +9,26 @@ from datetime import date
 
 from protocol.errors import Rejected
 from protocol.openid4vp import VerifiedRequest
+from protocol.terms import Context
 from wallet.consent import Asked, asked_attributes
 from wallet.records import Choice, ShareChoice
 
 MAX_TEXT = 16
 """Of a date or a number that is filled in."""
 _CARD = "card:"
+MOMENTS: Mapping[str, Context] = {
+    "work": Context(days=[1, 2, 3, 4, 5], hours=[8, 18]),
+    "weekdays": Context(days=[1, 2, 3, 4, 5]),
+    "day": Context(hours=[7, 19]),
+}
+"""When somebody may look, by the name in the form."""
+OFFICE = "office"
 FIELDS = {
     "bad_date": "until",
     "too_long": "until",
     "bad_reads": "reads",
     "too_many_reads": "reads",
+    "no_moment_left": "when",
     "nothing_left": "data",
     "bad_card_choice": "data",
     "no_copies_left": "data",
@@ -33,13 +42,16 @@ FIELDS = {
 class Wish:
     """`ticked`: names of attributes; `cards`: for each place the cards chosen for it, each as `QUERY=CARD`.
 
-    `until` (a date, ISO 8601) and `reads` are as typed, empty when left alone. `unregistered`, `reuse` and
+    `until` (a date, ISO 8601) and `reads` are as typed, empty when left alone; `when` (of `MOMENTS`) and `where`
+    (`office`) likewise. `unregistered`, `reuse` and
     `secret`: the resident's own word, see `records.ShareChoice`.
     """
 
     ticked: frozenset[str] = frozenset()
     until: str = ""
     reads: str = ""
+    when: str = ""
+    where: str = ""
     cards: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unregistered: bool = False
     reuse: bool = False
@@ -57,12 +69,14 @@ NOTHING = Wish()
 
 def read_wish(names: Sequence[str], values: Callable[[str], Sequence[str]]) -> Wish:
     """From a form: its field names, and all values of one. What it does not know it ignores."""
-    one = {name: (values(name) or [""])[0].strip()[:MAX_TEXT] for name in ("until", "reads")}
+    one = {name: (values(name) or [""])[0].strip()[:MAX_TEXT] for name in ("until", "reads", "when", "where")}
     cards = {name.removeprefix(_CARD): tuple(values(name)) for name in names if name.startswith(_CARD)}
     return Wish(
         ticked=frozenset(values("give")),
         until=one["until"],
         reads=one["reads"],
+        when=one["when"] if one["when"] in MOMENTS else "",
+        where=one["where"] if one["where"] == OFFICE else "",
         cards={place: chosen for place, chosen in cards.items() if any(chosen)},
         unregistered="unregistered" in names,
         reuse="reuse" in names,
@@ -75,6 +89,8 @@ def only_needed(wish: Wish) -> Wish:
     return Wish(
         until=wish.until,
         reads=wish.reads,
+        when=wish.when,
+        where=wish.where,
         cards=wish.cards,
         unregistered=wish.unregistered,
         secret=wish.secret,
@@ -96,7 +112,14 @@ def choice_of(request: VerifiedRequest, wish: Wish) -> Choice:
         for item in asked_attributes(request)
         if not item.flag and not item.needed and not (item.registered and item.name in wish.ticked)
     ]
-    return Choice(without=tuple(out), until=_date(wish.until), max_reads=_number(wish.reads))
+    return Choice(tuple(out), _date(wish.until), _number(wish.reads), context_of(wish))
+
+
+def context_of(wish: Wish) -> Context | None:
+    """When and from where somebody may look; None when the resident left it alone."""
+    moment = MOMENTS.get(wish.when, Context())
+    context = Context(days=moment.days, hours=moment.hours, zone="office" if wish.where == OFFICE else None)
+    return None if context == Context() else context
 
 
 def share_choice_of(wish: Wish) -> ShareChoice:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from protocol.terms import Context
 from tests.service.ui.staff import get
 from tests.verifier.agency import Wallet
 from tests.verifier.alarm.test_bell import HOME, set_clock
@@ -64,3 +65,9 @@ def test_nobody_but_the_privacy_officer_sees_alerts(rung: DeskAgency, role: str)
 
 def test_alert_that_is_not_there_is_not_found(rung: DeskAgency) -> None:
     assert get(rung.open("privacy"), "/alarms/99").answer.status_code == 404
+
+
+def test_agreement_says_when_and_from_where_may_be_read(agency: DeskAgency, wallet: Wallet) -> None:
+    rid, _ = granted(agency, wallet, context=Context(days=[1, 2, 3, 4, 5], hours=[8, 18], zone="office"))
+    words = words_of(get(agency.open("clerk"), f"/agreements/{rid}"))
+    assert "Maandag tot en met vrijdag, van 8.00 tot 18.00 uur, alleen op kantoor" in words

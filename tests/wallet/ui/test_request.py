@@ -6,7 +6,7 @@ import re
 import pytest
 
 from protocol.errors import Rejected
-from protocol.terms import ElementClaim
+from protocol.terms import Context, ElementClaim
 from tests.protocol import builders
 from tests.protocol.test_service_law import free_consent
 from tests.wallet.conftest import Resident
@@ -125,6 +125,24 @@ def test_resident_shortens_term_and_looks(face: Face, neighbours: Neighbours) ->
     (record,) = grants(face)
     assert record.body.terms.max_reads == 2
     assert record.body.terms.not_after <= 1_798_761_600  # the last midnight of 2026
+
+
+def test_resident_chooses_when_and_from_where(face: Face, neighbours: Neighbours) -> None:
+    path = opened(face, neighbours.agency.ask(context=Context(days=[1, 2, 3, 4, 5, 6], hours=[9, 20])))
+    assert "Monday to Saturday, from 9:00 to 20:00" in text_of(face.get(path).text)
+    assert press(face, path, answer="show", when="work", where="office") == path
+    assert "Monday to Friday, from 9:00 to 18:00, only at the office" in text_of(face.get(path).text)
+    press(face, path, answer="give", when="work", where="office")
+    (record,) = grants(face)
+    assert record.body.terms.context == Context(days=[1, 2, 3, 4, 5], hours=[9, 18], zone="office")
+    assert "Monday to Friday, from 9:00 to 18:00, only at the office" in text_of(face.get("/agreements/1").text)
+
+
+def test_times_that_the_agency_cannot_use_are_said_on_the_page(face: Face, neighbours: Neighbours) -> None:
+    path = opened(face, neighbours.agency.ask(context=Context(days=[6, 7])))
+    assert press(face, path, answer="give", when="work") == path
+    assert "Then they could never look" in text_of(face.get(path).text)
+    assert grants(face) == []
 
 
 @pytest.mark.parametrize(
