@@ -11,9 +11,9 @@ from typing import Any
 from auditor.case import CaseEvent, CaseFile
 from auditor.tally import Cell
 from protocol.canonical import sha256, to_builtins
+from protocol.ldv import MILLISECONDS, Record, activity_of, record_json, status_of
 from protocol.terms import Terms
 
-MILLISECONDS = 1000
 _DPV = "https://w3id.org/dpv#"
 _CONTEXT = {
     "dpv": _DPV,
@@ -105,7 +105,7 @@ def _agreed(terms: Terms) -> dict[str, Any]:
         "dpv:hasLegalBasis": _BASIS[terms.basis],
         "dpv:hasDataController": f"urn:oin:{terms.recipient}",
         "dpv:hasProcess": {
-            "dpv:hasPurpose": processing_activity(terms),
+            "dpv:hasPurpose": activity_of(terms),
             "dpv:hasPersonalData": [f"{claim.vct}/{claim.path[0]}" for claim in terms.claims],
             "dpv:hasRecipient": f"urn:oin:{terms.recipient}",
             "dpv:hasStorageCondition": {"@type": "dpv:StorageDuration", "dpv:hasDuration": terms.retention},
@@ -130,11 +130,11 @@ def _activity(event: CaseEvent) -> dict[str, Any]:
 
 
 def case_ldv(case: CaseFile) -> dict[str, Any]:
-    """Records of Logboek Dataverwerkingen (OTLP/JSON): a READ is Ok, a refused one Error; times in milliseconds.
+    """Records of Logboek Dataverwerkingen: a READ is Ok, as is what the resident had stopped; else Error.
 
     `trace_id` and `span_id` follow from the entry, so that the same READ has the same ones in every export.
     """
-    records = [_record(case, event) for event in case.events if event.kind in ("read", "refusal")]
+    records = [record_json(_record(case, event)) for event in case.events if event.kind in ("read", "refusal")]
     agency = case.terms.recipient if case.terms is not None else ""
     return {
         "resource": {"attributes": {"service.name": case.checkpoint.origin, "oin": agency}},
@@ -142,28 +142,22 @@ def case_ldv(case: CaseFile) -> dict[str, Any]:
     }
 
 
-def _record(case: CaseFile, event: CaseEvent) -> dict[str, Any]:
+def _record(case: CaseFile, event: CaseEvent) -> Record:
     name = sha256(b"regie/ldv/v1", case.checkpoint.origin.encode(), event.index.to_bytes(8, "big"))
     time = None if event.time is None else event.time * MILLISECONDS
-    return {
-        "trace_id": name[:16].hex(),
-        "span_id": name[16:24].hex(),
-        "parent_span_id": None,
-        "name": event.kind,
-        "status": "Ok" if event.kind == "read" else "Error",
-        "start_time": time,
-        "end_time": time,
-        "attributes": {
-            "dpl.core.processing_activity_id": processing_activity(case.terms) if case.terms else "",
+    return Record(
+        trace_id=name[:16].hex(),
+        span_id=name[16:24].hex(),
+        name=event.kind,
+        status=status_of(None if event.kind == "read" else event.reason),
+        start_time=time,
+        end_time=time,
+        attributes={
+            "dpl.core.processing_activity_id": activity_of(case.terms) if case.terms else "",
             "regie.entry": event.index,
             "regie.agreement": event.slot,
         },
-    }
-
-
-def processing_activity(terms: Terms) -> str:
-    """The service version as a URI."""
-    return f"urn:regie:service:{terms.recipient}:{terms.service}:{terms.service_version}"
+    )
 
 
 def figures_rows(cells: Mapping[Cell, int]) -> tuple[list[str], list[list[object]]]:

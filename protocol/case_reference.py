@@ -2,8 +2,8 @@
 
 `RSIN/identificatie`: the organisation that made the case (`bronorganisatie`, nine digits that pass the eleven
 test) and its number for it (`identificatie`, at most 40 characters), which together are unique in the country; or
-the address of the case itself (`.../zaken/UUID`); or the agency's own number, where it has no such system. In READs
-and terms stands a salted hash of `CaseReference.text`, so one case must always be written the same way.
+the address of the case itself (`.../zaken/UUID`); or the agency's own number, where it has no such system. Terms
+and READs hold a salted hash of `CaseReference.text`, so one case must always be written the same way.
 """
 
 import re

@@ -29,6 +29,7 @@ from verifier import (
     cli_alarms,
     cli_batch,
     cli_cohort,
+    cli_export,
     cli_figures,
     cli_inbox,
     cli_officers,
@@ -352,6 +353,7 @@ group.add_command(cli_paper.stop_paper)
 group.add_command(cli_alarms.alarms)
 group.add_command(cli_batch.batch)
 group.add_command(cli_batch.batches)
+group.add_command(cli_export.export)
 group.add_command(cli_inbox.inbox)
 group.add_command(cli_inbox.answer)
 group.add_command(cli_inbox.access)

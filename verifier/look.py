@@ -26,6 +26,7 @@ def look(desk: Desk, grant_id: str, only: Sequence[str], purpose: Purpose, reaso
 
 def look_once(desk: Desk, request_id: str, purpose: Purpose, reason: Reason) -> list[Shared]:
     """Take what was shared once; it is gone from the home then. Raises as `take_shared`, and as `look`."""
+
     def take() -> list[Shared]:
         desk.officers.note_copy(request_id, purpose, desk.now())
         return take_shared(desk, request_id)

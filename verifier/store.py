@@ -12,6 +12,7 @@ from verifier.book import Book
 from verifier.figures_count import FigureRows
 from verifier.grants import Grants
 from verifier.lists import Lists
+from verifier.processings import Processings
 from verifier.reads import Reads
 from verifier.requests import Requests
 from verifier.seen import Seen
@@ -33,6 +34,7 @@ class Store:
         self.verdicts = Verdicts(self._file)
         self.book = Book(self._file)
         self.batches = Batches(self._file)
+        self.processings = Processings(self._file)
         self.lists = Lists(self._file)
         self.figures = FigureRows(self._file)
 

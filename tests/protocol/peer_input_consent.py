@@ -7,6 +7,7 @@ from protocol import (
     case_reference,
     consent,
     consent_api,
+    ldv,
     narrowing,
     operators,
     presentation,
@@ -280,4 +281,6 @@ _CASES = [
         "https://zaken.example/zaken/api/v1/zaken/095be615-a8ad-4c33-8e9c-c7612fbf6c9f",
         case_reference.parse_case_reference, "address"),
 ]  # fmt: skip
-ROWS = [*_CASES, *_TERMS, *_READING, *_PRESENTATION, *_OPERATORS, *_CONSENT]
+_LDV = [Row("ldv.parse_otlp_answer", {"partialSuccess": {"rejectedSpans": "0", "errorMessage": ""}},
+    lambda v: ldv.parse_otlp_answer(dump(v)))]  # fmt: skip
+ROWS = [*_CASES, *_LDV, *_TERMS, *_READING, *_PRESENTATION, *_OPERATORS, *_CONSENT]
