@@ -1,4 +1,4 @@
-"""regie verifier export ldv | vng: what this agency processed, in the forms of the field."""
+"""regie verifier export ldv | vng, govstack-token: what this agency holds and did, in the forms of the field."""
 
 import json
 import sys
@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from protocol import __version__
+from protocol.canonical import b64u_encode
 from protocol.errors import Rejected
 from protocol.ldv import otlp_request, record_json
 from protocol.trust_list import Service, TrustList
@@ -17,6 +18,7 @@ from service.command import command, emit, progress
 from service.home import Home
 from verifier.collector import Collector
 from verifier.desk import Desk
+from verifier.govstack_web import PREFIX, TOKEN
 from verifier.ldv import decrypt_subject, record_of
 from verifier.processing import Processing
 from verifier.verwerkingsacties import action_of
@@ -110,6 +112,18 @@ def send_records(desk: Desk, key: bytes, url: str) -> int:
         desk.store.processings.report([each.read for each in waiting], desk.now())
         sent += len(waiting)
     return sent
+
+
+@click.command("govstack-token")
+@command
+def govstack_token(ctx: click.Context, home: Home) -> None:
+    """Make a new token for the read API of GovStack, which switches it on; restart the server."""
+    desk = Desk(home)
+    token = b64u_encode(desk.parts.random(32))
+    home.write_secret(TOKEN, token.encode())
+    emit(
+        ctx, f"{token}\nRestart the server; the old token ends.", {"token": token, "url": desk.config.url + PREFIX}
+    )
 
 
 @export.command("vng")
