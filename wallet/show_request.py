@@ -61,6 +61,8 @@ def request_data(
         data["basis"], data["law"], data["law_url"] = service.basis, service.law, service.law_url
         data["bsn_law"], data["free_consent"] = service.bsn_law, to_builtins(service.free_consent)
         data["retention"], data["mode"] = service.retention, service.mode
+        data["answers"], data["asked_by"] = service.answers, service.asked_by
+        data["question"] = to_builtins(service.question)
         data["privacy_policy"] = service.privacy_policy
     if not request.asker.is_listed:
         data["stranger"] = _stranger_data(request.asker, encrypted=request.encryption is not None)
@@ -181,9 +183,19 @@ def _who_lines(data: Mapping[str, Any]) -> list[str]:
         if data["bsn_law"]:
             lines.append(f"It may use your citizen service number (BSN) by {data['bsn_law']}.")
         lines += _test_lines(data["free_consent"])
+        lines += _counting_lines(data)
         kept = "may keep it for" if data["mode"] == "store" else "looks at it and keeps nothing beyond"
         lines.append(f"The agency {kept} {data['retention']}. Privacy policy: {data['privacy_policy']}")
     return lines
+
+
+def _counting_lines(data: Mapping[str, Any]) -> list[str]:
+    """Who hears what, when it is not the attributes."""
+    if data["answers"] == "values":
+        return []
+    heard = "yes or no about you" if data["answers"] == "yes_no" else "a noised number of people"
+    lines = [f"This agency works it out. OIN {data['asked_by']} hears only {heard}. It is yes when:"]
+    return lines + [f"  {one['path'][0]} {one['op'].replace('_', ' ')} {one['value']}" for one in data["question"]]
 
 
 def _test_lines(test: Mapping[str, Any] | None) -> list[str]:

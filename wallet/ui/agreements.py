@@ -4,9 +4,12 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 
 from protocol.errors import Rejected
 from protocol.rights import RIGHTS
+from service.ui.words import language
 from wallet.ui import agreement_view
 from wallet.ui.activity_view import filter_of, folded
 from wallet.ui.book import Agreement, Book
+from wallet.ui.counted import listed
+from wallet.ui.counting import counting_of
 from wallet.ui.filters import keep_filter, kept_filter
 from wallet.ui.following_view import newer_of
 from wallet.ui.fresh import fresh_of
@@ -63,6 +66,7 @@ def agreement(grant_id: int) -> str:
         newer = newer_of(wallet, one)
         found = asked(wallet, one)
         mandates = wallet.mandates()
+        counted = counting_of(one.record.about, listed(wallet), language())
     return render_template(
         "wallet/agreement.html",
         it=_with_all(book, one, now),
@@ -73,6 +77,7 @@ def agreement(grant_id: int) -> str:
         now=now,
         fresh=fresh_of(book, now, one),
         mandates=mandates,
+        counted=counted,
     )
 
 

@@ -11,6 +11,8 @@ from wallet.errand_request import read_request
 from wallet.mandated import held_mandate
 from wallet.opened import OpenWallet
 from wallet.secrecy import needs_second_yes
+from wallet.ui.counted import listed
+from wallet.ui.counting import counting_of
 from wallet.ui.giving import Asking, Done, begin, decline, give, look
 from wallet.ui.mandate_view import for_whom, is_joint
 from wallet.ui.session import in_use, keeper, stay_open
@@ -41,6 +43,7 @@ def page(kept_id: str) -> Response | str:
         others = for_whom(asking.request, wallet.mandates(), wallet.now())
         acting = wallet.mandate(asking.mandate)[1] if asking.mandate is not None else None
         together = acting is not None and is_joint(held_mandate(acting), acting.party)
+        counted = counting_of(asking.request.service, listed(wallet), language())
         is_secret = needs_second_yes(asking.request, wallet.copies().values())
     error = asking.error or (view.answer.error if asking.shows or not asking.wish.is_empty else None)
     return render_template(
@@ -56,6 +59,7 @@ def page(kept_id: str) -> Response | str:
         acting=acting,
         together=together,
         is_secret=is_secret,
+        counted=counted,
     )
 
 
