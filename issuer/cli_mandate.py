@@ -9,12 +9,22 @@ from issuer.brp import parse_bsn
 from issuer.config import IssuerConfig
 from issuer.mandate import COURT_KINDS, CourtKind, Registered
 from issuer.web import open_office
+from protocol.errors import Rejected
 from service.command import command, emit, read_secret
 from service.home import Home
 
 
 def _appointments(home: Home) -> Appointments:
     return Appointments(open_office(home, home.config(IssuerConfig)))
+
+
+def _without_counter(home: Home) -> Appointments:
+    """For decisions that take two officers: where staff sign in, an officer is an account and no typed name, so
+    that nobody is both. Raises `Rejected`: `at_counter` 409.
+    """
+    if home.config(IssuerConfig).staff is not None:
+        raise Rejected("at_counter", "officers sign in here: do this at the counter, as two accounts", status=409)
+    return _appointments(home)
 
 
 def _until(text: str) -> int:
@@ -70,7 +80,7 @@ def add(
     services: tuple[str, ...],
     officer: str,
 ) -> None:
-    """Write down what a court decided; a second officer confirms it."""
+    """Write down what a court decided; a second officer confirms it. Where staff sign in: at the counter."""
     read = Appointment(
         kind,
         parse_bsn(read_secret(represented, name="BSN")),
@@ -79,7 +89,7 @@ def add(
         decision,
         parse_services(services),
     )
-    id_ = _appointments(home).add(officer, read)
+    id_ = _without_counter(home).add(officer, read)
     emit(ctx, f"{id_}\nWaits for a second officer: regie issuer mandate confirm {id_}", {"id": id_})
 
 
@@ -88,8 +98,10 @@ def add(
 @click.option("--officer", required=True, help="Who has read the decision too: somebody else.")
 @command
 def confirm(ctx: click.Context, home: Home, mandate_id: str, officer: str) -> None:
-    """Confirm what a colleague wrote down: it is signed, and the wallet of who acts can take it."""
-    found = _appointments(home).confirm(officer, mandate_id)
+    """Confirm what a colleague wrote down: it is signed, and the wallet of who acts can take it. Where staff sign
+    in: at the counter.
+    """
+    found = _without_counter(home).confirm(officer, mandate_id)
     emit(ctx, f"Registered until {_day(found.until)}.", {"id": found.id, "until": found.until})
 
 

@@ -9,6 +9,10 @@ import pytest
 from playwright.sync_api import expect
 
 from examples.founding import OIN, PARKING
+from issuer.appointments import Appointment, Appointments
+from issuer.config import IssuerConfig
+from issuer.web import open_office
+from service.home import Home
 from tests.faces.family import (
     FATHER,
     MOTHER,
@@ -119,14 +123,22 @@ def test_helper_acts_for_named_services_until_the_resident_ends_it(family: Famil
     assert page.get_by_role("button", name=f"Voor {NAMES[MOTHER]}").count() == 0
 
 
+def office_of(family: Family) -> Appointments:
+    """Two officers at the counter, without its pages (`tests/issuer/ui/test_acting.py`)."""
+    home = Home(family.town.at("issuer"))
+    return Appointments(open_office(home, home.config(IssuerConfig)))
+
+
+def in_seconds(days: int) -> int:
+    return int((datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)).timestamp())
+
+
 def test_curator_whom_a_court_appointed_acts_once_two_officers_have_read_it(family: Family) -> None:
     curator, asked = family.at(FATHER), family.ask()
-    made = family.town.regie(
-        "issuer", "issuer", "mandate", "add", "--represented", WARD, "--delegate", FATHER, "--kind", "curator",
-        "--until", in_days(300), "--decision", "C/26/1234", "--officer", "A. de Vries",
-    ).answer  # fmt: skip
+    found = office_of(family)
+    id_ = found.add("a.de.vries", Appointment("curator", WARD, (FATHER,), in_seconds(300), "C/26/1234"))
     assert ask_register(curator).get_by_role("button", name=f"Regelen voor {NAMES[WARD]}").count() == 0
-    family.town.regie("issuer", "issuer", "mandate", "confirm", str(made["id"]), "--officer", "B. Jansen")
+    found.confirm("b.jansen", id_)
     take(curator, NAMES[WARD])
     give(curator, asked, NAMES[WARD])
     assert family.read(asked).status == 0

@@ -134,6 +134,23 @@ def test_command_line_registers_confirms_lists_and_ends(tmp_path: Path) -> None:
     assert shell.answer("mandate", "list") == {"mandates": []}
 
 
+def test_attack_one_officer_as_two_by_typing_another_name(tmp_path: Path) -> None:
+    """Who signs in at the counter as one account is nobody else on the command line."""
+    shell = Shell(tmp_path / "issuer")
+    shell.answer("init", "--url", "https://issuer.example", "--name", "Gemeente")
+    people = tmp_path / "people.jsonl"
+    people.write_bytes(record(FLOOR) + b"\n" + record(MELATI) + b"\n")
+    shell.answer("import", str(people))
+    asked = ("--represented", FLOOR, "--delegate", MELATI, "--kind", "mentor", "--decision", "C/09/1")
+    id_ = shell.answer("mandate", "add", *asked, "--until", "2027-05-01", "--officer", ONE)["id"]
+    shell.answer("staff", "--provider", "https://login.example", "--client-id", "balie", "--role", "balie=clerk")
+    assert shell.refusal("mandate", "confirm", id_, "--officer", "another name") == "at_counter"
+    again = ("--until", "2027-05-01", "--officer", "somebody")
+    assert shell.refusal("mandate", "add", *asked, *again) == "at_counter"
+    assert [one["state"] for one in shell.answer("mandate", "list")["mandates"]] == ["waiting"]
+    assert shell.answer("mandate", "end", id_, "--officer", ONE) == {"id": id_, "revoked": 0}
+
+
 def test_numbers_come_from_stdin_and_so_stand_in_no_list_of_processes(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "issuer")
     shell.answer("init", "--url", "https://issuer.example", "--name", "Gemeente")
