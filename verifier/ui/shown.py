@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from protocol.attributes import CREDENTIAL_TYPES, FLAG_NAMES, short_name
+from protocol.service_law import TestAnswer
+from protocol.terms import BSN_ATTRIBUTE
 from protocol.trust_list import Service, ServiceClaim, Words
 
-Concern: TypeAlias = Literal["no_law", "nothing_optional", "much", "long_term", "kept_longer"]
+Concern: TypeAlias = Literal[
+    "no_law", "no_test", "not_free", "bsn_law", "nothing_optional", "much", "long_term", "kept_longer"
+]
 MUCH = 10
 """Data asked at once, above which a reader loses the overview."""
 LONG_TERM = 366 * 86_400
@@ -42,7 +46,10 @@ class Card:
 
 @dataclass(frozen=True)
 class ShownService:
-    """A service as an officer chooses it; `retention` in seconds as months of 30 and years of 365 days."""
+    """A service as an officer chooses it; `retention` in seconds as months of 30 and years of 365 days.
+
+    `product`: its uniform name; `result`: number in the retention list; `test`: the answers of free consent.
+    """
 
     id: str
     version: int
@@ -56,6 +63,11 @@ class ShownService:
     mode: Literal["view", "store"]
     privacy_policy: str
     concerns: tuple[Concern, ...]
+    law_url: str | None
+    bsn_law: str | None
+    product: str | None
+    result: str | None
+    test: tuple[tuple[str, TestAnswer], ...]
 
     @property
     def key(self) -> str:
@@ -83,6 +95,11 @@ def shown_service(service: Service) -> ShownService:
         service.mode,
         service.privacy_policy,
         concerns_of(service),
+        service.law_url,
+        service.bsn_law,
+        service.upl,
+        service.selectielijst,
+        tuple(service.free_consent.answers) if service.free_consent else (),
     )
 
 
@@ -107,12 +124,15 @@ def by_card(data: Iterable[Datum]) -> tuple[Card, ...]:
 def concerns_of(service: Service) -> tuple[Concern, ...]:
     """What a privacy officer should look at: is the consent of a resident free, specific and no wider than needed?
 
-    An authority and a resident are not equals (GDPR recital 43), so consent to it must leave a choice; any other
-    ground names its law (article 6 paragraph 3).
+    An authority and a resident are not equals (GDPR recital 43), so consent to it must leave a choice, as the test
+    of free consent shows; any other ground names its law (article 6 paragraph 3), and so does the BSN (Wabb 10).
     """
     claims = [claim for claim in service.claims if claim.path[0] not in FLAG_NAMES]
     found: dict[Concern, bool] = {
         "no_law": service.basis != "consent" and service.law is None,
+        "no_test": service.basis == "consent" and service.free_consent is None,
+        "not_free": service.free_consent is not None and not service.free_consent.is_passed,
+        "bsn_law": service.bsn_law is None and any(claim.path == [BSN_ATTRIBUTE] for claim in claims),
         "nothing_optional": service.basis == "consent" and len(claims) > 1 and all(map(_is_needed, claims)),
         "much": len(claims) > MUCH,
         "long_term": service.longest_term > LONG_TERM,

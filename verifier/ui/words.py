@@ -75,12 +75,22 @@ BASES: Mapping[str, Any] = {
     "legal_obligation": _l("A law obliges us"),
     "public_task": _l("It is our task by law"),
 }
+FREE_CONSENT: Mapping[str, Any] = {
+    "interest": _l("It is in the interest of the resident"),
+    "request": _l("The resident asks for it"),
+    "no_downside": _l("Saying no has no downside"),
+    "no_imbalance": _l("Nobody is put under pressure"),
+}
+"""The questions of the test of free consent, in the words of the desk."""
 MODES: Mapping[str, Any] = {
     "view": _l("Only looked at, not copied"),
     "store": _l("Copied into our own records"),
 }
 CONCERNS: Mapping[str, Any] = {
     "no_law": _l("No law is named, and the resident is not asked to agree."),
+    "no_test": _l("Nobody answered whether the resident is free to say no."),
+    "not_free": _l("By your own answers the resident is not free to say no."),
+    "bsn_law": _l("It asks the BSN and names no law for that. You cannot ask it."),
     "nothing_optional": _l("Nothing may be left out. Is all of it really needed?"),
     "much": _l("This asks much at once. Can it be less?"),
     "long_term": _l("The term is longer than a year."),
@@ -186,6 +196,7 @@ def install(app: Flask) -> None:
         bases=BASES,
         modes=MODES,
         concerns=CONCERNS,
+        free_consent=FREE_CONSENT,
         reasons=REASONS,
         outcomes=OUTCOMES,
         alarm_outcomes=ALARM_OUTCOMES,

@@ -1,13 +1,21 @@
 """A new request: only from a registered service, only narrower; and what becomes of it."""
 
+import html
 import re
 from typing import Any
 
-from tests.protocol.builders import DAY
+import pytest
+
+from protocol.trust_list import ServiceClaim
+from tests.protocol import builders
+from tests.protocol.builders import DAY, PERSOON
+from tests.protocol.test_service_law import free_consent
 from tests.service.ui.staff import get
 from tests.verifier.agency import Wallet
 from tests.verifier.ui.conftest import DeskAgency, granted, words_of
+from verifier.ui.shown import concerns_of
 
+BSN = ServiceClaim(vct=PERSOON, path=["burgerservicenummer"], needed=True)
 PATH = "/new/parkeervergunning@1"
 
 
@@ -190,3 +198,42 @@ def test_work_shows_what_waits(agency: DeskAgency, wallet: Wallet) -> None:
     assert rid in page.text
     assert waiting in page.text
     assert "Parkeervergunning" in words_of(page)
+
+
+def test_officer_sees_the_law_and_why_the_resident_is_free(agency: DeskAgency) -> None:
+    link = "https://wetten.overheid.nl/jci1.3:c:BWBR0005416&artikel=225"
+    service = builders.service(
+        version=2,
+        law="Artikel 225 Gemeentewet",
+        law_url=link,
+        bsn_law="Wabb artikel 10",
+        upl="parkeervergunning",
+        selectielijst="11.1",
+        free_consent=free_consent(request=False),
+    )
+    agency.enlist(builders.trust_list(version=2, agencies=[builders.agency(services=[service])]))
+    page = get(agency.open("clerk"), PATH.replace("@1", "@2"))
+    assert f'href="{html.escape(link)}"' in page.text
+    for words in (
+        "Artikel 225 Gemeentewet", "Wabb artikel 10", "parkeervergunning", "11.1",
+        "Het is in het belang van de inwoner", "Niet zo: De inwoner vraagt er zelf om", "Omdat u het vraagt.",
+    ):  # fmt: skip
+        assert words in words_of(page)
+
+
+@pytest.mark.parametrize(
+    ("changes", "concern"),
+    [
+        ({}, "no_test"),
+        ({"free_consent": free_consent(interest=False)}, "not_free"),
+        ({"free_consent": free_consent()}, None),
+        ({"claims": [BSN], "free_consent": free_consent()}, "bsn_law"),
+        ({"claims": [BSN], "free_consent": free_consent(), "bsn_law": "Wabb artikel 10"}, None),
+        ({"basis": "public_task", "law": "Artikel 225 Gemeentewet"}, None),
+    ],
+)
+def test_privacy_officer_is_shown_a_ground_that_does_not_hold(
+    changes: dict[str, Any], concern: str | None
+) -> None:
+    found = set(concerns_of(builders.service(**changes))) & {"no_law", "no_test", "not_free", "bsn_law"}
+    assert found == ({concern} if concern else set())
