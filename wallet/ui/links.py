@@ -1,4 +1,4 @@
-"""What a scanned or pasted text is: somebody's offer, somebody's request, or the code on a paper. Pure."""
+"""What a scanned or pasted text is: an offer, a request, the code on a paper, an invitation to be helped. Pure."""
 
 import re
 from typing import Literal, TypeAlias
@@ -9,9 +9,11 @@ from protocol.openid4vci import MAX_OFFER_BYTES, OFFER_SCHEMES
 from protocol.openid4vp import SCHEMES
 from protocol.revocation_code import PAPER_QR_PREFIX, STOP_QR_PREFIX
 
-LinkKind: TypeAlias = Literal["offer", "request", "paper"]
+LinkKind: TypeAlias = Literal["offer", "request", "paper", "invitation"]
 _CODE = re.compile(r"[0-9]{40}|[0-9]{44}")
 """Of one agreement, or of a stop paper."""
+_INVITATION = re.compile(r"[A-Za-z0-9_-]{43,128}")
+"""`mandate_api.Opaque`, as an issuer makes it."""
 
 
 def read_text(text: str) -> str:
@@ -25,6 +27,8 @@ def kind_of(link: str) -> LinkKind:
     """By its scheme; a web address when it carries an offer. Raises `Rejected`: `not_a_link`."""
     if link.startswith((PAPER_QR_PREFIX, STOP_QR_PREFIX)) or _CODE.fullmatch(link):
         return "paper"
+    if _INVITATION.fullmatch(link):
+        return "invitation"
     try:
         scheme, query = urlsplit(link).scheme.lower(), urlsplit(link).query
     except ValueError as error:

@@ -225,11 +225,21 @@ def _kept_wish() -> Wish:
     return found
 
 
-def _wish_form(errors: dict[str, str]) -> str:
+def invited(code: str) -> str:
+    """The form of a wish, with the invitation that was scanned. Nothing is looked up or signed by scanning."""
+    stay_open()
+    return _wish_form({}, code)
+
+
+def _wish_form(errors: dict[str, str], code: str | None = None) -> str:
     with in_use() as wallet:
         services = listed_services(wallet.trust_list(), language())
     return render_template(
-        "wallet/mandate_wish.html", services=services, errors=errors, chosen=request.form.getlist("service")
+        "wallet/mandate_wish.html",
+        services=services,
+        errors=errors,
+        chosen=request.form.getlist("service"),
+        code=request.form.get("code", "") if code is None else code,
     )
 
 

@@ -9,7 +9,7 @@ from service.ui.words import language
 from wallet.errand_receive import find_offer
 from wallet.errand_request import read_request
 from wallet.errand_sync import deliver_stops
-from wallet.ui import lost
+from wallet.ui import lost, mandates
 from wallet.ui.giving import begin
 from wallet.ui.links import kind_of, read_text
 from wallet.ui.receiving import Offered
@@ -27,8 +27,8 @@ def page() -> str:
 
 @pages.post("/scan")
 def read() -> Response | str | tuple[str, int]:
-    """What was scanned or pasted: on to its page. The link itself never stands in an address; nor does the code of
-    a paper, which fills the form that stops.
+    """What was scanned or pasted: on to its page. The link itself never stands in an address; nor do the code of
+    a paper, which fills the form that stops, and an invitation, which fills the form of a wish.
     """
     try:
         link = read_text(request.form.get("link", ""))
@@ -39,6 +39,8 @@ def read() -> Response | str | tuple[str, int]:
         return _show(error.code), error.status
     if kind == "paper":
         return lost.filled(link)
+    if kind == "invitation":
+        return mandates.invited(link)
     target = _offer(link) if kind == "offer" else _request(link)
     return redirect(target, 303)  # type: ignore[return-value]
 

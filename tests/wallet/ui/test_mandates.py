@@ -145,3 +145,13 @@ def test_page_says_what_was_stopped_under_a_mandate_and_leads_to_who_may_act(
     assert "Your wallet stopped an agreement" in page
     assert 'href="/mandates"' in page
     assert "Something is not right" not in page, "there is no evidence of an agreement to look at"
+
+
+def test_scanned_invitation_fills_the_form_of_a_wish_and_signs_nothing(face: Face) -> None:
+    invitation = "Ab-_" * 16
+    answer = face.post("/scan", {"link": f" {invitation}\n"}, page="/scan")
+    assert answer.status_code == 200
+    assert f'value="{invitation}"' in answer.text
+    assert 'action="/mandates/wish"' in answer.text
+    assert invitation not in face.get("/mandates/wish").text
+    assert face.post("/scan", {"link": "Ab-_" * 10}, page="/scan").status_code == 400
