@@ -17,10 +17,13 @@ from service.home import Home
 from wallet import errand_grant, errand_request, show, show_request
 from wallet.cli_open import PROFILE, passphrase_option, read_link, read_passphrase, with_wallet
 from wallet.config import WalletConfig
+from wallet.errand_profile import profile_of
 from wallet.errand_sync import deliver_stops
+from wallet.grant import latest_end
 from wallet.opened import OpenWallet, create_wallet
 from wallet.pick import Picked
 from wallet.present import NO_WAY_BACK
+from wallet.profile import propose_until
 from wallet.records import Choice, ShareChoice
 
 _WEEKDAYS = frozenset("1234567")
@@ -37,6 +40,16 @@ def _ask(wallet: OpenWallet, request: VerifiedRequest, picked: Picked | None, *,
         return
     click.echo(show_request.request_text(_told(wallet, request, picked)), err=True)
     click.confirm("Do you want this?", abort=True, err=True)
+
+
+def _proposed(wallet: OpenWallet, request: VerifiedRequest, mandate: str | None) -> date | None:
+    """On a terminal: the earlier last day of the resident's profile, if taken. A script says what it means."""
+    latest = latest_end(request, wallet.now())
+    if latest is not None and mandate is not None:
+        latest = min(latest, wallet.mandate(mandate)[1].until)
+    day = propose_until(profile_of(wallet), latest, wallet.now())
+    words = f"Your profile proposes {day} as the last day, and they ask for longer. Take it?"
+    return day if day is not None and click.confirm(words, default=True, err=True) else None
 
 
 def _told(wallet: OpenWallet, request: VerifiedRequest, picked: Picked | None = None) -> dict[str, Any]:
@@ -145,9 +158,13 @@ def grant(
     link = read_link(request)
     deliver_stops(wallet)
     context = Context(days=days, hours=hours, zone=zone)
+    wallet.check_searched()
+    asked = errand_request.read_request(wallet, link)
+    if until is None and not yes and _is_terminal():
+        until = _proposed(wallet, asked, mandate)
     choice = Choice(without, until, max_reads, None if context == Context() else context)
-    given = errand_grant.grant(
-        wallet, link, choice, lambda request: _ask(wallet, request, None, yes=yes), mandate=mandate
+    given = errand_grant.allow(
+        wallet, asked, choice, lambda request: _ask(wallet, request, None, yes=yes), mandate=mandate
     )
     record, terms = given.record, given.record.body.terms
     code = wallet.code(record)

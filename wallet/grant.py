@@ -87,6 +87,13 @@ def decide_grant(request: VerifiedRequest, choice: Choice) -> Decision:
     return Decision(request.agency, request.consent, request.service, places, choice)
 
 
+def latest_end(request: VerifiedRequest, now: int) -> int | None:
+    """The latest end that the asker may have, whatever cards are used; None for a copy."""
+    if request.consent is None or request.service is None:
+        return None
+    return min(request.consent.max_not_after, now - CLOCK_MARGIN + request.service.longest_term)
+
+
 def draft_grant(
     request: VerifiedRequest,
     decision: Decision,

@@ -260,6 +260,22 @@ def test_resident_on_a_terminal_is_asked_first(
     assert len(neighbours.log.grants) == 2
 
 
+def test_profile_proposes_a_last_day_on_a_terminal_and_to_no_script(
+    run: Run, holder: Resident, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("profile", "veiligheid")  # thirty days
+    run("grant", neighbours.agency.ask())
+    monkeypatch.setattr(cli_give, "_is_terminal", lambda: True)
+    asked = run("grant", neighbours.agency.ask(), stdin="\ny\n")
+    assert "Your profile proposes" in asked.stderr
+    run("grant", neighbours.agency.ask(), stdin="n\ny\n")
+    terms = [given.terms for given in neighbours.log.grants]
+    assert terms[1].not_after < terms[0].not_after == terms[2].not_after
+    result = run("grant", neighbours.agency.ask(), expect=1, stdin="\nn\n")
+    assert "Aborted" in result.stderr
+    assert len(neighbours.log.grants) == 3, "a last day is no yes"
+
+
 def test_older_wallet_file_has_to_be_accepted(run: Run, holder: Resident, neighbours: Neighbours) -> None:
     path = holder.home.file("wallet.db")
     old = path.read_bytes()

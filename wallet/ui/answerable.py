@@ -15,7 +15,7 @@ from protocol.terms import Context
 from wallet.card import always_shown, claims_of
 from wallet.choose import Chosen, choose_copies
 from wallet.consent import asked_attributes, decide_end, decide_reads
-from wallet.grant import CLOCK_MARGIN, decide_grant, presented_query
+from wallet.grant import CLOCK_MARGIN, decide_grant, latest_end, presented_query
 from wallet.mandated import Acting, check_acting, check_decision
 from wallet.pick import Picked, pick_cards
 from wallet.present import decide_share
@@ -106,13 +106,6 @@ def _standing(
     seen = tuple(_seen(chosen[query_id], paths, language) for query_id, paths in by_card.items())
     context = meet_contexts(choice.context, decision.element.context)
     return Answer(seen=seen, until=until, reads=decide_reads(decision.element, choice), context=context)
-
-
-def latest_end(request: VerifiedRequest, now: int) -> int | None:
-    """The latest end that the asker may have, whatever cards are used; None for a copy."""
-    if request.consent is None or request.service is None:
-        return None
-    return min(request.consent.max_not_after, now - CLOCK_MARGIN + request.service.longest_term)
 
 
 def _copy_answer(

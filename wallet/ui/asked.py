@@ -21,9 +21,10 @@ from protocol.openid4vp import VerifiedRequest
 from protocol.terms import Context
 from protocol.trust_list import Service
 from wallet.consent import Asked, asked_attributes
+from wallet.grant import latest_end
 from wallet.mandated import Acting
 from wallet.records import Copy
-from wallet.ui.answerable import Answer, answer_to, latest_end
+from wallet.ui.answerable import Answer, answer_to
 from wallet.ui.lawful import Lawful, lawful_of, sureness_of
 from wallet.ui.names import card_label, in_language, label
 from wallet.ui.organisation import Organisation, organisation_of

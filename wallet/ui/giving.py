@@ -15,11 +15,12 @@ from wallet.errand_grant import Granted, allow
 from wallet.errand_profile import profile_of
 from wallet.errand_request import is_known, read_again, refuse, share
 from wallet.errand_sync import deliver_stops
+from wallet.grant import latest_end
 from wallet.opened import OpenWallet
 from wallet.profile import propose_until
 from wallet.records import Activity, GrantRecord
 from wallet.state import state_of
-from wallet.ui.answerable import answer_to, latest_end
+from wallet.ui.answerable import answer_to
 from wallet.ui.asked import RequestView, view_request
 from wallet.ui.wish import NOTHING, Wish, choice_of, share_choice_of
 
