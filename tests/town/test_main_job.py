@@ -45,6 +45,26 @@ def test_read_after_the_revocation_exits_1_with_the_code_revoked(town: Town) -> 
     assert "values" not in outcome.answer
 
 
+def test_read_from_home_is_refused_where_the_grant_says_so_and_rings_where_it_does_not(town: Town) -> None:
+    """The Sunday itself is in tests/verifier/alarm, where a clock can be set; here are real log and commands."""
+    (town.at("agency") / "alarms.json").write_text(json.dumps({"usual_hours": [0, 0], "outside_reads": 1}))
+    town.open_wallet("sien", residents.BSNS[7], ("persoon", "adres"))
+    asks = [town.regie("agency", "verifier", "ask", "parkeervergunning").answer for _ in range(2)]
+    narrow = ("--days", "1-7", "--hours", "0-24", "--zone", "office")
+    town.regie("sien", "wallet", "grant", asks[0]["request"], *narrow, "--yes")
+    town.regie("sien", "wallet", "grant", asks[1]["request"], "--yes")
+    home = ("--only", "postcode", "--case", "Z-7", "--zone", "remote")
+    assert town.regie("agency", "verifier", "read", asks[0]["id"], *home, expect=1).code == "out_of_context"
+    before = town.regie("agency", "verifier", "alarms", "list").answer["total"]
+    entry = town.regie("agency", "verifier", "read", asks[1]["id"], *home).answer["index"]
+    listed = town.regie("agency", "verifier", "alarms", "list").answer
+    assert listed["total"] >= max(before, 1)
+    shown = [
+        town.regie("agency", "verifier", "alarms", "show", str(each["id"])).answer for each in listed["alerts"]
+    ]
+    assert any(each["rule"] == "outside_hours" and entry in each["entries"] for each in shown)
+
+
 def test_revocation_by_paper_code_from_a_stranger_s_machine(town: Town) -> None:
     agreement = agree(town, "dora", person=3)
     town.make_wallet("library")

@@ -86,6 +86,6 @@ def looked(alert: int) -> Response | tuple[str, int]:
     if errors:
         return _page(kept, filled, errors), 400
     outcome = cast(Outcome, filled["outcome"])
-    desk().bell.store.look(alert, member().id, outcome, filled["note"], desk().now())
+    desk().bell.store.look(alert, desk().officers.known_as(member().id), outcome, filled["note"], desk().now())
     flash(_("Written down."))
     return redirect(url_for("alarms.index"), 303)

@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from protocol.errors import Rejected, Unavailable
 from protocol.terms import Context
+from protocol.working_days import AMSTERDAM
 from service.command import root
 from tests.verifier.agency import Agency, Wallet
 from verifier import cli_alarms
-from protocol.working_days import AMSTERDAM
 from verifier.alarm.facts import DAY
 from verifier.alarm_store import KeptAlert
 from verifier.desk import Desk
