@@ -27,7 +27,15 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 OPERATING = (ROOT / "docs" / "operating.md").read_text()
 ROOMS = ("protocol", "service", "issuer", "wallet", "verifier", "consentlog", "auditor", "registrar")
 UNITS = sorted((ROOT / "deploy").glob("*.service"))
-SERVING = ("log serve", "log witness serve", "auditor cosign", "verifier serve", "issuer serve", "registrar serve")
+SERVING = (
+    "log serve",
+    "log witness serve",
+    "auditor cosign",
+    "verifier serve",
+    "issuer serve",
+    "registrar serve",
+    "wallet counter serve",
+)
 LOCAL = ("wallet serve", "wallet open", "auditor serve")
 FOLLOWING = "auditor follow"
 HARDENED = {
