@@ -1,6 +1,7 @@
 """config.json of a verifier."""
 
 import re
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -28,6 +29,17 @@ class CohortConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     yearly_thousandths: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 3_000
 
 
+class OfficeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Networks of the office (CIDR), and proxies of the agency whose X-Forwarded-For is believed. See `zone`."""
+
+    networks: tuple[str, ...]
+    proxies: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for network in (*self.networks, *self.proxies):
+            ip_network(network)  # its `ValueError` is what msgspec takes for a value that does not fit
+
+
 class VerifierConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """`url`: where wallets reach this agency; `log`: origin of the consent log; `registrar`: public JWK.
 
@@ -35,7 +47,7 @@ class VerifierConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     not reachable or does not verify). All others stop then: a credential may have been revoked.
     `client_id_prefix`, `response_mode`: of requests for copies; other than HAIP's only for wallets that know no
     better. `transaction_types`: what residents may be asked to sign besides. `staff`: who signs in at the desk.
-    `cohort`: what a counting party may tell.
+    `cohort`: what a counting party may tell. `office`: which networks are the office.
     """
 
     role: Literal["verifier"]
@@ -52,6 +64,7 @@ class VerifierConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     contact: Contact | None = None
     staff: StaffConfig | None = None
     cohort: CohortConfig = CohortConfig()
+    office: OfficeConfig | None = None
 
 
 def check_verifier_url(url: str) -> str:

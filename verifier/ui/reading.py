@@ -22,6 +22,7 @@ from verifier.ui import agreements, requests
 from verifier.ui.room import desk, room
 from verifier.ui.standing import choices, shown_grant
 from verifier.ui.values import shown_copy, shown_reading
+from verifier.zone import zone_of
 
 pages = Blueprint("reading", __name__)
 Errors = list[tuple[str, Any]]
@@ -139,4 +140,7 @@ def _question(filled: Filled, known: tuple[str, ...] | None) -> tuple[Question |
         errors.append(("only", _("Choose at least one datum.")))
     if errors or reason is None:
         return None, errors
-    return Question(Purpose(case, member().id), reason, filled.chosen), []
+    # An address in the journal would be personal data; it is looked at here and goes.
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    zone = zone_of(request.remote_addr or "", forwarded, desk().config.office)
+    return Question(Purpose(case, member().id, zone=zone), reason, filled.chosen), []

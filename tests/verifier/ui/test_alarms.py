@@ -1,12 +1,15 @@
 """The privacy officer at the desk: alerts, why they rang, and what came of looking."""
 
 import pytest
+from msgspec.structs import replace
 
+from protocol.reading import parse_read
 from protocol.terms import Context
 from tests.service.ui.staff import get
 from tests.verifier.agency import Wallet
 from tests.verifier.alarm.test_bell import HOME, set_clock
-from tests.verifier.ui.conftest import DeskAgency, granted, words_of
+from tests.verifier.ui.conftest import DeskAgency, granted, token_of, words_of
+from verifier.config import OfficeConfig
 from verifier.look import look
 from verifier.reader import read_grant
 
@@ -71,3 +74,14 @@ def test_agreement_says_when_and_from_where_may_be_read(agency: DeskAgency, wall
     rid, _ = granted(agency, wallet, context=Context(days=[1, 2, 3, 4, 5], hours=[8, 18], zone="office"))
     words = words_of(get(agency.open("clerk"), f"/agreements/{rid}"))
     assert "Maandag tot en met vrijdag, van 8.00 tot 18.00 uur, alleen op kantoor" in words
+
+
+def test_desk_says_in_the_read_that_an_officer_was_at_home(agency: DeskAgency, wallet: Wallet) -> None:
+    rid, _ = granted(agency, wallet)
+    for networks, zone in ((("127.0.0.0/8",), "office"), (("10.0.0.0/8",), "remote")):
+        agency.home.write_config(replace(agency.desk.config, office=OfficeConfig(networks)))
+        agency.desk.config = agency.home.config(type(agency.desk.config))
+        page = get(agency.open("clerk"), f"/agreements/{rid}")
+        fields = {"token": token_of(page), "case": "Z-2026-1", "reason": "application", "only": ["adres.postcode"]}
+        assert page.post(f"/agreements/{rid}/read", **fields).answer.status_code == 200
+        assert parse_read(agency.log.requests[-1]).read.zone == zone
