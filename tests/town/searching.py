@@ -82,9 +82,16 @@ def files(home: Path) -> list[Path]:
     return [path for path in found if not path.name.startswith(REGISTER)]
 
 
+def contents(path: Path) -> bytes:
+    """What stands in a file; nothing if it has gone since it was listed, as journals of running programs do."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def traces(home: Path, persons: Iterable[dict[str, Any]]) -> list[tuple[str, bytes]]:
     """(file, what stands in it) for every value of `persons` that is found below `home`."""
     wanted = Wanted(persons)
-    return [
-        (str(path.relative_to(home)), code) for path in files(home) for code in wanted.found_in(path.read_bytes())
-    ]
+    found = ((str(path.relative_to(home)), wanted.found_in(contents(path))) for path in files(home))
+    return [(name, code) for name, codes in found for code in sorted(codes)]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from examples.founding import OIN, PARKING, PASSPHRASE, PERSONS, Town
+from tests.town import searching
 from tests.town.residents import BSNS, Agreement, agree, grant_again, read, revoke
 from tests.town.searching import REGISTER, Wanted, files, secrets_of, traces
 
@@ -143,6 +144,16 @@ def test_the_search_finds_a_value_in_each_encoding() -> None:
     assert wanted.found_in(value.encode()) == {value.encode()}
     assert wanted.found_in(bytes(200) + value.encode() + bytes(200)) >= {value.encode()}
     assert wanted.found_in(noise) == wanted.found_in(b"") == set()
+
+
+def test_the_search_passes_over_a_journal_that_has_gone_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wallets in the browser write while the search goes on."""
+    (tmp_path / "here").write_text(BSNS[0])
+    listed = [tmp_path / "gone", tmp_path / "here"]
+    monkeypatch.setattr(searching, "files", lambda home: listed)
+    assert traces(tmp_path, PEOPLE) == [("here", BSNS[0].encode())]
 
 
 def test_the_search_looks_for_everything_that_the_register_says(lived_in: Town) -> None:
