@@ -112,9 +112,10 @@ class Connector:
 
     def _line(self, bsn: Bsn, record: dict[str, Any]) -> bytes:
         """The record as it is taken, with the home beside it where this issuer makes something of that."""
-        if "woz" in self._office.credentials:
-            home = self._home(bsn, record)
-            record = {**record, **({} if home is None else {"woz": to_builtins(home)})}
+        record = {name: value for name, value in record.items() if name != "woz"}  # which is not the BRP's to tell
+        home = self._home(bsn, record) if "woz" in self._office.credentials else None
+        if home is not None:
+            record["woz"] = to_builtins(home)
         return json.dumps(record, ensure_ascii=False).encode()
 
     def _home(self, bsn: Bsn, record: dict[str, Any]) -> WozObject | None:

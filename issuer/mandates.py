@@ -78,11 +78,15 @@ class Mandates:
     # ---- who asks
 
     def caller(self, ask: api.Ask) -> Bsn:
-        """1. the nonce is ours, and spent by this; 2. the copy is good and signs this ask; 3. it was given to
-        somebody and still counts; 4. what law allows him no more is ended.
+        """0. this register knows who has authority, for one that was not asked cannot tell who may not act; 1. the
+        nonce is ours, and spent by this; 2. the copy is good and signs this ask; 3. it was given to somebody and
+        still counts; 4. what law allows him no more is ended.
 
-        Raises `Rejected`: `invalid_nonce`, `bad_presentation`, `mandate_chain` 403, `credential_revoked` 403.
+        Raises `Rejected`: `no_mandates` 404, `invalid_nonce`, `bad_presentation`, `mandate_chain` 403,
+        `credential_revoked` 403.
         """
+        if "gezag" not in self._office.credentials:
+            raise Rejected("no_mandates", "this issuer does not know who has authority over whom", status=404)  # 0
         now, signer = self._office.clock.now(), self._office.signer
         nonce = shown_nonce(ask)
         remembered, expires = verify_nonce(self._key, nonce, now)  # 1

@@ -12,6 +12,11 @@ _BOARD = ("boardToken",)
 MAX_NUMBER = 2**53 - 1
 
 
+def _without_authority(refusals: dict[int, str]) -> str:
+    """An issuer that does not make `gezag` answers nothing about mandates."""
+    return ", ".join(text for text in ("`no_mandates`", refusals.get(404)) if text)
+
+
 def _ask(
     id_: str,
     path: str,
@@ -27,7 +32,7 @@ def _ask(
         f"/v1/{path}",
         summary,
         {200: Reply(summary + ".", (json_of(answer),))},
-        {400: _CALLER, 403: _CHAIN, 415: _TYPE} | refusals,
+        {400: _CALLER, 403: _CHAIN, 415: _TYPE} | refusals | {404: _without_authority(refusals)},
         body=(json_of(kind),),
         standard=_SECTION,
         tag="mandates",

@@ -6,8 +6,10 @@ import pytest
 from issuer.authorize import wanted
 from issuer.config import IssuerConfig, made_here
 from issuer.web import make_web
+from protocol import mandate_api as api
 from protocol.errors import Rejected
 from protocol.oauth import AuthorizationDetail, AuthorizationRequest
+from tests.issuer.acting import resident
 from tests.issuer.desk import NOOR, Desk
 
 CONFIG = IssuerConfig(role="issuer", url="https://issuer.voorbeeld.example", name="Gemeente Lindehaven")
@@ -44,6 +46,14 @@ def test_login_for_what_is_not_made_here_is_refused() -> None:
     with pytest.raises(Rejected) as caught:
         wanted(AuthorizationRequest("wallet", "", (), None, "", authorization_details=(detailed,)), ("adres",))
     assert caught.value.code == "invalid_authorization_details"
+
+
+def test_issuer_that_does_not_know_authority_makes_no_mandates(desk: Desk) -> None:
+    caller = resident(desk)
+    before = narrow(desk, "persoon", "adres").rows()
+    answer = caller.post("representations", api.RepresentationsAsk(""))
+    assert (answer.status_code, answer.json["code"]) == (404, "no_mandates")
+    assert desk.rows() == before
 
 
 @pytest.mark.parametrize("names", [(), ("adres", "adres"), ("adres", "rijbewijs")])

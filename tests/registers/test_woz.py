@@ -15,7 +15,7 @@ from examples.brp_source.__main__ import HOMES
 from examples.brp_source.app import Source, make_brp, read_persons
 from examples.brp_source.woz import PREFIX, read_objects
 from issuer import store, woz
-from issuer.brp import parse_person
+from issuer.brp import Bsn, parse_person
 from issuer.brp_api import fields_for
 from issuer.connect import Connector
 from issuer.register import WOZ_VCT, attributes_of
@@ -125,6 +125,24 @@ def test_a_sale_takes_the_value_away(town: Town) -> None:
     town.source.homes[0] |= {"belanghebbendeEigenaar": buyer, "belanghebbendeGebruiker": buyer}
     town.connector().refresh([NOOR])
     assert town.card()["waarde"] is None
+
+
+def test_source_of_persons_that_tells_of_a_home_is_not_believed(town: Town) -> None:
+    town.source.persons[NOOR]["woz"] = {"identificatie": "1", "waarde": 1, "hoedanigheid": "eigenaar"}
+    brp = BrpSource(Fetcher(loopback=True), town.brp, {}, lambda seconds: None)
+    lying = Connector(town.desk.office, _Told(brp, town.source.persons[NOOR]["woz"]), ["burgerservicenummer"])
+    lying.refresh([NOOR])
+    assert town.card()["waarde"] is None
+
+
+class _Told:
+    """A source whose records hold a home."""
+
+    def __init__(self, brp: BrpSource, home: dict[str, Any]) -> None:
+        self._brp, self._home = brp, home
+
+    def persons(self, bsns: Any, fields: Any) -> dict[Bsn, dict[str, Any]]:
+        return {bsn: {**record, "woz": self._home} for bsn, record in self._brp.persons(bsns, fields).items()}
 
 
 def test_an_issuer_that_makes_no_woz_asks_nothing_about_homes(tmp_path: Any, town: Town) -> None:
