@@ -14,7 +14,9 @@ _CSV_HEAD = ("month", "oin", "agency", "service", "basis", "figure", "count")
 class Summary:
     """Sums over the cells that left; `left_out` cells are in none of them, so each sum is a least.
 
-    `by_consent` and `by_task`: given agreements by ground; `speeds`: given within an hour, a day, a week, later.
+    `on_time`, `late`: None where not one of their cells left. `by_consent`, `by_task`: given agreements by ground;
+    `speeds`: given within an hour, a day, a week, later. A share is of the services of which every figure in it
+    left, for what was left out would tilt it; None without any.
     """
 
     figures: Figures
@@ -24,63 +26,68 @@ class Summary:
     unanswered: int
     stopped: int
     read: int
-    on_time: int
-    late: int
+    on_time: int | None
+    late: int | None
     by_consent: int
     by_task: int
     speeds: tuple[int, int, int, int]
     left_out: int
+    refused_share: float | None
+    consent_share: float | None
+    on_time_share: float | None
 
     @property
     def agency(self) -> str:
         """Name as listed when it was signed."""
         return self.figures.agency
 
-    @property
-    def refused_share(self) -> float | None:
-        """Refused, of what residents decided; None when nothing of that left."""
-        return _share(self.refused, self.given + self.refused)
-
-    @property
-    def consent_share(self) -> float | None:
-        """Given by consent, of all that was given."""
-        return _share(self.by_consent, self.by_consent + self.by_task)
-
-    @property
-    def on_time_share(self) -> float | None:
-        """Requests about rights that were answered within their month."""
-        return _share(self.on_time, self.on_time + self.late)
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
 
 def summarise(figures: Figures) -> Summary:
-    """Sums of one file."""
-    basis = {service.id: service.basis for service in figures.services}
-    sums = {name: 0 for names in FAMILIES.values() for name in names}
-    grounds = {True: 0, False: 0}
-    for cell in figures.cells:
-        sums[cell.name] += cell.count or 0
-        if cell.name in GIVEN:
-            grounds[basis[cell.service] == "consent"] += cell.count or 0
-    hour, day, week, later = (sums[name] for name in GIVEN)
+    """Sums and shares of one file."""
+    sums: dict[str, int | None] = {name: _sum(figures, name) for names in FAMILIES.values() for name in names}
+    consent, task = (_given(figures, consent=consent) for consent in (True, False))
+    hour, day, week, later = (sums[name] or 0 for name in GIVEN)
     return Summary(
         figures=figures,
-        running=sums["running"],
+        running=sums["running"] or 0,
         given=hour + day + week + later,
-        refused=sums["refused"],
-        unanswered=sums["unanswered"],
-        stopped=sums["stopped"],
-        read=sums["read"],
+        refused=sums["refused"] or 0,
+        unanswered=sums["unanswered"] or 0,
+        stopped=sums["stopped"] or 0,
+        read=sums["read"] or 0,
         on_time=sums["on_time"],
         late=sums["late"],
-        by_consent=grounds[True],
-        by_task=grounds[False],
+        by_consent=consent,
+        by_task=task,
         speeds=(hour, day, week, later),
         left_out=sum(cell.count is None for cell in figures.cells),
+        refused_share=_share(figures, ("refused",), GIVEN),
+        consent_share=consent / (consent + task) if consent + task else None,
+        on_time_share=_share(figures, ("on_time",), ("late",)),
     )
+
+
+def _sum(figures: Figures, name: str) -> int | None:
+    shown = [cell.count for cell in figures.cells if cell.name == name and cell.count is not None]
+    return sum(shown) if shown else None
+
+
+def _given(figures: Figures, *, consent: bool) -> int:
+    """Given under services on this ground."""
+    on_ground = {service.id for service in figures.services if (service.basis == "consent") is consent}
+    return sum(cell.count or 0 for cell in figures.cells if cell.name in GIVEN and cell.service in on_ground)
+
+
+def _share(figures: Figures, part: Sequence[str], rest: Sequence[str]) -> float | None:
+    """What `part` is of both, over services of which all of that left."""
+    mine, all_of_it = 0, 0
+    for service in figures.services:
+        counts = {name: figures.count(service.id, name) for name in (*part, *rest)}
+        known = {name: count for name, count in counts.items() if count is not None}
+        if len(known) == len(counts):
+            mine += sum(known[name] for name in part)
+            all_of_it += sum(known.values())
+    return mine / all_of_it if all_of_it else None
 
 
 def csv_rows(found: Iterable[Figures]) -> tuple[Sequence[str], list[Sequence[str]]]:

@@ -264,6 +264,20 @@ def test_agency_cannot_sign_what_must_not_leave(changes: dict[str, Any]) -> None
     assert refused(sign_figures, replace(made, **changes), AGENCY.key, AGENCY.x5c) == "bad_figures"
 
 
+def test_share_is_of_services_of_which_all_left() -> None:
+    """Else few who were late would be nobody, and a share of a hundred per cent be told."""
+    whole = [one for name in FAMILIES["decided"] for one in people(100, "zorg", name)]
+    counted = {"rights": people(300, "zorg", "on_time"), "decided": [*whole, *people(300, "parkeren", "refused")]}
+    counted["decided"] = [
+        Contribution(f"{one.name} {one.unit}", one.service, one.name, one.n) for one in counted["decided"]
+    ]
+    shown = summarise(figures(counted))
+    assert (shown.on_time, shown.late, shown.on_time_share) == (300, None, None)
+    assert (shown.refused, shown.refused_share) == (400, 0.2)
+    late = {"rights": [*counted["rights"], *people(100, "zorg", "late", first=5000)]}
+    assert summarise(figures(late)).on_time_share == 0.75
+
+
 # --- one agency, its rows, its ledger
 
 
@@ -369,7 +383,8 @@ def test_files_of_other_agencies_stand_beside_ours_and_none_is_replaced(busy: Ag
     assert all_figures(store) == [theirs]
     shown = summarise(theirs)
     assert (shown.running, shown.given, shown.refused, shown.speeds) == (500, 300, 0, (0, 300, 0, 0))
-    assert (shown.refused_share, shown.consent_share, shown.on_time_share) == (0, 1, None)
+    assert (shown.refused_share, shown.consent_share, shown.on_time_share) == (None, 1, None)
+    assert (shown.on_time, shown.late) == (None, None)
     head, rows = csv_rows([theirs])
     assert len(rows) == len(theirs.cells)
     lines = [dict(zip(head, row, strict=True)) for row in rows]

@@ -59,12 +59,23 @@ def page_of(grant_id: str, *, filled: Any = None, errors: Any = (), asks: bool =
         helped=(helped := desk().store.book.helped(grant_id)),
         awaits_second=waits_for_second(helped),
         may_read=has_role("clerk", "manager"),
+        answers_only=_answers_only(grant),
         may_oversee=has_role("manager", "privacy"),
         reason_codes=REASONS,
         token=new_token(),
         filled=filled,
         errors=list(errors),
     )
+
+
+def _answers_only(grant: StoredGrant) -> bool:
+    """Whether its service answers a question, so that nobody reads it here."""
+    terms, now = grant.answer.terms, desk().now()
+    try:
+        listed = desk().trust(now).service(terms.recipient, terms.service, terms.service_version)
+    except RegieError:
+        return False
+    return listed.answers != "values"
 
 
 def _outdated(grant: StoredGrant) -> tuple[str, ...]:

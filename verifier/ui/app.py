@@ -19,6 +19,7 @@ from verifier.ui import (
     asking,
     counter,
     finding,
+    management,
     officers,
     oversight,
     reading,
@@ -36,7 +37,20 @@ OVERSEERS = frozenset({"manager", "privacy"})
 """Who answers what residents ask of their rights, and sees who read what."""
 PRIVACY = frozenset({"privacy"})
 """Who looks into alerts: a manager may be who an alert is about."""
-PAGES = (start, asking, requests, counter, agreements, reading, rights, oversight, alarms, officers, finding)
+PAGES = (
+    start,
+    asking,
+    requests,
+    counter,
+    agreements,
+    reading,
+    rights,
+    oversight,
+    management,
+    alarms,
+    officers,
+    finding,
+)
 NAVIGATION = (
     NavItem("start.index", _l("Work"), "home", "w"),
     NavItem("asking.index", _l("Ask"), "new", "n", roles=OFFICERS),
@@ -45,6 +59,7 @@ NAVIGATION = (
     NavItem("finding.index", _l("Search"), "search", "s"),
     NavItem("rights.index", _l("Rights"), "shield", "e", roles=OVERSEERS),
     NavItem("oversight.index", _l("Who read what"), "read", "o", roles=OVERSEERS),
+    NavItem("management.index", _l("Figures"), "chart", "f", roles=OVERSEERS),
     NavItem("alarms.index", _l("Alerts"), "bell", "l", roles=PRIVACY),
 )
 

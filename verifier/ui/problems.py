@@ -27,6 +27,12 @@ PROBLEMS: Mapping[str, Problem] = {
         _l("the agreement is for another case"),
         _l("Nothing was read. Fill in the case that the resident agreed to."),
     ),
+    "answers_only": Problem(
+        _l("this service answers a question"), _l("Nothing was read. Its data are shown to nobody.")
+    ),
+    "no_figures": Problem(
+        _l("there are no figures of this month"), _l("Choose another month, or ask your administrator for them.")
+    ),
     "second_officer": Problem(
         _l("a second officer has to confirm first"),
         _l("The resident was helped. Ask a colleague to sign in and confirm it."),

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from examples.founding import PARKING
+from tests.faces.pages.figures import tell
 from tests.faces.screens import Screen, Visit, at
 from tests.faces.town import BSNS, CASE, FacesTown
 
@@ -136,6 +137,16 @@ def alarm(path: str = "") -> Callable[[Visit], object]:
     return reach
 
 
+def figures(path: str) -> Callable[[Visit], object]:
+    """Of the newest month, with a neighbour's beside them."""
+
+    def reach(visit: Visit) -> None:
+        tell(visit.town)
+        visit.go(f"/desk/figures/{path}")
+
+    return reach
+
+
 SCREENS: tuple[Screen, ...] = (
     Screen("work", of_dora("/desk/")),
     Screen("work-privacy", of_dora("/desk/"), role="privacy", in_tour=False),
@@ -163,6 +174,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen("access", right("see", "/document"), role="privacy", prints=True),
     Screen("right-rectification", right("correct"), role="privacy", in_tour=False),
     Screen("oversight", of_dora("/desk/oversight/"), role="privacy"),
+    Screen("figures", figures(""), role="manager"),
+    Screen("figures-report", figures("report"), role="manager", prints=True),
     Screen("officers", officers, role="privacy"),
     Screen("alarms", alarm(), role="privacy"),
     Screen("alarm", alarm("1"), role="privacy"),
