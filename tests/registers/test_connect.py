@@ -16,7 +16,7 @@ from issuer import store_deferred
 from issuer.brp import Bsn, parse_person
 from issuer.brp_api import FIELDS, MAX_BSNS, batches, fields_for, parse_answer, refusal_of
 from issuer.config import IssuerConfig
-from issuer.connect import Connector
+from issuer.connect import Connector, Report
 from issuer.issue import validity
 from issuer.offer import BRP_CREDENTIALS
 from issuer.register import attributes_of
@@ -165,12 +165,28 @@ def test_source_of_another_town_holds_nobody(desk: Desk, running: Running) -> No
     assert desk.rows() == before
 
 
-def test_a_run_that_was_cut_off_is_gone_on_with(desk: Desk, running: Running) -> None:
+def test_a_run_that_was_cut_off_is_gone_on_with(
+    desk: Desk, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("issuer.brp_api.MAX_BSNS", 3)
     everybody = connector(desk, running)
     desk.clock.time += 100
     waiting = everybody.known_before(desk.clock.time)
-    everybody.refresh(waiting[:3])
-    assert everybody.known_before(desk.clock.time) == waiting[3:]
+    told: list[int] = []
+
+    def power_cut(report: Report) -> None:
+        told.append(report.asked)
+        if report.asked == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        everybody.refresh(waiting, power_cut)
+    assert told == [3, 6]
+    assert everybody.known_before(desk.clock.time) == waiting[6:]
+    running.source.asked.clear()
+    everybody.refresh(everybody.known_before(desk.clock.time))
+    assert [bsn for body in running.source.asked for bsn in body["burgerservicenummer"]] == waiting[6:]
+    assert everybody.known_before(desk.clock.time) == []
 
 
 # ---- a source in trouble, or one that lies

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from flask.testing import FlaskClient
@@ -21,12 +22,14 @@ from issuer.connect import Connector
 from issuer.register import WOZ_VCT, attributes_of
 from issuer.source import BrpSource, WozSource
 from issuer.woz import MAX_OBJECTS, Place, object_of, query_of
+from protocol.credential import verify_credential
 from protocol.errors import Rejected
 from protocol.status_list import SUPERSEDED, VALID
 from service.database import snapshot
 from service.fetch import Fetcher
 from tests.conftest import SHARED
-from tests.issuer.desk import KARIM, NOOR, PERSONS, Desk, open_desk
+from tests.issuer.acting import fetch
+from tests.issuer.desk import KARIM, NOOR, NOW, PERSONS, Desk, open_desk
 from tests.issuer.test_made_here import narrow
 from tests.issuer.test_web import read_status
 from tests.registers.test_connect import DAY, click_regie
@@ -87,7 +90,10 @@ def test_an_owner_gets_a_card_with_the_last_value_of_his_home(town: Town) -> Non
         "grondoppervlakte": 148,
         "geheimhouding": False,
     }
-    assert len(town.desk.fetch(town.desk.token("woz"), "woz")) == 1
+    text, _ = fetch(town.desk, town.desk.token("woz"), "woz")
+    listed = msgspec.structs.replace(town.desk.trust.issuers[0], vcts=[WOZ_VCT])
+    card = verify_credential(text, msgspec.structs.replace(town.desk.trust, issuers=[listed]), NOW)
+    assert set(card.disclosures) == set(town.card())
 
 
 def test_a_tenant_is_told_that_he_is_the_user_and_nothing_of_the_owner_is_kept(town: Town) -> None:
