@@ -67,7 +67,8 @@ def test_page_answers_whether_they_may_with_the_law_and_in_words(
         bsn_law="Wabb artikel 10",
     )  # fmt: skip
     holder.write_trust(agencies=[builders.agency(services=[service])], version=2)
-    page = face.get(opened(face, neighbours.agency.ask())).text
+    path = opened(face, neighbours.agency.ask())
+    page = face.get(path).text
     assert f'href="{html.escape(link)}"' in page
     said = text_of(page)
     for words in (
@@ -81,6 +82,10 @@ def test_page_answers_whether_they_may_with_the_law_and_in_words(
     ):
         assert words in said
     assert "high" not in said.split()
+    press(face, path, answer="give")
+    with face.keeper.in_use() as wallet:
+        (number,) = wallet.grants()
+    assert f'href="{html.escape(link)}"' in face.get(f"/agreements/{number}").text
 
 
 @pytest.mark.parametrize("basis", ["public_task", "legal_obligation"])
