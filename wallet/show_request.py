@@ -70,6 +70,7 @@ def request_data(
         data["log"] = element.log.origin
         data["until"] = min(element.max_not_after, now + service.longest_term if service else now)
         data["max_reads"], data["context"] = element.max_reads, to_builtins(element.context)
+        data["one_case"] = element.case is not None
     else:
         data["queries"] = _queries_data(request, copies, now, picked)
     return data
@@ -161,6 +162,8 @@ def request_text(data: Mapping[str, Any]) -> str:
         lines.append(
             f"It may look until {day(data['until'])} at the latest{reads}. You see every look in the log."
         )
+        if data["one_case"]:
+            lines.append("It may look for one case only. Ask it for the number.")
         if data["context"]:
             lines.append(f"It may look only {context_text(data['context'])}.")
         lines.append("You can stop it at any moment. Left out what you do not want to give: --without NAME")

@@ -119,6 +119,8 @@ def terms_of(agreement: Agreement) -> list[tuple[str, str]]:
         (_("When may they look?"), context_words(terms.context)),
         (_("Number of the agreement"), agreement.number),
     ]
+    if terms.case is not None:
+        rows.insert(1, (_("For which case?"), _("For one case only. The log holds its code.")))
     if agreement.record.renewed_at is not None:
         rows.insert(3, (_("Renewed on"), day(agreement.record.renewed_at)))
     return [(str(key), str(value)) for key, value in rows]

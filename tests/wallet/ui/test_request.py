@@ -6,7 +6,7 @@ import re
 import pytest
 
 from protocol.errors import Rejected
-from protocol.terms import Context, ElementClaim
+from protocol.terms import Context, ElementClaim, salted_hash
 from tests.protocol import builders
 from tests.protocol.test_service_law import free_consent
 from tests.wallet.conftest import Resident
@@ -321,3 +321,15 @@ def test_forged_form_of_another_site_gives_nothing(face: Face, neighbours: Neigh
     url = face.launch.origin
     assert face.client.post(path, base_url=url, data={"answer": "give"}, headers=bare).status_code == 403
     assert grants(face) == []
+
+
+def test_resident_sees_that_they_may_look_for_one_case_only(face: Face, neighbours: Neighbours) -> None:
+    """Terms hold a code of the case, so the page says that it is one, and not which one."""
+    path = opened(face, neighbours.agency.ask(case=salted_hash(bytes(32), "123456782/ZAAK-2026-42")))
+    assert "They may look for one case only." in text_of(face.get(path).text)
+    press(face, path, answer="only_needed")
+    with face.keeper.in_use() as wallet:
+        (number,) = wallet.grants()
+    assert "For which case? For one case only." in text_of(face.get(f"/agreements/{number}").text)
+    other = opened(face, neighbours.agency.ask())
+    assert "one case" not in text_of(face.get(other).text)
