@@ -21,6 +21,7 @@ from verifier.config import CohortConfig
 from verifier.evidence import export_evidence
 from verifier.gate import make_read
 from verifier.look import look
+from verifier.machine import Agency as Machine
 from verifier.reader import read_grant, read_predicate
 
 SECRET = "4321ZZ"
@@ -115,6 +116,8 @@ def test_counting_party_itself_has_no_way_to_show_an_attribute(tmp_path: Path) -
     assert refused(read_grant, t.party.desk, rid, [], PURPOSE) == "answers_only"
     assert refused(read_grant, t.party.desk, rid, ["huisnummer"], PURPOSE) == "answers_only"
     assert refused(look, t.party.desk, rid, [], PURPOSE, "application") == "answers_only"
+    machine = Machine(t.party.home.path, officer="system", parts=t.party.desk.parts)
+    assert refused(machine.read, rid, "Z-1") == "answers_only"
     assert refused(lambda: t.party.ask(service=SERVICE, once=True)) == "answers_only"
     assert refused(lambda: t.party.ask(service=SERVICE, case="Z-1")) == "bad_wish"
     assert len(t.party.log.requests) == sent

@@ -214,7 +214,11 @@ def test_attacker_who_knows_all_agreements_but_one_does_not_find_it() -> None:
     rounds = 150
     known = people(100, "zorg", "stopped")
     target = [Contribution("the one", "zorg", "stopped", 1)]
-    for noise, low, high in ((opendp, 0.0, 0.75), (plain, 1.0, 1.0)):
+
+    def told(counts: Sequence[int], bound: int, epsilon: float) -> list[int]:
+        return opendp(counts, bound, epsilon) if any(counts) else list(counts)  # the other families are empty
+
+    for noise, low, high in ((told, 0.0, 0.75), (plain, 1.0, 1.0)):
         right = 0
         for secret in (True, False):
             for _ in range(rounds):
