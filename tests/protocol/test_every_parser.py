@@ -51,6 +51,7 @@ SPOILED = int(os.environ.get("REGIE_SPOILED", "120"))
 NO_ROW = {
     "credential.issue_credential": "the register's own values",
     "consent.check_status": "statuses that the caller itself found",
+    "narrowing.meet_contexts": "contexts of a checked request and of the resident's own choice",
     "log_keys.check_signed": "keys whose signatures were verified",
     "disclosure.disclosures_for": "a payload that was processed before, as `formats.SdJwtVc.present` does",
     "formats.CredentialFormat.always_shown": "the interface",
