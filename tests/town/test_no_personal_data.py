@@ -10,12 +10,13 @@ import pytest
 
 from examples.founding import OIN, PARKING, PASSPHRASE, PERSONS, Town
 from tests.town import searching
-from tests.town.residents import BSNS, Agreement, agree, grant_again, read, revoke
+from tests.town.residents import BSNS, CASE, Agreement, agree, grant_again, read, revoke
 from tests.town.searching import REGISTER, Wanted, files, secrets_of, traces
 
 PEOPLE: list[dict[str, Any]] = [json.loads(line) for line in PERSONS.read_text().splitlines()[:4]]
 """Two parents and their children: the parents have wallets, and act for the younger child and for each other."""
 CHILD = PEOPLE[3]["naam"]["volledigeNaam"]
+OFFICER = "k.vandervoort"
 STREET, POSTCODE = "Pruimenlaan", "9876ZX"
 
 
@@ -99,6 +100,32 @@ def use_rights(town: Town, agreement: Agreement) -> None:
     wallet(town, "anna", "complain", given, str(town.home / "complaint.json"), "--reason", "no_answer")
 
 
+def watch_officers(town: Town, agreement: Agreement, folder: Path) -> None:
+    """The account of who read, an officer who lives in the street of a resident he is related to, the alarm bell,
+    a batch, and what goes to the logs of others.
+    """
+    people = []
+    for name in ("ada", "bea"):
+        secret = town.home / f"passphrase-{name}"
+        secret.write_text(f"{PASSPHRASE} {name}\n")
+        people += ["--person", f"{name}={secret}"]
+    town.regie("agency", "verifier", "officers", "init", *people, "--profile", "small")
+    told = {
+        "officer": OFFICER,
+        "postcodes": [POSTCODE],
+        "streets": [{"street": STREET, "town": PEOPLE[0]["verblijfplaats"]["verblijfadres"]["woonplaats"]}],
+        "relatives": [{"bsn": PEOPLE[0]["burgerservicenummer"]}],
+    }
+    (folder / "officers.jsonl").write_text(json.dumps(told) + "\n")
+    town.regie("agency", "verifier", "alarms", "officers", str(folder / "officers.jsonl"))
+    rows = "".join(json.dumps({"grant": agreement.ask, "case": CASE}) + "\n" for _ in range(2))
+    batch = town.regie("agency", "verifier", "batch", "-", "--officer", OFFICER, stdin=rows)
+    assert POSTCODE in batch.words
+    town.regie("agency", "verifier", "alarms", "list")
+    town.regie("agency", "verifier", "export", "ldv", str(town.home / "ldv.json"))
+    town.regie("agency", "verifier", "export", "vng", str(town.home / "vng.json"))
+
+
 def share_once(town: Town) -> None:
     """A copy, handed over by the agency."""
     ask = town.regie("agency", "verifier", "request", PARKING["id"]).answer
@@ -120,7 +147,10 @@ def lived_in(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Town:
     """Everything above, an evidence file and an audit."""
     look_and_stop(town)
     act_for_each_other(town)
-    use_rights(town, move_house(town, tmp_path_factory.mktemp("register")))
+    folder = tmp_path_factory.mktemp("register")
+    agreement = move_house(town, folder)
+    use_rights(town, agreement)
+    watch_officers(town, agreement, folder)
     share_once(town)
     move_to_another_wallet(town)
     town.regie("agency", "verifier", "evidence", str(town.home / "evidence.db"))
@@ -128,8 +158,9 @@ def lived_in(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Town:
     return town
 
 
-def test_no_value_of_a_resident_is_in_any_file_of_the_town(lived_in: Town) -> None:
-    persons = [*PEOPLE, moved()]
+def test_no_value_of_a_resident_and_no_officer_is_in_any_file_of_the_town(lived_in: Town) -> None:
+    """Who read stands in a sealed account since that was begun."""
+    persons = [*PEOPLE, moved(), {"officer": OFFICER}]
     assert len(Wanted(persons).codes) > 200
     assert traces(lived_in.home, persons) == []
 
