@@ -1,7 +1,7 @@
 """What an audit of openings counts as it goes along, so that nobody has to replay a log to look at a figure.
 
-Counts by agency, week and kind, and of grants that still run or requests for erasure that are still open one row
-each, which goes when they end: an erased opening leaves nothing here but a number. The sums are the same in
+Counts by agency, week and kind, and of grants that still run or requests about a right that are still open one
+row each, which goes when they end: an erased opening leaves nothing here but a number. The sums are the same in
 however many steps a log was followed. Time is what the parties signed (a READ's and a message's `iat`, T's first
 day); a revocation bears none, so a stop counts at the latest signed event before it.
 """
@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, get_args
 from zoneinfo import ZoneInfo
 
 from protocol.reading import Read, Reason, ResidentMessage, one_month_after
+from protocol.rights import RIGHTS, Right, right_of
 from protocol.terms import Terms
 
 DAY = 86_400
@@ -37,7 +38,7 @@ class Cell(NamedTuple):
     | `hour` | hour | `reads` |
     | `desk_hour` | hour | zone of READs that an officer made, `office` or `remote` |
     | `unread` | week of a stop | `never`, `day`, `week`, `month`, `longer`: how long ago the last READ was |
-    | `erasure` | week of the answer | `erased`, `kept`, `on_time`, `late` |
+    | `right` | week of the answer | `on_time`, `late`, and kinds of answers: `erased`, `access_refused`, ... |
     | `service` | service | the basis (grants under it), `grants`, `reads` |
     | `given`, `read` | service | `vct attribute` |
     """
@@ -60,7 +61,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request for erasure without an answer yet; `time` is when the resident signed it."""
+    """A request to see, correct or erase without an answer yet; `time` is when the resident signed it."""
 
     agency: str
     time: int
@@ -112,7 +113,7 @@ class Tally:
         self,
         cells: Iterable[tuple[Cell, int]] = (),
         running: Iterable[tuple[int, Running]] = (),
-        asked: Iterable[tuple[int, Asked]] = (),
+        asked: Iterable[tuple[tuple[int, Right], Asked]] = (),
         *,
         counted_to: int = 0,
         clock: int = 0,
@@ -178,17 +179,18 @@ class Tally:
         self._add("reason", terms.recipient, week, reason if reason in _REASONS else "other")
 
     def said(self, slot: int, terms: Terms, message: ResidentMessage) -> None:
-        """The first request of a grant starts its clock; the answer ends it."""
+        """The first request of each right under a grant starts its clock; the answer ends it."""
         agency, week = terms.recipient, self._now(message.iat)
         self._add("week", agency, week, message.kind)
-        if message.kind == "erasure_asked":
-            self.asked.setdefault(slot, Asked(agency, message.iat))
-        elif message.kind in ("erased", "kept"):
-            self._add("erasure", agency, week, message.kind)
-            asked = self.asked.pop(slot, None)
+        right = right_of(message.kind)
+        if right is not None and message.kind == RIGHTS[right].asked:
+            self.asked.setdefault((slot, right), Asked(agency, message.iat))
+        elif right is not None and message.kind in RIGHTS[right].final:
+            self._add("right", agency, week, message.kind)
+            asked = self.asked.pop((slot, right), None)
             if asked is not None:
                 in_time = message.iat <= one_month_after(asked.time)
-                self._add("erasure", agency, week, "on_time" if in_time else "late")
+                self._add("right", agency, week, "on_time" if in_time else "late")
         self.changed_slots.add(slot)
 
     def finished(self, size: int) -> None:

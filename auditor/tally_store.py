@@ -1,6 +1,7 @@
 """What a follower counts and when it looked, beside its book in `follow.db`: for who looks without a replay.
 
-Numbers, and of grants that run or requests for erasure that are open one row each (`tally`); no opening, no terms.
+Numbers, and of grants that run or requests about a right that are open one row each (`tally`); no opening and no
+terms.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from auditor.tally import LOOK_SECONDS, Asked, Cell, Look, Running, Tally
+from protocol.rights import Right
 from service.database import immediate, snapshot
 from service.schema import schema_of
 
@@ -52,6 +54,7 @@ _asked = Table(
     "tally_asked",
     _metadata,
     Column("slot", _number, primary_key=True, autoincrement=False),
+    Column("right", Text, primary_key=True),
     Column("agency", Text, nullable=False),
     Column("time", _number, nullable=False),
 )
@@ -96,7 +99,7 @@ def load_tally(connection: Connection) -> Tally:
     return Tally(
         ((Cell(*row[:4]), row.n) for row in connection.execute(select(_cells))),
         ((row.slot, Running(*row[1:])) for row in connection.execute(select(_running))),
-        ((row.slot, Asked(*row[1:])) for row in connection.execute(select(_asked))),
+        (((row.slot, row.right), Asked(row.agency, row.time)) for row in connection.execute(select(_asked))),
         counted_to=0 if state is None else state.counted_to,
         clock=0 if state is None else state.clock,
     )
@@ -105,7 +108,10 @@ def load_tally(connection: Connection) -> Tally:
 def save_tally(connection: Connection, tally: Tally) -> None:
     """What has changed in it since it was loaded or saved, in the caller's transaction."""
     _put(connection, _cells, ("n",), [{**cell._asdict(), "n": tally.cells[cell]} for cell in tally.changed_cells])
-    for table, rows in ((_running, tally.running), (_asked, tally.asked)):
+    for table, rows in (
+        (_running, tally.running),
+        (_asked, ()),
+    ):  # of what is asked all rows of a slot are put anew
         gone = [{"of": slot} for slot in tally.changed_slots if slot not in rows]
         if gone:
             connection.execute(delete(table).where(table.c.slot == bindparam("of")), gone)
@@ -119,7 +125,11 @@ def save_tally(connection: Connection, tally: Tally) -> None:
         connection,
         _asked,
         ("agency", "time"),
-        [{"slot": slot, **vars(tally.asked[slot])} for slot in tally.changed_slots & tally.asked.keys()],
+        [
+            {"slot": slot, "right": right, **vars(asked)}
+            for (slot, right), asked in tally.asked.items()
+            if slot in tally.changed_slots
+        ],
     )
     put = upsert(_state).values(id=1, counted_to=tally.counted_to, clock=tally.clock, saves=1)
     changed = {"counted_to": tally.counted_to, "clock": tally.clock, "saves": _state.c.saves + 1}
@@ -174,11 +184,11 @@ class TallyView:
         """Grants that have ended since the last look, by agency: they are not in the cells yet."""
         return self._by_agency(_running, _running.c.until <= now)
 
-    def asked(self) -> list[tuple[int, Asked]]:
-        """(slot, request) for each erasure that nobody has answered, the oldest first."""
+    def asked(self) -> list[tuple[int, Right, Asked]]:
+        """(slot, right, request) for each request that nobody has answered, the oldest first."""
         with snapshot(self._engine) as connection:
-            rows = connection.execute(select(_asked).order_by(_asked.c.time, _asked.c.slot))
-            return [(row.slot, Asked(row.agency, row.time)) for row in rows]
+            rows = connection.execute(select(_asked).order_by(_asked.c.time, _asked.c.slot, _asked.c.right))
+            return [(row.slot, row.right, Asked(row.agency, row.time)) for row in rows]
 
     def looks(self, limit: int) -> Sequence[Look]:
         """The last looks, the newest first."""

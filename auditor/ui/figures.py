@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from auditor.tally import UNKNOWN, Asked, Cell, week_of
 from protocol.attributes import FLAG_NAMES
 from protocol.reading import one_month_after
+from protocol.rights import Right
 from protocol.trust_list import Service
 
 WEEKS = (13, 26, 52)
@@ -215,14 +216,15 @@ def grounds(rows: Sequence[ServiceRow]) -> list[tuple[str, int, int]]:
     ]
 
 
-# -- erasure ------------------------------------------------------------
+# -- rights -------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class OpenRequest:
-    """A request for erasure without an answer; `due`: until when the agency has to give one (POSIX seconds)."""
+    """A request about a right without an answer; `due`: until when the agency has to give one (POSIX seconds)."""
 
     slot: int
+    right: Right
     agency: str
     asked: int
     due: int
@@ -230,13 +232,11 @@ class OpenRequest:
 
 
 @dataclass(frozen=True)
-class Erasures:
+class Rights:
     """`on_time` and `late`: answers; `waiting`: requests, the oldest first."""
 
     on_time: int
     late: int
-    erased: int
-    kept: int
     waiting: tuple[OpenRequest, ...] = field(default=())
 
     @property
@@ -245,11 +245,11 @@ class Erasures:
         return sum(request.is_overdue for request in self.waiting)
 
 
-def erasures(cells: Cells, asked: Sequence[tuple[int, Asked]], now: int) -> Erasures:
-    """All that were ever asked."""
-    sums = by_name(cells, "erasure", None)
+def rights(cells: Cells, asked: Sequence[tuple[int, Right, Asked]], now: int) -> Rights:
+    """All that were ever asked: to see, to correct, to erase."""
+    sums = by_name(cells, "right", None)
     waiting = []
-    for slot, request in asked:
+    for slot, right, request in asked:
         due = one_month_after(request.time)
-        waiting.append(OpenRequest(slot, request.agency, request.time, due, due < now))
-    return Erasures(sums["on_time"], sums["late"], sums["erased"], sums["kept"], tuple(waiting))
+        waiting.append(OpenRequest(slot, right, request.agency, request.time, due, due < now))
+    return Rights(sums["on_time"], sums["late"], tuple(waiting))

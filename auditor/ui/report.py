@@ -17,7 +17,7 @@ from service.spreadsheet import to_csv
 
 pages = Blueprint("report", __name__, url_prefix="/report")
 FORMAT = "regie/report/v1"
-_FAMILIES = ("week", "reason", "where", "hour", "desk_hour", "unread", "erasure", "service", "given", "read")
+_FAMILIES = ("week", "reason", "where", "hour", "desk_hour", "unread", "right", "service", "given", "read")
 
 
 @pages.get("/")
@@ -36,7 +36,7 @@ def page() -> str:
         origin=kept.config.log,
         cards=cards,
         grounds=figures.grounds([card.row for card in cards]),
-        erasures=figures.erasures(kept.cells("erasure"), kept.view.asked(), kept.now()),
+        rights=figures.rights(kept.cells("right"), kept.view.asked(), kept.now()),
         alarms=kept.alarms(),
         looks=kept.looks.count(),
         digest=sha256(_content(count)).hex(),

@@ -12,7 +12,7 @@ from protocol.names import visible
 from service.ui.words import language
 
 pages = Blueprint("services", __name__, url_prefix="/services")
-_FAMILIES = ("service", "given", "read", "erasure")
+_FAMILIES = ("service", "given", "read", "right")
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ def _names(rows: Sequence[figures.AttributeRow]) -> str:
 
 @pages.get("/")
 def page() -> str:
-    """Services with their grounds and attributes; requests for erasure."""
+    """Services with their grounds and attributes; requests about rights."""
     kept, cards = desk(), service_cards()
     return render_template(
         "auditor/services.html",
         cards=cards,
         grounds=figures.grounds([card.row for card in cards]),
-        erasures=figures.erasures(kept.cells(*_FAMILIES), kept.view.asked(), kept.now()),
+        rights=figures.rights(kept.cells(*_FAMILIES), kept.view.asked(), kept.now()),
         health=kept.health(),
     )

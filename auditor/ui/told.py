@@ -117,6 +117,12 @@ EVENTS: Mapping[str, tuple[str, str, Any]] = {
     "message": ("inbox", "info", _l("Message")),
 }
 """Kind of an entry: (icon, kind of `state`, title)."""
+RIGHT_NAMES: Mapping[str, Any] = {
+    "erasure": _l("erase"),
+    "access": _l("see"),
+    "rectification": _l("correct"),
+}
+"""What a resident asks an organisation to do with the data."""
 MESSAGES: Mapping[str, Any] = {
     "erasure_asked": _l("The resident asks to erase the data"),
     "erasure_acknowledged": _l("The organisation has received the request"),

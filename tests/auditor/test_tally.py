@@ -15,6 +15,7 @@ from auditor.openings import OpeningsAudit
 from auditor.tally import DAY, LOOK_SECONDS, Cell, Look, Tally, span_of, week_of
 from auditor.tally_store import Counted, TallyView, load_tally, note_step, save_tally
 from protocol.reading import ResidentMessage, parse_read, sign_message
+from protocol.rights import RIGHTS, Right
 from service.database import immediate, snapshot
 from service.home import Home
 from tests.auditor.history import History, honest, listed, read_id
@@ -103,22 +104,33 @@ def test_stop_of_a_grant_that_was_erased_counts_for_nobody() -> None:
     assert week(tally, "reads") == 0
 
 
+@pytest.mark.parametrize("right", RIGHTS)
 @pytest.mark.parametrize(("days", "expected"), [(20, "on_time"), (60, "late")])
-def test_answer_to_an_erasure_is_on_time_or_late(days: int, expected: str) -> None:
+def test_answer_about_a_right_is_on_time_or_late(right: Right, days: int, expected: str) -> None:
+    tally, kinds = Tally(), RIGHTS[right]
+    tally.given(1, TOWN.terms, None)
+    tally.said(1, TOWN.terms, message(kinds.asked, NOW))
+    assert tally.asked[1, right].time == NOW
+    tally.said(1, TOWN.terms, message(kinds.acknowledged, NOW + DAY))
+    answer = kinds.done if days < 30 else kinds.refused
+    tally.said(1, TOWN.terms, message(answer, NOW + days * DAY))
+    assert tally.asked == {}
+    assert family(tally, "right") == {answer: 1, expected: 1}
+
+
+def test_answer_about_one_right_does_not_end_the_clock_of_another() -> None:
     tally = Tally()
     tally.given(1, TOWN.terms, None)
-    tally.said(1, TOWN.terms, message("erasure_asked", NOW))
-    assert tally.asked[1].time == NOW
-    tally.said(1, TOWN.terms, message("erasure_acknowledged", NOW + DAY))
-    tally.said(1, TOWN.terms, message("erased", NOW + days * DAY))
-    assert tally.asked == {}
-    assert family(tally, "erasure") == {"erased": 1, expected: 1}
+    for kind in ("erasure_asked", "access_asked"):
+        tally.said(1, TOWN.terms, message(kind, NOW))
+    tally.said(1, TOWN.terms, message("access_answered", NOW + DAY))
+    assert list(tally.asked) == [(1, "erasure")]
 
 
 def test_request_for_erasure_is_read_out_of_the_log() -> None:
     history = honest()
     history.event("message", sign_message(message("erasure_asked", NOW), HOLDER), 0)
-    assert list(audited(history).asked) == [history.town.slot]
+    assert list(audited(history).asked) == [(history.town.slot, "erasure")]
 
 
 def test_attack_agency_message_that_the_agency_did_not_sign_answers_nothing() -> None:
@@ -126,8 +138,8 @@ def test_attack_agency_message_that_the_agency_did_not_sign_answers_nothing() ->
     history.event("message", sign_message(message("erasure_asked", NOW), HOLDER), 0)
     history.event("message", sign_message(message("erased", NOW + DAY), HOLDER), 1)
     tally = audited(history)
-    assert list(tally.asked) == [history.town.slot]
-    assert family(tally, "erasure") == {}
+    assert list(tally.asked) == [(history.town.slot, "erasure")]
+    assert family(tally, "right") == {}
 
 
 def test_attack_log_that_invents_reasons_fills_no_table() -> None:
@@ -164,7 +176,21 @@ def read(iat: int) -> Any:
 _READ = read(NOW)
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(["given", "read", "refused", "stop", "refresh", "asked", "erased", "kept", "cut"]),
+        st.sampled_from(
+            [
+                "given",
+                "read",
+                "refused",
+                "stop",
+                "refresh",
+                "asked",
+                "erased",
+                "kept",
+                "access_asked",
+                "access_refused",
+                "cut",
+            ]
+        ),
         st.integers(0, 5),
         st.integers(0, 90),
     ),

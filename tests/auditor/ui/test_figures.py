@@ -127,7 +127,7 @@ def test_grounds_are_counted_in_services_and_grants() -> None:
 
 @pytest.mark.parametrize(("days", "overdue"), [(30, 0), (31, 0), (32, 1)])
 def test_request_waits_too_long_after_a_month(days: int, overdue: int) -> None:
-    found = figures.erasures({}, [(1, Asked(AGENCY_ID, NOW - days * DAY))], NOW)
+    found = figures.rights({}, [(1, "access", Asked(AGENCY_ID, NOW - days * DAY))], NOW)
     assert (found.overdue, len(found.waiting)) == (overdue, 1)
 
 
