@@ -14,11 +14,15 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+from tests import quick_routes, quick_tables
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 # Two shared cores: how long one example takes says nothing about the code.
 hypothesis.settings.register_profile("regie", deadline=None)
 hypothesis.settings.load_profile("regie")
+quick_tables.install()
+quick_routes.install()
 
 LONGEST = ("ha", "faces", "town", "faults", "interop", "migrations", "consentlog")
 """Folders in the order in which they are begun; the others follow."""
@@ -80,6 +84,12 @@ def _as_told(items: list[pytest.Item]) -> list[pytest.Item]:
     for place, item in zip(told, written, strict=True):
         items[place] = item
     return items
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """New databases are made quickly, but where their making is the subject."""
+    quick_tables.is_on = "migrations" not in item.path.parts
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -1,7 +1,6 @@
 """What comes too late, hangs or is gone: peers that do not answer, shares that are lost, threads that ended."""
 
 import sqlite3
-import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
@@ -54,16 +53,18 @@ def test_cosigner_that_hangs_holds_up_one_round_and_no_stop(town: SmallTown) -> 
     app = town.wires.hosts[AUDITOR_NAME]
     original = app.view_functions["pending"]
 
+    asked: list[None] = []
+
     def hang() -> Any:
+        asked.append(None)
         released.wait(60)
         return original()
 
     app.view_functions["pending"] = hang
-    start = time.monotonic()
     town.grant()
     assert town.revoke(given).slot == given.answer.slot
     town.grant()  # the second round does not wait for the cosigner's answer again
-    assert time.monotonic() - start < 4
+    assert len(asked) == 1
     released.set()
     app.view_functions["pending"] = original
 

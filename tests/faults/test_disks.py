@@ -10,10 +10,12 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
+from werkzeug.test import TestResponse
 
 from auditor.store import Kept, Store
 from protocol.canonical import b64u_encode
@@ -67,9 +69,15 @@ def keep_at_cosigner(town: WatchedTown, given: Given) -> int:
     return web.post("/v1/revocations", json={"origin": LOG_ORIGIN, "r": b64u_encode(given.r)}).status_code
 
 
+def impatient_read(town: WatchedTown, given: Given) -> TestResponse:
+    """The answer to a read for which nobody waits ten seconds for the witnesses."""
+    with patch("consentlog.node.ANSWER_SECONDS", 1.0):
+        return town.post_read(town.make_read(given))
+
+
 def read_is_refused(town: WatchedTown, given: Given) -> None:
     """Told to come again, and told when."""
-    answer = town.post_read(town.make_read(given))
+    answer = impatient_read(town, given)
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
 
@@ -86,11 +94,6 @@ def all_is_well(town: WatchedTown, given: Given, stopped: Given) -> None:
 
 if may_mount():
 
-    @pytest.fixture(autouse=True)
-    def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-        """Nobody waits ten seconds for the witnesses."""
-        monkeypatch.setattr("consentlog.node.ANSWER_SECONDS", 1.0)
-
     def test_full_disk_of_the_global_lock_stops_reads_and_no_revocation(tmp_path: Path) -> None:
         town = WatchedTown(tmp_path / "town")
         with town.running():
@@ -105,7 +108,7 @@ if may_mount():
                 town.settle()
                 disk.fill()
                 for _ in range(30):  # until the write-ahead log needs a page that the disk has not
-                    if town.post_read(town.make_read(given)).status_code == 503:
+                    if impatient_read(town, given).status_code == 503:
                         break
                 read_is_refused(town, given)
                 assert town.revoke(other).slot == other.answer.slot
@@ -120,7 +123,7 @@ if may_mount():
                 town.settle()
                 disk.fill()
                 for _ in range(30):
-                    if town.post_read(town.make_read(given)).status_code == 503:
+                    if impatient_read(town, given).status_code == 503:
                         break
                 read_is_refused(town, given)
                 assert town.revoke(other).slot == other.answer.slot
@@ -134,7 +137,7 @@ if may_mount():
                 given, *others = (town.grant() for _ in range(4))
                 town.settle()
                 disk.fill()
-                while town.post_read(town.make_read(given)).status_code != 503:
+                while impatient_read(town, given).status_code != 503:
                     pass
                 assert [keep_at_cosigner(town, other) for other in others] == [200] * 3
                 read_is_refused(town, given)
@@ -190,7 +193,6 @@ def test_cosigner_gives_its_reserve_for_a_revocation_and_signs_nothing_until_it_
         given, other = town.grant(), town.grant()
         town.settle()
         monkeypatch.setattr(Ballast, "fill", refill)
-        monkeypatch.setattr("consentlog.node.ANSWER_SECONDS", 1.0)
         assert keep_at_cosigner(town, other) == 200
         assert not ballast.exists()
         read_is_refused(town, given)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from service.database import engine_for, sqlite_url
 from service.migrations import prepare
 from service.schema import Schema
 from service.upgrade import _scripts
+from tests import quick_tables
 from tests.migrations.samples import SAMPLES, load_postgresql, load_sqlite
 from tests.service import postgresql
 
@@ -177,3 +179,19 @@ def test_a_forgotten_revision_is_noticed(tmp_path: Path) -> None:
         engine = engine_for(sqlite_url(tmp_path / "log.db"))
         assert shape(engine) != before
         before = shape(engine)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.name)
+def test_quick_tables_of_the_suite_are_those_of_the_revisions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema: Schema
+) -> None:
+    made = []
+    for number, is_on in enumerate((False, True, True)):  # by the revisions; those are learnt; and are repeated
+        monkeypatch.setattr(quick_tables, "is_on", is_on)
+        engine = engine_for(sqlite_url(tmp_path / f"{number}.db"))
+        prepare(engine, schema)
+        engine.dispose()
+        with closing(sqlite3.connect(tmp_path / f"{number}.db")) as connection:
+            made.append(list(connection.iterdump()))
+    assert made[0] == made[1] == made[2]
+    assert len(made[0]) > 3
