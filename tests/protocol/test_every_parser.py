@@ -1,7 +1,7 @@
 """Everything in `protocol` that reads what a peer sent: it accepts, or it raises `Rejected` with a code.
 
 One table, `ROWS`; whoever adds a reader adds a row, or says in `NO_ROW` why there is nothing to read. Errors
-repeat nothing of what was sent. REGIE_SPOILED=10000 spoils for half an hour instead of a quarter of a minute.
+repeat nothing of what was sent. REGIE_SPOILED=10000 spoils for half an hour instead of ten seconds.
 """
 
 import importlib
@@ -47,7 +47,7 @@ ROWS = [
     *peer_input_fraud.ROWS,
     *peer_input_trust.ROWS,
 ]
-SPOILED = int(os.environ.get("REGIE_SPOILED", "120"))
+SPOILED = int(os.environ.get("REGIE_SPOILED", "60"))
 NO_ROW = {
     "credential.issue_credential": "the register's own values",
     "consent.check_status": "statuses that the caller itself found",

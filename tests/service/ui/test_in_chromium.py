@@ -69,6 +69,7 @@ def page(chrome: Browser) -> Iterator[Page]:
     context.add_init_script(WATCH)
     opened = context.new_page()
     opened.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
     opened.heard = []  # type: ignore[attr-defined]
     opened.on("dialog", lambda dialog: (opened.heard.append("dialog"), dialog.dismiss()))  # type: ignore[attr-defined]
     opened.on("console", lambda message: opened.heard.append(message.text))  # type: ignore[attr-defined]
