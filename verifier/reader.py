@@ -132,6 +132,8 @@ def _attempt(desk: Desk, context: _Context, digests: Sequence[str], purpose: Pur
     used = desk.store.reads.used_numbers(context.grant.answer.terms.tag_key, but=pending.read_id)
     reading = _open(desk, context, pending, released, used)  # 4.
     values = {(place.vct, place.name): value for place, value in reading.values.items()}
+    if context.asked.service.answers != "values":
+        values = {}  # of who answers a question not even a mark of a value is kept
     request = context.grant.request
     # While the READ can still be repeated: a reading that the alarm bell does not know is shown to nobody.
     desk.bell.note(request.id, request.service, pending, purpose, reading.index, values)

@@ -128,6 +128,24 @@ def test_counting_party_itself_has_no_way_to_show_an_attribute(tmp_path: Path) -
     assert SECRET.encode() not in file.read_bytes() + t.party.files()
 
 
+def test_alarm_bell_keeps_not_even_a_mark_of_what_a_question_was_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = [Condition(vct=ADRES, path=["postcode"], op="equal", value=SECRET)]
+    claims = builders.service().claims
+    t = Town(tmp_path, question_service("yes_no", question=question, claims=claims))
+    t.resident("a", postcode=SECRET)
+    noted: list[object] = []
+    bell = t.party.desk.bell
+    monkeypatch.setattr(bell, "note", lambda *arguments: noted.append(arguments[-1]))
+    told = t.asker.ask()
+    t.answer()
+    answer = t.asker.fetch(told.id).answer
+    assert answer is not None
+    assert len(answer.yes or []) == 1
+    assert noted == [{}]
+
+
 def test_wallet_gives_no_copy_for_a_service_that_answers_a_question(tmp_path: Path) -> None:
     """Its home is changed so that it asks all the same: nothing registered covers that."""
     t = town(tmp_path)
