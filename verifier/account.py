@@ -12,6 +12,7 @@ Whoever takes an entry out, or puts one in between, changes every head after it.
 
 import base64
 import hmac
+import re
 from typing import Literal, TypeAlias, get_args
 
 import msgspec
@@ -33,10 +34,11 @@ BLOCK = 1024
 """Sealed entries are padded to blocks of so many bytes: their length tells no name."""
 _CONTEXT = b"regie/account/v1"
 _PSEUDONYM_CHARACTERS = 8
+_PSEUDONYM = re.compile(rf"o-[a-z2-7]{{{_PSEUDONYM_CHARACTERS}}}")
 
 
 class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One reading in clear words. `salt`: b64u, of the READ's hash of the officer; empty where there is no READ."""
+    """One reading in clear. `salt`: b64u, of the READ's hash of the officer; empty where there is no READ."""
 
     officer: str
     case: str
@@ -56,6 +58,11 @@ def pseudonym(key: bytes, officer: str) -> str:
     """What stands for an officer on screens and in rules: the same for the same one, and no name."""
     digest = hmac.digest(key, b"regie/officer/v1" + officer.encode(), "sha256")
     return "o-" + base64.b32encode(digest).decode().lower()[:_PSEUDONYM_CHARACTERS]
+
+
+def is_pseudonym(text: str) -> bool:
+    """Whether this is what `pseudonym` makes, and so nobody's name any more."""
+    return _PSEUDONYM.fullmatch(text) is not None
 
 
 def first_head(public: bytes) -> bytes:

@@ -275,7 +275,10 @@ def read(
     (`ask --once`) waits sealed in this home for at most seven days, is handed over once, and then deleted.
     """
     desk = Desk(home)
+    number = parse_case_reference(case).text if case else ""
+    purpose = Purpose(number, officer or getpass.getuser(), channel, zone)
     if desk.store.requests.get(grant_id).request.kind == "copy":
+        desk.officers.note_copy(grant_id, purpose, desk.now())
         shared = take_shared(desk, grant_id)
         values = flat_values(shared)
         emit(ctx, _lines(values), {"values": values, "credentials": to_builtins(shared)})
@@ -287,7 +290,6 @@ def read(
         progress(ctx, f"Out of date: {', '.join(map(short_name, outdated))}. The register has newer data.")
     if only_current:
         check_current(outdated)
-    purpose = Purpose(parse_case_reference(case).text, officer or getpass.getuser(), channel, zone)
     with within(callers_span(os.environ.get(VARIABLE))):
         opened = read_grant(desk, grant_id, only, purpose)
     values, flags = apart(opened.values)

@@ -61,7 +61,8 @@ def looked(ctx: click.Context, home: Home, alert: int, outcome: str, note: str) 
     if len(note) > MAX_NOTE_CHARACTERS:
         raise click.UsageError(f"a note has at most {MAX_NOTE_CHARACTERS} characters")
     desk = Desk(home)
-    desk.bell.store.look(alert, getpass.getuser(), cast(Outcome, outcome), note.strip(), desk.now())
+    who = desk.officers.known_as(getpass.getuser())
+    desk.bell.store.look(alert, who, cast(Outcome, outcome), note.strip(), desk.now())
     emit(ctx, f"Alert {alert} was looked into: {outcome}.", {"id": alert, "outcome": outcome})
 
 

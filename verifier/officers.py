@@ -11,7 +11,18 @@ from protocol.canonical import b64u_encode, canonical_bytes, parse_struct
 from protocol.errors import Rejected
 from protocol.passphrase import Profile
 from service.home import Home
-from verifier.account import SEALED, Act, Kind, Opening, OpeningReason, is_of, open_act, pseudonym, seal_act
+from verifier.account import (
+    SEALED,
+    Act,
+    Kind,
+    Opening,
+    OpeningReason,
+    is_of,
+    is_pseudonym,
+    open_act,
+    pseudonym,
+    seal_act,
+)
 from verifier.account_key import KeyRing, make_ring, open_ring
 from verifier.account_store import FILE, AccountStore
 from verifier.gate import PendingRead, Purpose
@@ -109,10 +120,9 @@ class Officers:
             self._home.create_secret(PSEUDONYMS, self._random(32))
             self._home.write_json(RING, ring, secret=True)
             self.account.append("begun", now, "", lambda _: b"{}")
-        known = {entry.act for entry in self.account.of_kind("known")}
-        names = {
-            officer: self.known_as(officer) for officer in self._store.book.officers() if officer not in known
-        }
+        # Who came after the beginning stands there under a pseudonym, which is never given another one.
+        in_clear = [officer for officer in self._store.book.officers() if not is_pseudonym(officer)]
+        names = {officer: self.known_as(officer) for officer in in_clear}
         if not is_new and not names:
             raise Rejected("account_exists", "an account was begun here: its key is never dealt again", status=409)
         for officer, shown in names.items():

@@ -13,7 +13,7 @@ from tests.protocol.builders import NOW
 from tests.verifier.agency import PURPOSE, Agency, Wallet, copy_form
 from verifier.account import Act, is_of, open_act, pseudonym, seal_act
 from verifier.account_key import make_ring, open_ring
-from verifier.account_store import FILE
+from verifier.account_store import FILE, AccountStore
 from verifier.assisted import confirm_help, note_help
 from verifier.desk import Desk
 from verifier.gate import Purpose
@@ -127,6 +127,26 @@ def test_no_name_of_an_officer_lies_open_in_the_home(agency: Agency, wallet: Wal
     assert lines[2:] == [("read", PURPOSE.officer), ("copy", PURPOSE.officer)]
 
 
+def test_attack_copy_is_taken_on_the_command_line_past_the_account(
+    agency: Agency, wallet: Wallet, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(agency)
+    (first, link), (second, other) = agency.ask(once=True), agency.ask(once=True)
+    for rid, at in ((first, link), (second, other)):
+        request = wallet.open(agency, at)
+        assert agency.post(rid, copy_form(request, wallet.show(request))).status_code == 200
+    run("read", first, "--case", "Z-1", "--officer", "officer-17")
+    assert opened(agency.desk) == [("copy", "officer-17", None)]
+
+    def full(*_: Any) -> int:
+        raise Unavailable("database", "the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(AccountStore, "append", full)
+        run("read", second, "--officer", "officer-17", exit_code=3)
+    assert run("read", second, "--officer", "officer-18")["values"]
+
+
 def test_read_without_its_entry_is_not_sent(
     agency: Agency, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +236,18 @@ def test_account_is_begun_once_and_asked_for_before(agency: Agency) -> None:
     ring = agency.home.read("officers.json")
     assert code_of(begin, agency) == "account_exists"
     assert agency.home.read("officers.json") == ring
+
+
+def test_attack_beginning_again_gives_no_officer_another_pseudonym(agency: Agency, wallet: Wallet) -> None:
+    """Who first read under the account stands in the book under a pseudonym: it is nobody to be taken over."""
+    rid = granted(agency, wallet)
+    begin(agency)
+    look(agency.desk, rid, ["postcode"], PURPOSE, "application")
+    before = [each.officer for each in agency.desk.store.book.looks(1)[1]]
+    entries = agency.desk.officers.account.last()
+    assert code_of(begin, agency) == "account_exists"
+    assert [each.officer for each in agency.desk.store.book.looks(1)[1]] == before
+    assert agency.desk.officers.account.last() == entries
 
 
 def test_beginning_that_was_cut_off_goes_on_with_the_same_key(
