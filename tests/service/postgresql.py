@@ -92,7 +92,7 @@ class PostgreSQL:
     def _set(self, setting: str) -> None:
         (self.data / "postgresql.auto.conf").write_text(setting)
         self._run("pg_ctl", "-D", str(self.data), "reload")
-        time.sleep(0.3)  # a signal: its processes take it up one after the other
+        time.sleep(0.6)  # a signal: its processes take it up one after the other
 
     @contextlib.contextmanager
     def waiting_for_a_standby(self) -> Iterator[None]:
