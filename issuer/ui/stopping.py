@@ -1,6 +1,6 @@
 """Stopping for who brings a paper: a receipt of any organisation, or the stop paper of a whole wallet."""
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template, request, url_for
 
 from issuer.ui.desk import desk
 from protocol.errors import Rejected
@@ -41,4 +41,4 @@ def stop() -> str | tuple[str, int]:
             raise
         return _show([("text", _("No agreement has this code. Compare the digits with the paper."))]), 422
     log_event("counter", "stopped_by_paper", count=done.count)
-    return render_template("counter/stopped.html", done=done)
+    return render_template("ui/paper_stopped.html", done=done, next=(_("Another paper"), url_for(".page")))

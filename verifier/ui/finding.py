@@ -68,7 +68,8 @@ def stop() -> AnyResponse:
     text = request.form.get("text", "").strip()[:MAX_TEXT]
     if find_own(desk(), text) is None:
         done = stop_by_paper(desk().parts.fetcher, desk().trust(desk().now()), text)
-        return make_response(render_template("verifier/paper_stopped.html", done=done))
+        then = (_("Search"), url_for(".index"))
+        return make_response(render_template("ui/paper_stopped.html", done=done, next=then))
     found = stop_by_receipt(desk(), text)
     flash(_("Stopped. Nothing is read any more, from this moment."))
     return redirect(url_for("agreements.show", grant_id=found), 303)

@@ -14,13 +14,17 @@ from issuer import front
 from issuer.config import IssuerConfig
 from issuer.finding import MAX_FOUND
 from issuer.tables import acts, holds
+from issuer.ui import stopping
 from issuer.ui.app import create, make_counter
+from issuer.ui.desk import Desk as Counter
 from issuer.ui.drawer import KEEP_SECONDS, MAX_KEPT, Drawer
 from issuer.web import make_web, open_office
 from protocol.errors import Rejected
+from protocol.revocation_code import format_stop_digits
 from service.clock import SystemClock
 from service.database import snapshot
 from service.home import Home
+from service.paper_stop import Stopped
 from service.ui.staff import StaffDoor
 from tests.issuer.desk import KARIM, NOOR, PERSONS, Desk, FakeClock
 from tests.issuer.test_cli import Shell
@@ -455,3 +459,15 @@ def test_secret_of_the_staff_is_kept_out_of_sight(home: Path) -> None:
     assert (home / "staff-secret").stat().st_mode & 0o077 == 0
     assert "geheim" not in (home / "config.json").read_text()
     assert Shell(home).refusal("staff", "--provider", "login", *line[3:]) == "bad_url"
+
+
+def test_paper_is_told_as_stopped_or_as_kept_by_who_watches_the_log(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Counter, "trust_list", lambda _: None)
+    for at_log, words in ((True, "Het logboek heeft het beloofd"), (False, "Het logboek antwoordt niet")):
+        done = Stopped(1, at_log)
+        monkeypatch.setattr(stopping, "stop_by_paper", lambda *_, done=done: done)
+        page = get(face.browser(), "/stop/").post("/stop/", text=format_stop_digits(bytes(16)))
+        assert words in page.text
+        assert 'href="/stop/"' in page.text

@@ -2,8 +2,11 @@
 
 from threading import Thread
 
+import pytest
+
 from protocol.canonical import b64u_encode
-from protocol.revocation_code import code_from_seed, format_code, format_paper_qr, lock_for
+from protocol.revocation_code import code_from_seed, format_code, format_paper_qr, format_stop_digits, lock_for
+from service.paper_stop import Stopped
 from tests.protocol import builders
 from tests.protocol.builders import DAY, LOG_URL
 from tests.service.ui.staff import get
@@ -11,6 +14,7 @@ from tests.verifier.agency import URL, Wallet
 from tests.verifier.test_desk_errands import ask_erasure
 from tests.verifier.ui.conftest import DeskAgency, granted, token_of, words_of
 from verifier.front import create as create_front
+from verifier.ui import finding
 from verifier.ui.counter import HELP_STEPS, SECOND_STEPS
 
 OFFICERS = ("/new/", "/new/parkeervergunning@1", "/requests/{rid}/form", "/requests/{rid}/help")
@@ -284,3 +288,13 @@ def _get(app: object, path: str) -> str:
     found: list[str] = []
     list(app(environ, lambda status, headers: found.append(status)))  # type: ignore[operator]
     return found[0]
+
+
+def test_paper_of_another_organisation_is_told_as_stopped(
+    agency: DeskAgency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "stop_by_paper", lambda *_: Stopped(2, at_log=True))
+    page = get(agency.open("clerk"), "/search/").post("/search/stop", text=format_stop_digits(bytes(16)))
+    assert page.answer.status_code == 200
+    assert "2 afspraken zijn gestopt" in page.text
+    assert 'href="/search/"' in page.text
