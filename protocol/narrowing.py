@@ -141,7 +141,7 @@ def meet_contexts(context: Context | None, limit: Context | None) -> Context | N
     days = sorted(set(inner.days or range(1, 8)) & set(outer.days or range(1, 8)))
     (first, last), (low, high) = inner.hours or (0, 24), outer.hours or (0, 24)
     hours = [max(first, low), min(last, high)]
-    if not days or hours[0] >= hours[1] or None not in (inner.zone, outer.zone) and inner.zone != outer.zone:
+    if not days or hours[0] >= hours[1] or (None not in (inner.zone, outer.zone) and inner.zone != outer.zone):
         raise Rejected("no_moment_left", "with these days, hours and place nobody could ever look")
     both = Context(
         days=days if inner.days or outer.days else None,
