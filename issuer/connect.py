@@ -20,6 +20,8 @@ from service.database import immediate, snapshot
 
 NOT_AT_THE_SOURCE = "niet gevonden bij de bron"
 """Why somebody is held whom the source knows no more. A clerk looks: erased there, or out of our authorisation."""
+_OF_ONE_HOME = frozenset({"bad_source_answer", "source_refused", "too_large"})
+"""What a register of homes may say of one address and not of the next; the home stays as it was known."""
 
 
 class Source(Protocol):
@@ -53,6 +55,10 @@ class Report:
     def is_whole(self) -> bool:
         """Everybody was there, and could be taken."""
         return not self.missing and not self.refused
+
+    def refuse(self, code: str) -> None:
+        """One more was refused for this."""
+        self.refused[code] = self.refused.get(code, 0) + 1
 
     def to_json(self) -> dict[str, Any]:
         """For `--json`."""
@@ -97,30 +103,40 @@ class Connector:
             raise Rejected("source_empty", "the source knows nobody of a whole batch: is it the right one?")
 
     def _take(self, batch: Sequence[Bsn], found: Mapping[Bsn, dict[str, Any]], report: Report) -> None:
-        lines = [self._line(bsn, found[bsn]) for bsn in batch if bsn in found]
+        lines = [self._line(bsn, found[bsn], report) for bsn in batch if bsn in found]
         imported = self._office.take_persons(lines)
         report.asked += len(batch)
         report.taken += imported.taken
         report.superseded += imported.changed.superseded
         report.revoked += imported.changed.revoked
         for _, error in imported.refused:
-            report.refused[error.code] = report.refused.get(error.code, 0) + 1
+            report.refuse(error.code)
         for bsn in batch:
             if bsn not in found:
                 report.missing += 1
                 report.held += self._hold(bsn)
 
-    def _line(self, bsn: Bsn, record: dict[str, Any]) -> bytes:
+    def _line(self, bsn: Bsn, record: dict[str, Any], report: Report) -> bytes:
         """The record as it is taken, with the home beside it where this issuer makes something of that."""
         record = {name: value for name, value in record.items() if name != "woz"}  # which is not the BRP's to tell
-        home = self._home(bsn, record) if "woz" in self._office.credentials else None
+        home = self._home(bsn, record, report) if "woz" in self._office.credentials else None
         if home is not None:
             record["woz"] = to_builtins(home)
         return json.dumps(record, ensure_ascii=False).encode()
 
-    def _home(self, bsn: Bsn, record: dict[str, Any]) -> WozObject | None:
+    def _home(self, bsn: Bsn, record: dict[str, Any], report: Report) -> WozObject | None:
+        """One bad record or home is counted and stops nobody behind it: a death there has to be heard of."""
         if self._homes is not None:
-            return self._homes.home_of(parse_person(json.dumps(record)))
+            try:
+                person = parse_person(json.dumps(record))
+            except Rejected:
+                return None  # refused and counted where the record is taken
+            try:
+                return self._homes.home_of(person)
+            except Rejected as error:
+                if error.code not in _OF_ONE_HOME:
+                    raise
+                report.refuse(error.code)
         with snapshot(self._office.engine) as connection:
             before = store.person_record(connection, bsn)
         return None if before is None else parse_person(before).woz

@@ -151,6 +151,32 @@ class _Told:
         return {bsn: {**record, "woz": self._home} for bsn, record in self._brp.persons(bsns, fields).items()}
 
 
+class _Broken:
+    """A source whose record of one resident is none."""
+
+    def __init__(self, brp: BrpSource, bsn: Bsn) -> None:
+        self._brp, self._bsn = brp, bsn
+
+    def persons(self, bsns: Any, fields: Any) -> dict[Bsn, dict[str, Any]]:
+        found = self._brp.persons(bsns, fields)
+        return {**found, self._bsn: {**found[self._bsn], "geboorte": "gisteren"}}
+
+
+def test_one_bad_record_or_home_keeps_nobody_else_from_being_taken(town: Town) -> None:
+    """Residents are asked for in order: without this nobody behind the bad one would ever be heard of again."""
+    town.connector().refresh([NOOR])
+    town.source.homes[0]["waarden"] = [{"waardepeildatum": "2026-01-01", "vastgesteldeWaarde": "330000"}]
+    brp = BrpSource(Fetcher(loopback=True), town.brp, {}, lambda seconds: None)
+    homes = WozSource(Fetcher(loopback=True), town.url + PREFIX, {}, lambda seconds: None)
+    fields = fields_for(town.desk.office.credentials)
+    report = Connector(town.desk.office, _Broken(brp, "999101742"), fields, homes).refresh(
+        [NOOR, "999101742", KARIM]
+    )
+    assert (report.taken, report.is_whole) == (2, False)
+    assert report.refused == {"bad_source_answer": 1, "bad_person": 1}
+    assert (town.card(NOOR)["waarde"], town.card(KARIM)["waarde"]) == (312000, 187000)
+
+
 def test_an_issuer_that_makes_no_woz_asks_nothing_about_homes(tmp_path: Any, town: Town) -> None:
     home = tmp_path / "other"
     click_regie(home, "init", "--url", "https://issuer.voorbeeld.example", "--name", "Gemeente Lindehaven")
