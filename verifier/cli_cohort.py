@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from protocol.canonical import to_builtins
+from protocol.errors import Rejected
 from service.command import command, emit, progress
 from service.home import Home
 from verifier.cohort import Finished, Noise, Progress, answer_question, reference_for, year_of
@@ -95,14 +96,27 @@ def _question(taken: TakenIn) -> dict[str, Any]:
 def answer(ctx: click.Context, home: Home) -> None:
     """Answer every question that waits: each resident's agreement is read once, with an entry in the log.
 
-    Killed halfway it goes on where it was. Numbers need the extra `figures` (OpenDP).
+    Killed halfway it goes on where it was. Exit status 1 when one could not be answered: the others were. Numbers
+    need the extra `figures` (OpenDP).
     """
     desk, store = Desk(home), CohortStore(home)
-    waiting = [taken for taken in store.questions() if taken.answered is None]
+    waiting = store.waiting(desk.now())
     noise = _noise() if any(taken.epsilon for taken in waiting) else _no_noise
-    finished = [answer_question(desk, store, taken, noise, lambda step: _tell(ctx, step)) for taken in waiting]
+    finished, refused = list[Finished](), list[tuple[TakenIn, Rejected]]()
+    for taken in waiting:
+        try:
+            finished.append(answer_question(desk, store, taken, noise, lambda step: _tell(ctx, step)))
+        except Rejected as error:  # of this question: another one may well be answered
+            refused.append((taken, error))
     lines = [f"{each.id}  {each.service}  {each.read} residents, {each.left_out} left out" for each in finished]
-    emit(ctx, "\n".join(lines) or "No question waits.", {"answered": [_finished(each) for each in finished]})
+    lines += [f"{each.id}  {each.service}  not answered: {error.detail} ({error.code})" for each, error in refused]
+    data = {
+        "answered": [_finished(each) for each in finished],
+        "not_answered": [{"id": each.id, "service": each.service, "code": error.code} for each, error in refused],
+    }
+    emit(ctx, "\n".join(lines) or "No question waits.", data)
+    if refused:
+        ctx.exit(1)
 
 
 def _finished(done: Finished) -> dict[str, Any]:

@@ -128,7 +128,8 @@ class CohortStore:
                 if known.token != asked.token:
                     raise Rejected("question_changed", "another question has this number", status=409)
                 return known
-            self._check_room(connection, question.service, year, epsilon, yearly)
+            self._forget_overdue(connection, now)
+            self._check_room(connection, question.service, year, epsilon, yearly, now - QUESTION_SECONDS)
             taken = TakenIn(
                 question.jti,
                 asked.token,
@@ -140,14 +141,16 @@ class CohortStore:
                 epsilon,
             )
             connection.execute(_questions.insert(), vars(taken))
-            self._forget_overdue(connection, now)
         return taken
 
     @staticmethod
-    def _check_room(connection: Connection, service: str, year: int, epsilon: int, yearly: int) -> None:
+    def _check_room(
+        connection: Connection, service: str, year: int, epsilon: int, yearly: int, overdue: int
+    ) -> None:
         mine = _questions.c.service == service
-        waits = select(func.count()).select_from(_questions).where(mine, _questions.c.answered.is_(None))
-        if connection.execute(waits).scalar_one():
+        # One that could not be answered in its seven days never will be: it stands in nobody's way.
+        waits = mine, _questions.c.answered.is_(None), _questions.c.received >= overdue
+        if connection.execute(select(func.count()).select_from(_questions).where(*waits)).scalar_one():
             raise Rejected("question_open", "a question about this service waits for its answer", status=409)
         spent = select(func.coalesce(func.sum(_questions.c.epsilon), 0)).where(mine, _questions.c.year == year)
         if epsilon and connection.execute(spent).scalar_one() + epsilon > yearly:
@@ -155,9 +158,10 @@ class CohortStore:
 
     @staticmethod
     def _forget_overdue(connection: Connection, now: int) -> None:
-        """What nobody can ask for any more: sealed answers, and keys of ours."""
+        """What nobody can ask for any more: sealed answers, outcomes of who was read in vain, and keys of ours."""
         old = _questions.c.received < now - QUESTION_SECONDS
         connection.execute(update(_questions).where(old).values(sealed=None))
+        connection.execute(delete(_answers).where(_answers.c.question.in_(select(_questions.c.id).where(old))))
         ours = _asked.c.made < now - QUESTION_SECONDS
         connection.execute(update(_asked).where(ours).values(reply_seed=None))
 
@@ -166,6 +170,14 @@ class CohortStore:
         with snapshot(self._engine) as connection:
             rows = connection.execute(select(_questions).order_by(_questions.c.received, _questions.c.id))
             return [TakenIn(**row._mapping) for row in rows]
+
+    def waiting(self, now: int) -> list[TakenIn]:
+        """Those to answer, the oldest first; what is overdue is forgotten."""
+        with immediate(self._engine) as connection:
+            self._forget_overdue(connection, now)
+        return [
+            each for each in self.questions() if each.answered is None and each.received >= now - QUESTION_SECONDS
+        ]
 
     def spent(self, service: str, year: int) -> int:
         """Thousandths of epsilon of this service in a calendar year."""
@@ -181,8 +193,14 @@ class CohortStore:
             return {row.grant_id: (row.person, row.holds) for row in rows}
 
     def note_outcome(self, question: str, grant_id: str, person: str, *, holds: bool) -> None:
-        """So that a run that was killed goes on where it was, without another entry for this grant."""
+        """So that a run that was killed goes on where it was, without another entry for this grant.
+
+        Raises `Rejected`: `already_answered` 409, when a run beside this one was faster: nothing of it may stay.
+        """
         with immediate(self._engine) as connection:
+            known = _find(connection, question)
+            if known is None or known.answered is not None:
+                raise Rejected("already_answered", "this question has been answered", status=409)
             row = {"question": question, "grant_id": grant_id, "person": person, "holds": holds}
             connection.execute(_answers.insert(), row)
 

@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from protocol.errors import Rejected
 from protocol.figures import parse_figures, sign_figures
 from service.command import root
 from service.home import Home
 from tests.faces.pages.figures import figures_of
 from tests.protocol import builders
-from tests.verifier.counting import ASKER, ASKER_ID, SERVICE, Town, question_service
+from tests.verifier.agency import URL
+from tests.verifier.counting import ASKER, ASKER_ID, SERVICE, Town, question_service, trust_of
 from verifier import cli_cohort, cli_figures
+from verifier.cohort_asking import ask_cohort
 from verifier.desk import Desk
 
 
@@ -36,6 +39,27 @@ def run(home: Home, *arguments: str, exit_code: int = 0, as_json: bool = True) -
     if exit_code:
         return result.stderr
     return json.loads(result.stdout) if as_json else result.stdout
+
+
+def test_question_that_cannot_be_answered_keeps_no_other_one_waiting(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = town.asker.ask()
+    town.party.clock.time += 1
+    services = (question_service("count"), builders.service(), question_service("count", id="tweede"))
+    town.party.enlist(builders.trust_list(version=2, agencies=trust_of(*services).agencies))
+    second = ask_cohort(town.asker.desk, town.asker.store, builders.AGENCY_ID, URL, "tweede")
+    real = cli_cohort.answer_question
+
+    def answer(desk: Any, store: Any, taken: Any, *rest: Any) -> Any:
+        if taken.id == first.id:
+            raise Rejected("cohort_too_large", "too many residents")
+        return real(desk, store, taken, *rest)
+
+    monkeypatch.setattr(cli_cohort, "answer_question", answer)
+    run(town.party.home, "cohort", "answer", exit_code=1, as_json=False)
+    answered = {each.id for each in town.store.questions() if each.answered is not None}
+    assert answered == {second.id}
 
 
 def test_question_is_asked_answered_with_noise_and_fetched(town: Town) -> None:

@@ -362,6 +362,37 @@ def test_answer_is_forgotten_when_the_question_is_overdue(tmp_path: Path) -> Non
     assert refused(t.asker.fetch, "nothing") == "unknown_question"
 
 
+def test_question_that_was_never_answered_stands_in_nobodys_way_and_leaves_no_outcome(tmp_path: Path) -> None:
+    t = town(tmp_path)
+    for name in "ab":
+        t.resident(name, huisnummer=12)
+    told = t.asker.ask()
+
+    def kill(step: Progress) -> None:
+        if step.done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        t.answer(told=kill)
+    assert len(t.store.outcomes(told.id)) == 1
+    assert refused(t.asker.ask) == "question_open"
+    t.party.clock.time += 8 * DAY
+    assert t.store.waiting(t.party.clock.time) == []
+    assert t.store.outcomes(told.id) == {}
+    again = t.asker.ask()
+    assert [each.id for each in t.store.waiting(t.party.clock.time)] == [again.id]
+
+
+def test_run_beside_a_faster_one_leaves_no_outcome_of_anybody(tmp_path: Path) -> None:
+    t = town(tmp_path)
+    rid, _ = t.resident("a", huisnummer=12)
+    told = t.asker.ask()
+    t.answer()
+    with pytest.raises(Rejected, match="has been answered"):
+        t.store.note_outcome(told.id, rid, "person", holds=True)
+    assert t.store.outcomes(told.id) == {}
+
+
 def test_service_of_values_has_no_predicate(agency: Agency, wallet: Any) -> None:
     rid, link = agency.ask()
     assert agency.post(rid, wallet.grant(wallet.open(agency, link)).form()).status_code == 200
