@@ -384,9 +384,11 @@ if is_installed():
         monkeypatch.undo()
         assert sent == []
 
-    def test_wait_for_another_writer_ends(impatient: Engine) -> None:
-        with immediate(impatient):
+    def test_wait_for_another_writer_ends(server: PostgreSQL, impatient: Engine) -> None:
+        patient = engine_for(server.url)  # the server ends a session that is idle for longer than its limit
+        with immediate(patient):
             assert refusal_of(lambda: write(impatient)) == "database"
+        patient.dispose()
         write(impatient, 1)
 
     def read_twice(engine: Engine, between: Callable[[int], None]) -> None:

@@ -263,7 +263,7 @@ def test_attack_agency_asks_an_honest_operator_without_an_entry(conspiracy: Cons
     honest = ReleaseRequest(pending.token, pending.request.reply_key, logged)
     given = [release(conspiracy, name, honest, pending, logged) for name in NAMES]
     assert all(given)
-    context = reader._prepare(desk, conspiracy.grant.id)
+    context = reader._prepare(desk, conspiracy.grant.id, None)
     secret = choose_digests(conspiracy.terms, ["volledigeNaam"])
     unlogged = reader._pending(desk, context, secret, Purpose(CASE, "nobody"))
     for name in NAMES:
@@ -276,7 +276,7 @@ def test_attack_agency_asks_an_honest_operator_without_an_entry(conspiracy: Cons
 def logged_read(conspiracy: Conspiracy) -> tuple[PendingRead, ReadAnswer]:
     """A READ of the postal code that is in the log."""
     desk = conspiracy.desk
-    context = reader._prepare(desk, conspiracy.grant.id)
+    context = reader._prepare(desk, conspiracy.grant.id, None)
     pending = reader._pending(desk, context, choose_digests(conspiracy.terms, ["postcode"]), PURPOSE)
     return pending, desk.log(context.log).read(pending.request)
 

@@ -66,7 +66,7 @@ def dishonest_desk(town: Town) -> Desk:
 def hoard(town: Town, agreement: Agreement) -> Hoard:
     """Read the postcode as the rules say, and keep what the rules say to forget."""
     desk = dishonest_desk(town)
-    context = reader._prepare(desk, agreement.ask)
+    context = reader._prepare(desk, agreement.ask, None)
     grant = context.grant
     pending = reader._pending(desk, context, choose_digests(grant.answer.terms, ["postcode"]), PURPOSE)
     released = desk.log(context.log).read(pending.request)
