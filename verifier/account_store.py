@@ -60,8 +60,12 @@ class AccountStore:
         rows = self._file.rows("SELECT n, head FROM entries ORDER BY n DESC LIMIT 1")
         return (int(rows[0]["n"]), bytes(rows[0]["head"])) if rows else (0, self._first)
 
-    def check(self) -> tuple[int, bytes]:
-        """Follow the whole chain; as `last`. Raises `Rejected`: `broken_account`, with the number of the entry."""
+    def check(self, anchor: tuple[int, bytes] | None = None) -> tuple[int, bytes]:
+        """Follow the whole chain; as `last`. `anchor`: what `last` was once, kept where nobody here could change
+        it: who has this file can make another chain, and not one that goes through an anchor.
+
+        Raises `Rejected`: `broken_account`, with the number of the entry.
+        """
         n, head = 0, self._first
         for row in self._file.rows("SELECT * FROM entries ORDER BY n"):
             entry = Entry(*row)
@@ -69,4 +73,8 @@ class AccountStore:
             head = next_head(head, n, entry.at, entry.kind, entry.act, entry.body)
             if (entry.n, entry.head) != (n, head):
                 raise Rejected("broken_account", f"entry {n} of the account is missing or was changed", status=409)
+            if anchor is not None and n == anchor[0] and head != anchor[1]:
+                raise Rejected("broken_account", f"up to entry {n} the account was written anew", status=409)
+        if anchor is not None and n < anchor[0]:
+            raise Rejected("broken_account", f"the account was cut off after entry {n}", status=409)
         return n, head

@@ -325,7 +325,14 @@ def use_log(ctx: click.Context, home: Home, origin: str) -> None:
 def evidence(ctx: click.Context, home: Home, file: Path, log: str | None) -> None:
     """Write grants, READs and proofs to FILE, one SQLite database without values."""
     desk = Desk(home)
-    counts = export_evidence(desk.store, desk.config, file, log=log or desk.config.log, now=desk.now())
+    counts = export_evidence(
+        desk.store,
+        desk.config,
+        file,
+        log=log or desk.config.log,
+        now=desk.now(),
+        account=desk.officers.last(),
+    )
     emit(ctx, f"{counts['grants']} grants and {counts['reads']} reads in {file}", {"file": str(file), **counts})
 
 

@@ -1,5 +1,6 @@
 """regie verifier officers: the sealed account of who read; two people open it together."""
 
+import re
 import sys
 from dataclasses import asdict
 from datetime import datetime
@@ -16,6 +17,7 @@ from verifier.desk import Desk
 
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _DAY = click.DateTime(["%Y-%m-%d"])
+_ANCHOR = re.compile(r"([0-9]{1,15}):([0-9a-f]{64})")
 
 
 @click.group("officers")
@@ -69,18 +71,33 @@ def init(ctx: click.Context, home: Home, persons: tuple[str, ...], profile: str)
     )
 
 
+def _anchor(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, bytes] | None:
+    """`7:` and 64 hexadecimal digits, as `check` prints them."""
+    if value is None:
+        return None
+    found = _ANCHOR.fullmatch(value)
+    if found is None:
+        raise click.BadParameter("write it as an earlier check printed it: NUMBER:HEAD", ctx, param)
+    return int(found[1]), bytes.fromhex(found[2])
+
+
 @officers.command("check")
+@click.option("--anchor", metavar="NUMBER:HEAD", callback=_anchor, help="Of an earlier check or evidence file.")
 @command
-def check(ctx: click.Context, home: Home) -> None:
-    """Is every entry still there, and does every READ have one? Exit status 1 when not. Nobody's name is shown."""
-    found = Desk(home).officers.check()
+def check(ctx: click.Context, home: Home, anchor: tuple[int, bytes] | None) -> None:
+    """Is every entry still there, and does every READ have one? Exit status 1 when not. Nobody's name is shown.
+
+    Who has this home could cut off the last entries, an opening among them, or write all of them anew. So keep
+    what this prints elsewhere, and give it next time: the account has to go through it.
+    """
+    found = Desk(home).officers.check(anchor)
     data = {
         "entries": found.count,
         "head": found.head.hex(),
         "reads_without_entry": list(found.without_entry),
         "entries_without_read": found.without_read,
     }
-    text = f"{found.count} entries, none missing or changed. Head {found.head.hex()}"
+    text = f"{found.count} entries, none missing or changed. Anchor {found.count}:{found.head.hex()}"
     if found.without_entry:
         text += f"\nREADS WITHOUT AN ENTRY: {len(found.without_entry)}. Entries were cut off: call the auditor."
     emit(ctx, text, data)

@@ -3,7 +3,8 @@
 Everything in it can be checked by others with `regie auditor check`: signatures, receipts, proofs. It holds no
 key, no sealed disclosure, and no salt, so that case numbers and names of officers stay hashed.
 
-    meta            name, value: format (`regie/evidence/v1`), oin, agency, log, exported (POSIX seconds)
+    meta            name, value: format (`regie/evidence/v1`), oin, agency, log, exported (POSIX seconds);
+                    account (`number:head`, an anchor of the account of officers), where there is one
     grants          id, version, slot, lock, state, received, terms (JCS), vp_token (JSON), request (the signed
                     object), opening_key, grant_index, proof (tlog-proof text), mandate (as shown for this
                     lock) and cosigned (JSON), when it was given on behalf of somebody
@@ -33,8 +34,16 @@ _READ_COLUMNS = (
 )  # fmt: skip
 
 
-def export_evidence(store: Store, config: VerifierConfig, path: Path, *, log: str, now: int) -> dict[str, int]:
-    """Write the file, which must not exist, about the grants in one log; counts by table.
+def export_evidence(
+    store: Store,
+    config: VerifierConfig,
+    path: Path,
+    *,
+    log: str,
+    now: int,
+    account: tuple[int, bytes] | None = None,
+) -> dict[str, int]:
+    """Write the file, which must not exist, about the grants in one log; counts by table. `account`: see `meta`.
 
     Raises `Rejected`: `exists`.
     """
@@ -54,6 +63,7 @@ def export_evidence(store: Store, config: VerifierConfig, path: Path, *, log: st
                 ("agency", config.name),
                 ("log", log),
                 ("exported", str(now)),
+                *([] if account is None else [("account", f"{account[0]}:{account[1].hex()}")]),
             )
         ],
         "grants": _grants(store, history),

@@ -161,9 +161,16 @@ class Officers:
         entries = self.account.of_kind("opened")[::-1]
         return [(entry.at, parse_struct(entry.body, Opening)) for entry in entries]
 
-    def check(self) -> Checked:
-        """Is every entry there, and every READ in it? Raises `Rejected`: `broken_account`."""
-        count, head = self.account.check()
+    def last(self) -> tuple[int, bytes] | None:
+        """Number and head of the newest entry, to be kept elsewhere as an anchor; None without an account."""
+        return self.account.last() if self.is_sealed else None
+
+    def check(self, anchor: tuple[int, bytes] | None = None) -> Checked:
+        """Is every entry there, and every READ in it? `anchor`: what `last` was once.
+
+        Raises `Rejected`: `broken_account`.
+        """
+        count, head = self.account.check(anchor)
         begun = self.account.of_kind("begun")
         acts, reads = self.account.acts(), self._store.reads.ids()
         if not begun:

@@ -225,6 +225,31 @@ def test_attack_last_entry_is_cut_off_and_its_read_is_found_without_one(agency: 
     assert agency.desk.officers.check().without_entry == (read,)
 
 
+def test_attack_opening_is_cut_off_or_written_over_and_the_anchor_tells(
+    agency: Agency, wallet: Wallet, run: Any, tmp_path: Path
+) -> None:
+    """Who has the home has all that it takes to make a chain: only what was kept elsewhere speaks against it."""
+    rid = granted(agency, wallet)
+    begin(agency)
+    look(agency.desk, rid, ["postcode"], PURPOSE, "application")
+    opened(agency.desk)
+    run("evidence", str(tmp_path / "evidence.db"))
+    told = run("officers", "check")
+    anchor = f"{told['entries']}:{told['head']}"
+    meta = dict(sqlite3.connect(tmp_path / "evidence.db").execute("SELECT name, value FROM meta").fetchall())
+    assert meta["account"] == anchor
+    assert run("officers", "check", "--anchor", anchor)["entries"] == 3
+    with sqlite3.connect(agency.home.file(FILE)) as db:
+        for trigger in [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]:
+            db.execute(f"DROP TRIGGER {trigger}")
+        db.execute("DELETE FROM entries WHERE kind = 'opened'")
+    assert run("officers", "check")["entries"] == 2  # by itself the file tells nothing
+    assert "broken_account" in run("officers", "check", "--anchor", anchor, exit_code=1)
+    agency.desk.officers.note_copy(rid, PURPOSE, LATER)
+    assert "written anew" in run("officers", "check", "--anchor", anchor, exit_code=1)
+    run("officers", "check", "--anchor", "3", exit_code=2)
+
+
 def test_period_has_a_beginning_before_its_end(agency: Agency) -> None:
     begin(agency)
     assert code_of(agency.desk.officers.open, TWO, "audit", LATER, LATER, LATER) == "bad_period"

@@ -65,8 +65,9 @@ def _page(errors: list[tuple[str, Any]], filled: dict[str, str], found: list[Ope
 
 
 def _midnight(text: str) -> int | None:
-    """The start of a day in Amsterdam; None for what is no day."""
+    """The start of a day in Amsterdam; None for what is no day, or has no day after it."""
     try:
-        return int(datetime.combine(date.fromisoformat(text), time(), AMSTERDAM).timestamp())
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return None if day == date.max else int(datetime.combine(day, time(), AMSTERDAM).timestamp())

@@ -62,6 +62,7 @@ def test_oversight_shows_a_pseudonym_and_no_name(account: DeskAgency) -> None:
         ({"second": "Carl"}, 404),
         ({"since": "yesterday"}, 400),
         ({"until": ""}, 400),
+        ({"until": "9999-12-31"}, 400),
         ({"reason": "curious"}, 400),
         ({"until": "2019-12-31"}, 400),
     ],
