@@ -29,15 +29,17 @@ def confirm_help(desk: Desk, request_id: str, officer: str) -> None:
     """
     if desk.store.requests.get(request_id).state != "answered":
         raise Rejected("not_answered", "the resident has not decided yet", status=409)
-    officer = desk.officers.known_as(officer)
-    if desk.store.book.confirm(request_id, officer, desk.now()):
-        return
+    # While an account is being begun, or was cut off in that, the book still has names beside pseudonyms.
+    mine = (desk.officers.known_as(officer), officer)
     helped = desk.store.book.helped(request_id)
     if helped is None:
         raise Rejected("not_helped", "nobody helped with this request", status=404)
-    if helped.officer == officer:
+    if helped.officer in mine:
         raise Rejected("same_officer", "the second officer is somebody else than the first", status=403)
-    if helped.second != officer:
+    if desk.store.book.confirm(request_id, mine[0], desk.now()):
+        return
+    helped = desk.store.book.helped(request_id)
+    if helped is None or helped.second not in mine:
         raise Rejected("helped_already", "another officer has confirmed it", status=409)
 
 

@@ -173,6 +173,28 @@ def test_four_eyes_stay_four_eyes_under_pseudonyms(agency: Agency, wallet: Walle
     assert code_of(confirm_help, agency.desk, rid, "officer-3") == "helped_already"
 
 
+def test_attack_officer_confirms_the_own_help_while_an_account_is_half_begun(
+    agency: Agency, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rid, link = agency.ask()
+    note_help(agency.desk, rid, "officer-1")
+    assert agency.post(rid, wallet.grant(wallet.open(agency, link)).form()).status_code == 200
+
+    def cut(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(agency.desk.store.book, "rename_officers", cut)
+        with pytest.raises(KeyboardInterrupt):
+            begin(agency)
+    assert code_of(confirm_help, agency.desk, rid, "officer-1") == "same_officer"
+    assert code_of(read_grant, agency.desk, rid, ["postcode"], PURPOSE) == "second_officer"
+    confirm_help(agency.desk, rid, "officer-2")
+    begin(agency)
+    assert code_of(confirm_help, agency.desk, rid, "officer-1") == "same_officer"
+    confirm_help(agency.desk, rid, "officer-2")
+
+
 # --- opening ---------------------------------------------------------------------------------------------
 
 

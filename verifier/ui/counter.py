@@ -81,7 +81,8 @@ def confirm_page(request_id: str) -> str:
 
 def _confirm(request_id: str, ticked: set[str], errors: list[tuple[str, Any]]) -> str:
     found = view_of(request_id)
-    is_own = found["helped"] is not None and found["helped"].officer == desk().officers.known_as(member().id)
+    mine = (desk().officers.known_as(member().id), member().id)
+    is_own = found["helped"] is not None and found["helped"].officer in mine
     return render_template("verifier/confirm.html", ticked=ticked, errors=errors, is_own=is_own, **found)
 
 
