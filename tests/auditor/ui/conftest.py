@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -23,7 +24,7 @@ from service.home import Home
 from tests.consentlog.small_town import Given, SmallTown
 from tests.consentlog.test_looking_back import message
 from tests.protocol import builders
-from tests.protocol.builders import HOLDER, LOG_ORIGIN
+from tests.protocol.builders import HOLDER, LOG_ORIGIN, LOG_URL
 from tests.protocol.granting import HUISNUMMER, POSTCODE
 from tests.waiting import wait_until
 
@@ -45,6 +46,12 @@ class Console:
     def desk(self) -> Desk:
         found: Desk = self.app.extensions[DESK]
         return found
+
+    @property
+    def asked_of_log(self) -> list[str]:
+        """What anybody asked the log; the log itself goes on asking its witnesses every twenty seconds."""
+        host = f" {urlsplit(LOG_URL).hostname}/"
+        return [call for call in self.town.wires.asked if host in call]
 
     def look(self) -> Step:
         """As the follower does."""

@@ -38,7 +38,7 @@ def test_every_page_is_there_and_asks_the_log_nothing(console: Console, language
         page = console.page(path, language=language)
         assert page.count("<h1") == 1
         assert f'<html lang="{language}"' in page
-    assert console.town.wires.asked == []
+    assert console.asked_of_log == []
 
 
 def test_overview_shows_what_was_counted(console: Console) -> None:
@@ -105,7 +105,7 @@ def test_proof_is_made_from_the_leaves_of_the_home(console: Console) -> None:
     console.town.wires.asked.clear()
     page = console.page(console.done(console.post("/check/proof")))
     assert "Proved: every entry is in order" in page
-    assert console.town.wires.asked == []
+    assert console.asked_of_log == []
     assert "Proved" in console.page("/log/")
 
 
