@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from protocol.canonical import JsonValue, b64u_decode, canonical_bytes, parse_object, sha256, to_builtins
-from protocol.terms import Terms, terms_hash
+from protocol.terms import Terms, parse_element, terms_hash
 from protocol.trust_list import Agency, Service
 from verifier.grants import StoredGrant
 
@@ -103,8 +103,12 @@ def _hash(value: Any) -> str:
 
 
 def _signature(grant: StoredGrant) -> dict[str, JsonValue]:
-    """The key-binding JWT that is the consent: by the key that the issuer bound to the resident's card."""
-    presentations = grant.answer.vp_token[grant.request.query.credentials[0].id]
+    """The key-binding JWT that is the consent: by the key that the issuer bound to the resident's card.
+
+    It is the one that the element names: a resident may leave out another card of the query.
+    """
+    (signing,) = parse_element(grant.request.payload["transaction_data"][0]).credential_ids
+    presentations = grant.answer.vp_token[signing]
     text = presentations[0] if isinstance(presentations, list) else str(presentations)
     header, payload, signature = str(text).rpartition("~")[2].split(".")
     said = parse_object(b64u_decode(payload, max_bytes=1 << 16))

@@ -5,17 +5,19 @@ the required ones first.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from protocol.canonical import canonical_bytes, sha256
+from protocol.canonical import b64u_decode, b64u_encode, canonical_bytes, parse_object, sha256
 from protocol.terms import terms_hash
+from protocol.trust_list import ServiceClaim
 from service.edge import WsgiApp
 from service.ui.front import Front
 from tests.protocol import builders
-from tests.verifier.agency import PURPOSE, Agency, Granted, Wallet
+from tests.verifier.agency import PURPOSE, TYPES, Agency, Granted, Wallet
 from verifier import cli_export, front, govstack_web
 from verifier.desk import Desk
 from verifier.reader import read_grant
@@ -122,6 +124,17 @@ def caller(agency: Agency, run: Any, monkeypatch: pytest.MonkeyPatch) -> Caller:
     return Caller(agency, run("govstack-token")["token"])
 
 
+@pytest.fixture
+def run_at() -> Any:
+    """A caller of any agency."""
+
+    def call(agency: Agency) -> Caller:
+        agency.home.write_secret(govstack_web.TOKEN, b64u_encode(bytes(32)).encode())
+        return Caller(agency, b64u_encode(bytes(32)))
+
+    return call
+
+
 def test_service_version_is_a_data_agreement(agency: Agency, caller: Caller) -> None:
     told = caller.get(f"data-agreement/{AGREEMENT}/")
     check(told["dataAgreement"], "dataAgreement")
@@ -156,6 +169,23 @@ def test_agreement_of_a_resident_is_a_signed_consent_record(
     assert mine["consentRecords"] == [record]
     one = caller.get(f"individual/record/data-agreement/{AGREEMENT}/", X_ConsentBB_IndividualId=rid)
     assert one["consentRecord"] == record
+
+
+def test_signature_is_of_the_card_that_signed_where_another_one_was_left_out(tmp_path: Path, run_at: Any) -> None:
+    claims = [
+        ServiceClaim(vct=TYPES["adres"], path=["postcode"], needed=False),
+        ServiceClaim(vct=TYPES["persoon"], path=["geslachtsnaam"], needed=True),
+    ]
+    trust = builders.trust_list(agencies=[builders.agency(services=[builders.service(claims=claims)])])
+    agency = Agency(tmp_path, trust=trust)
+    rid, link = agency.ask()
+    wallet = Wallet(agency.clock, agency.log, trust=trust)
+    made = wallet.grant(wallet.open(agency, link), without=["postcode"])
+    assert agency.post(rid, made.form()).status_code == 200
+    told = run_at(agency).get("verification/consent-records/")["consentRecords"]
+    payload = told[0]["signature"]["payload"].partition(".")[2]
+    said = parse_object(b64u_decode(payload, max_bytes=1 << 16))
+    assert said["consent"] == b64u_encode(terms_hash(made.sealed.terms))
 
 
 def test_what_the_log_says_now_counts_and_not_what_was_known(
