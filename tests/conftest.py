@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from tests import quick_routes, quick_tables
+from tests import quick_pages, quick_routes, quick_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -23,6 +23,7 @@ hypothesis.settings.register_profile("regie", deadline=None)
 hypothesis.settings.load_profile("regie")
 quick_tables.install()
 quick_routes.install()
+quick_pages.install()
 
 LONGEST = ("ha", "faces", "town", "faults", "interop", "migrations", "consentlog")
 """Folders in the order in which they are begun; the others follow."""
