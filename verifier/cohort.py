@@ -31,6 +31,10 @@ OFFICER = "cohort"
 """Whom the log's READs name, hashed: a program, for which the agency answers."""
 GONE = frozenset({403, 410})
 """Statuses of a refusal that stands: this resident stopped, or does not let it be read now, and is not counted."""
+_OF_NO_RESIDENT = frozenset({"http_error", "not_recipient"})
+"""Of these statuses, what says nothing of a resident: a gateway, or our own place in the trust list. A count of
+nobody would be wrong, and would be told.
+"""
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 Noise = Callable[[int, float], int]
 """(true count, epsilon) to a noised one: one resident more or less changes a count by 1."""
@@ -139,7 +143,7 @@ def _read_one(
             return False
         found = read_predicate(desk, grant.id, Purpose(f"cohort {question}", OFFICER, channel="batch"))
     except Rejected as error:
-        if error.status not in GONE:
+        if error.status not in GONE or error.code in _OF_NO_RESIDENT:
             raise
         return False
     persons.add(person)

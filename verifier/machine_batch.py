@@ -29,6 +29,8 @@ TRIES = 5
 """Of one row, while the log or an operator cannot be reached; then the batch stops, to be resumed."""
 LOCK = "batch.lock"
 """One batch at a time in a home: two runs of one batch would read its rows twice."""
+_LATER = frozenset({408, 425, 429})
+"""Statuses that ask for another try: what stands before the log is busy, and the READ may still be admitted."""
 LONGEST_PAUSE = 10.0
 """Seconds between two tries."""
 
@@ -158,7 +160,7 @@ def _row(batch: Batch, name: RowName, stop: Event, trace: Span) -> Result:
                 opened = read_grant(batch.desk, row.grant, row.only, purpose, row=name)
             return Result(name.n, row, opened.values, opened.index, opened.n, opened.outdated)
         except Rejected as error:
-            if error.code not in TRANSIENT:
+            if error.code not in TRANSIENT and error.status not in _LATER:
                 return Result(name.n, row, error=error)
             failed = Unavailable(error.code, error.detail)
         except Unavailable as error:

@@ -178,6 +178,24 @@ def test_answer_of_the_log_that_never_came_is_fetched_again(
     assert made(agency) == len(rows) == len(caller.entries)
 
 
+def test_row_that_met_a_busy_proxy_is_tried_again_and_not_given_up(
+    agency: Agency, caller: Caller, rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("verifier.machine_batch.LONGEST_PAUSE", 0.0)
+    answer, busy = agency.log.answer, [2]
+
+    def through_proxy(path: str, body: bytes | None) -> bytes:
+        if path == "/v1/reads" and busy[0]:
+            busy[0] -= 1
+            raise Rejected("http_error", "answered with status 429", status=429)
+        return answer(path, body)
+
+    monkeypatch.setattr(agency.log, "answer", through_proxy)
+    end = caller.run(rows, parallel=1)
+    assert (busy[0], end.read, end.refused) == (0, len(rows), 0)
+    assert made(agency) == len(rows) == len(caller.entries)
+
+
 def test_caller_that_dies_gets_the_same_entries_again(agency: Agency, caller: Caller, rows: list[Row]) -> None:
     """Handed over and not noted: the same line comes twice, with one entry."""
     caller.dies_after = 2

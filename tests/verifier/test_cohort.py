@@ -277,6 +277,26 @@ def test_log_that_is_down_answers_nothing(tmp_path: Path) -> None:
     assert t.answer()[0].read == 1
 
 
+def test_gateway_that_refuses_every_read_makes_no_count_of_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    t = town(tmp_path, "count")
+    t.resident("a", huisnummer=12)
+    told = t.asker.ask()
+    answer = t.party.log.answer
+
+    def gateway(path: str, body: bytes | None) -> bytes:
+        if path == "/v1/reads":
+            raise Rejected("http_error", "answered with status 403", status=403)
+        return answer(path, body)
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(t.party.log, "answer", gateway)
+        assert refused(t.answer) == "http_error"
+    assert t.asker.fetch(told.id).answer is None
+    assert t.answer()[0].read == 1
+
+
 def test_number_is_noised_once_and_the_same_whenever_it_is_fetched(tmp_path: Path) -> None:
     t = town(tmp_path, "count")
     for name in "abc":
