@@ -25,7 +25,7 @@ from tests.openapi import desks, fuzz, logs
 from tests.openapi.house import House, Make
 from verifier.openapi import AGENCY
 
-EXAMPLES = int(os.environ.get("REGIE_OPENAPI_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("REGIE_OPENAPI_EXAMPLES", "50"))
 HOUSES: dict[str, tuple[Callable[[Path], House], Api]] = {
     "issuer": (desks.issuer_house, ISSUER),
     "registrar": (desks.registrar_house, REGISTRAR),
