@@ -20,14 +20,14 @@ from issuer.connect import Connector, Report
 from issuer.issue import validity
 from issuer.offer import BRP_CREDENTIALS
 from issuer.register import attributes_of
-from issuer.source import BrpSource, read_key
+from issuer.source import BrpSource, WozSource, read_key
 from issuer.web import open_office
 from protocol.attributes import CREDENTIAL_TYPES
 from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.status_list import INVALID, SUPERSEDED, VALID
 from service.command import root
 from service.database import snapshot
-from service.fetch import Fetcher
+from service.fetch import Answer, Fetcher
 from service.home import Home
 from tests.conftest import SHARED
 from tests.issuer.desk import KARIM, KLAAS, NOOR, NOW, PERSONS, Desk, open_desk
@@ -242,6 +242,30 @@ def test_a_refusal_is_told_without_anything_that_could_name_somebody() -> None:
     assert error.code == "source_refused"
     assert error.detail == "the source refuses the request (400): fields[3] (fields)"
     assert problem(invalidParams="x").detail == refusal_of(400, b"<html>", 1).detail
+
+
+class Telling(Fetcher):
+    """A source that refuses everything with one status, and names the resident in its words."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(loopback=True)
+        self.status = status
+
+    def _exchange(self, *_: Any) -> Answer:
+        body = json.dumps({"code": "gone", "detail": f"burgerservicenummer {KARIM} is vervallen"}).encode()
+        return Answer(self.status, {"content-type": "application/problem+json"}, body)
+
+
+@pytest.mark.parametrize("status", [402, 405, 408, 410, 412, 414, 418, 451])
+def test_refusal_of_a_rare_kind_names_nobody_either(status: int) -> None:
+    brp = BrpSource(Telling(status), "http://localhost:9100", {}, lambda seconds: None)
+    woz = WozSource(Telling(status), "http://localhost:9100", {}, lambda seconds: None)
+    record = read_persons(PERSONS)[NOOR]
+    for ask in (lambda: brp.persons([KARIM], []), lambda: woz.home_of(parse_person(json.dumps(record)))):
+        with pytest.raises(Rejected) as caught:
+            ask()
+        assert caught.value.code == "source_refused"
+        assert KARIM not in str(caught.value)
 
 
 def answer(*persons: Any, kind: str = "RaadpleegMetBurgerservicenummer") -> bytes:
