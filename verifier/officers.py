@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from protocol.canonical import b64u_encode, canonical_bytes, parse_struct
-from protocol.errors import Rejected
+from protocol.errors import Rejected, Unavailable
 from protocol.passphrase import Profile
 from service.home import Home
 from verifier.account import (
@@ -71,8 +71,13 @@ class Officers:
 
     @property
     def is_sealed(self) -> bool:
-        """Whether an account was begun here."""
-        return self._home.has(RING)
+        """Whether an account was begun here. Raises `Unavailable`: `account`, where its key was lost since: else
+        reading would go on with no entry, and with names in the open.
+        """
+        has_ring = self._home.has(RING)
+        if not has_ring and self._home.has(FILE):
+            raise Unavailable("account", f"{RING} is missing beside {FILE}: put it back from a backup")
+        return has_ring
 
     @cached_property
     def ring(self) -> KeyRing:

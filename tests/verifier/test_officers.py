@@ -162,6 +162,23 @@ def test_read_without_its_entry_is_not_sent(
     assert (len(agency.desk.store.reads.all()), agency.log.reads) == before
 
 
+def test_attack_account_is_switched_off_by_taking_its_key_away(agency: Agency, wallet: Wallet) -> None:
+    rid = granted(agency, wallet)
+    begin(agency)
+    before = (len(agency.desk.store.reads.all()), agency.log.reads)
+    ring = agency.home.read("officers.json")
+    agency.home.remove("officers.json")
+    agency.start()
+    assert code_of(look, agency.desk, rid, ["postcode"], PURPOSE, "application") == "account"
+    assert code_of(read_grant, agency.desk, rid, ["postcode"], PURPOSE) == "account"
+    assert code_of(begin, agency) == "account"
+    assert (len(agency.desk.store.reads.all()), agency.log.reads) == before
+    assert PURPOSE.officer.encode() not in agency.files()
+    agency.home.write_secret("officers.json", ring)
+    agency.start()
+    look(agency.desk, rid, ["postcode"], PURPOSE, "application")
+
+
 def test_four_eyes_stay_four_eyes_under_pseudonyms(agency: Agency, wallet: Wallet) -> None:
     begin(agency)
     rid, link = agency.ask()
