@@ -9,6 +9,7 @@ import pytest
 
 from protocol.errors import Rejected, Unavailable
 from protocol.passphrase import PROFILES
+from service.home import Home
 from tests.protocol.builders import NOW
 from tests.verifier.agency import PURPOSE, Agency, Wallet, copy_form
 from verifier.account import Act, is_of, open_act, pseudonym, seal_act
@@ -329,6 +330,35 @@ def test_beginning_that_was_cut_off_goes_on_with_the_same_key(
     assert begin(agency) == 1
     assert agency.home.read("officers.json") == ring
     assert PURPOSE.officer.encode() not in agency.files()
+
+
+def test_two_who_begin_at_once_deal_one_key(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
+    officers = agency.desk.officers
+    create, dealt = agency.home.create_secret, []
+
+    def beside(name: str, data: bytes) -> bool:
+        if name == "officers-key" and not dealt:
+            other = Desk(Home(agency.home.path), agency.desk.parts)
+            dealt.append(other.officers.begin(WORDS, PROFILES["small"], NOW))
+        return create(name, data)
+
+    monkeypatch.setattr(officers._home, "create_secret", beside)
+    assert code_of(begin, agency) == "account_exists"
+    agency.start()
+    agency.desk.officers.note_copy("a request", PURPOSE, NOW)
+    assert opened(agency.desk) == [("copy", PURPOSE.officer, None)]
+    assert agency.desk.officers.check().count == 3  # with the opening
+
+
+def test_beginning_that_was_cut_off_before_its_first_entry_gets_it(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as cut:
+        cut.setattr(AccountStore, "append", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            begin(agency)
+    assert code_of(begin, agency) == "account_exists"
+    assert [entry.kind for entry in agency.desk.officers.account.of_kind("begun")] == ["begun"]
 
 
 def test_commands_begin_check_and_open_the_account(
