@@ -10,9 +10,10 @@ from issuer.brp_api import fields_for
 from issuer.config import IssuerConfig
 from issuer.connect import Connector, Report
 from issuer.office import Office
-from issuer.source import BRP_KEY, WOZ_KEY, BrpSource, WozSource, read_key
+from issuer.source import BRP_KEY, WOZ_KEY, BrpSource, WozSource
 from issuer.web import open_office
 from protocol.errors import Rejected
+from service.bound_headers import read_headers
 from service.command import command, emit, progress, read_secret
 from service.fetch import Fetcher
 from service.home import Home
@@ -43,7 +44,7 @@ def connect(
         raise click.UsageError("either --bsn or --file")
     config = home.config(IssuerConfig)
     office = open_office(home, config)
-    source = BrpSource(Fetcher(), url, read_key(home, BRP_KEY, url), time.sleep)
+    source = BrpSource(Fetcher(), url, read_headers(home, BRP_KEY, url), time.sleep)
     connector = Connector(office, source, fields_for(office.credentials), _homes(home, office, woz))
     wanted = _wanted(bsn, file_)
     if wanted is None:
@@ -59,7 +60,7 @@ def _homes(home: Home, office: Office, url: str | None) -> WozSource | None:
         return None
     if "woz" not in office.credentials:
         raise Rejected("not_made_here", "this issuer makes nothing of the WOZ: see `credentials` in config.json")
-    return WozSource(Fetcher(), url, read_key(home, WOZ_KEY, url), time.sleep)
+    return WozSource(Fetcher(), url, read_headers(home, WOZ_KEY, url), time.sleep)
 
 
 def _wanted(bsn: str | None, file_: str | None) -> list[Bsn] | None:

@@ -1,69 +1,34 @@
 """The base registers that an issuer asks: how a source is reached, and with what key.
 
-    source = BrpSource(Fetcher(), url, read_key(home, BRP_KEY, url), time.sleep)
+    source = BrpSource(Fetcher(), url, read_headers(home, BRP_KEY, url), time.sleep)
     records = source.persons(bsns, fields)
-    home = WozSource(Fetcher(), url, read_key(home, WOZ_KEY, url), time.sleep).home_of(person)
+    home = WozSource(Fetcher(), url, read_headers(home, WOZ_KEY, url), time.sleep).home_of(person)
 
 Requests go out by `service.fetch` (https, no redirects, no addresses of the own machine). A source that is busy
 (429, 5xx, no connection) is asked again after as long as it says, some times, before we give up.
 """
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
-
-import msgspec
 
 from issuer import woz
 from issuer.brp import Bsn, Person, VisitingAddress
 from issuer.brp_api import MAX_ANSWER_BYTES, PATH, parse_answer, refusal_of, request_body
-from protocol.canonical import parse_struct
-from protocol.errors import Rejected, Unavailable
+from protocol.errors import Unavailable
 from service.fetch import Answer, Fetcher
-from service.home import MAX_FILE_BYTES, Home
 
 T = TypeVar("T")
 
 BRP_KEY, WOZ_KEY = "brp-source.json", "woz-source.json"
-"""Secrets of the home: which source it is, and the headers that open it."""
+"""Secrets of the home (`service.bound_headers`): which source it is, and the headers that open it."""
 ATTEMPTS = 5
 MAX_WAIT_SECONDS = 60
 _SECONDS = 30.0
 """A source may take its time over 20 people."""
 _JSON = "application/json; charset=utf-8"
 _HAL = ("application/hal+json", "application/json")
-_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
-_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?")
-_OURS = frozenset({"host", "accept", "content-type", "content-length", "connection", "transfer-encoding"})
 _ANSWERED = frozenset(range(400, 600))
 """Statuses whose answers we read ourselves: whatever they say may name somebody."""
-
-
-class SourceKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`url`: the only one that `headers` are sent to."""
-
-    url: str
-    headers: dict[str, str]
-
-
-def read_key(home: Home, name: str, url: str) -> Mapping[str, str]:
-    """The headers for the source at `url`; none for a home without that secret.
-
-    Raises `Rejected`: `other_source` when they are for another URL, `open_secret`, `bad_source_key`.
-    """
-    if not home.has(name):
-        return {}
-    data = home.read_secret(name)
-    try:
-        key = parse_struct(data, SourceKey, max_bytes=MAX_FILE_BYTES)
-    except Rejected as error:
-        raise Rejected("bad_source_key", f"{home.file(name)} holds a url and headers") from error
-    for header, value in key.headers.items():
-        if not _HEADER.fullmatch(header) or header.lower() in _OURS or not _VALUE.fullmatch(value):
-            raise Rejected("bad_source_key", f"{home.file(name)} has a header that cannot be sent")
-    if key.url.rstrip("/") != url.rstrip("/"):
-        raise Rejected("other_source", f"the key in {home.file(name)} is for another source")
-    return key.headers
 
 
 def patiently(ask: Callable[[], T], sleep: Callable[[float], None]) -> T:

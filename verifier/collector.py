@@ -8,21 +8,24 @@ from collections.abc import Sequence
 
 from protocol.errors import Rejected, Unavailable
 from protocol.ldv import Record, otlp_request, parse_otlp_answer
+from service.bound_headers import read_headers
 from service.fetch import Fetcher
 from service.home import Home
 
-AUTHORIZATION = "collector-authorization.txt"
-"""In the home, 0600: what stands in the `Authorization` header; may be absent."""
+KEY = "collector.json"
+"""Secret of the home (`service.bound_headers`), may be absent: which collector it is, and what opens it."""
 
 
 class Collector:
-    """`url`: of the collector's traces, as `https://collector.example/v1/traces`."""
+    """`url`: of the collector's traces, as `https://collector.example/v1/traces`.
+
+    Raises as `read_headers`, so before anything is sent.
+    """
 
     def __init__(self, fetcher: Fetcher, url: str, home: Home) -> None:
         self._fetcher = fetcher
         self._url = url
-        has_secret = home.has(AUTHORIZATION)
-        self._headers = {"Authorization": _header(home.read_secret(AUTHORIZATION))} if has_secret else {}
+        self._headers = read_headers(home, KEY, url)
 
     def send(self, resource: dict[str, str], records: Sequence[Record]) -> None:
         """Returns when all are confirmed. Raises what `Fetcher` raises; `Unavailable`: `not_confirmed`."""
@@ -33,11 +36,3 @@ class Collector:
             raise Unavailable("not_confirmed", "the collector did not confirm the records") from error
         if rejected:
             raise Unavailable("not_confirmed", f"the collector did not take {rejected} of {len(records)} records")
-
-
-def _header(data: bytes) -> str:
-    """Raises `Rejected`: `bad_config`."""
-    text = data.decode("ascii", "replace").strip()
-    if not text.isprintable() or not text.isascii() or not text:
-        raise Rejected("bad_config", f"{AUTHORIZATION} holds one line of plain text")
-    return text

@@ -20,11 +20,12 @@ from issuer.connect import Connector, Report
 from issuer.issue import validity
 from issuer.offer import BRP_CREDENTIALS
 from issuer.register import attributes_of
-from issuer.source import BrpSource, WozSource, read_key
+from issuer.source import BrpSource, WozSource
 from issuer.web import open_office
 from protocol.attributes import CREDENTIAL_TYPES
 from protocol.errors import RegieError, Rejected, Unavailable
 from protocol.status_list import INVALID, SUPERSEDED, VALID
+from service.bound_headers import read_headers
 from service.command import root
 from service.database import snapshot
 from service.fetch import Answer, Fetcher
@@ -308,11 +309,11 @@ def test_a_record_that_breaks_a_pattern_is_taken_and_one_that_cannot_be_issued_i
 
 def test_the_key_of_one_source_is_not_sent_to_another(tmp_path: Any) -> None:
     home = Home(tmp_path / "issuer").create()
-    assert read_key(home, "brp-source.json", "https://brp.example") == {}
+    assert read_headers(home, "brp-source.json", "https://brp.example") == {}
     home.write_json("brp-source.json", {"url": "https://brp.example/", "headers": {"X-API-KEY": "k"}}, secret=True)
-    assert read_key(home, "brp-source.json", "https://brp.example") == {"X-API-KEY": "k"}
+    assert read_headers(home, "brp-source.json", "https://brp.example") == {"X-API-KEY": "k"}
     with pytest.raises(Rejected) as caught:
-        read_key(home, "brp-source.json", "https://brp.example.attacker.example")
+        read_headers(home, "brp-source.json", "https://brp.example.attacker.example")
     assert caught.value.code == "other_source"
 
 
@@ -324,7 +325,7 @@ def test_key_that_smuggles_a_header_is_refused(tmp_path: Any, headers: Any) -> N
     home = Home(tmp_path / "issuer").create()
     home.write_json("brp-source.json", {"url": "https://brp.example", "headers": headers}, secret=True)
     with pytest.raises(Rejected) as caught:
-        read_key(home, "brp-source.json", "https://brp.example")
+        read_headers(home, "brp-source.json", "https://brp.example")
     assert caught.value.code == "bad_source_key"
 
 
@@ -332,7 +333,7 @@ def test_key_that_others_can_read_is_refused(tmp_path: Any) -> None:
     home = Home(tmp_path / "issuer").create()
     home.write_json("brp-source.json", {"url": "https://brp.example", "headers": {}})
     with pytest.raises(Rejected) as caught:
-        read_key(home, "brp-source.json", "https://brp.example")
+        read_headers(home, "brp-source.json", "https://brp.example")
     assert caught.value.code == "open_secret"
 
 

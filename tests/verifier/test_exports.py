@@ -23,7 +23,7 @@ from service.trace import callers_span, within
 from tests.protocol import builders
 from tests.verifier.agency import PURPOSE, Agency, Granted, Wallet
 from verifier import cli_export
-from verifier.collector import AUTHORIZATION
+from verifier.collector import KEY as COLLECTOR_KEY
 from verifier.desk import Desk
 from verifier.ldv import decrypt_subject, encrypt_subject, record_of
 from verifier.reader import read_grant
@@ -222,7 +222,8 @@ def collector(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> CollectorServe
 def test_collector_gets_every_record_once(
     agency: Agency, rid: str, export: Any, collector: CollectorServer
 ) -> None:
-    agency.home.write_secret(AUTHORIZATION, b"Bearer secret\n")
+    key = {"url": collector.url, "headers": {"Authorization": "Bearer secret"}}
+    agency.home.write_json(COLLECTOR_KEY, key, secret=True)
     assert "3 records sent" in export("ldv", "--collector", collector.url)
     assert len(set(collector.spans)) == 3
     assert {headers["Authorization"] for headers in collector.headers} == {"Bearer secret"}
@@ -250,11 +251,27 @@ def test_record_that_was_not_confirmed_is_sent_again(
 def test_collector_gets_its_secret_from_a_closed_file_only(
     agency: Agency, rid: str, export: Any, collector: CollectorServer
 ) -> None:
-    agency.home.write_public(AUTHORIZATION, b"Bearer secret")
+    key = {"url": collector.url, "headers": {"Authorization": "Bearer secret"}}
+    agency.home.write_json(COLLECTOR_KEY, key)
     assert "(open_secret)" in export("ldv", "--collector", collector.url, exit_code=1)
-    agency.home.write_secret(AUTHORIZATION, b"Bearer\nX-Other: 1")
-    assert "(bad_config)" in export("ldv", "--collector", collector.url, exit_code=1)
+    for wrong in ({**key, "headers": {"Authorization": "Bearer\nX-Other: 1"}}, {"headers": {}}, "Bearer secret"):
+        agency.home.write_json(COLLECTOR_KEY, wrong, secret=True)
+        assert "(bad_source_key)" in export("ldv", "--collector", collector.url, exit_code=1)
     assert not collector.got
+
+
+@pytest.mark.parametrize("bound", ["https://log.voorbeeld.example/v1/traces", "https://collector.example/v1"])
+def test_secret_of_a_collector_is_not_sent_to_whatever_url_is_typed(
+    agency: Agency, rid: str, export: Any, collector: CollectorServer, bound: str
+) -> None:
+    key = {"url": bound, "headers": {"Authorization": "Bearer secret"}}
+    agency.home.write_json(COLLECTOR_KEY, key, secret=True)
+    waiting = agency.desk.store.processings.unreported(10)
+    refusal = export("ldv", "--collector", collector.url, exit_code=1)
+    assert "(other_source)" in refusal
+    assert "Bearer" not in refusal
+    assert not collector.got
+    assert agency.desk.store.processings.unreported(10) == waiting
 
 
 def test_file_of_records_is_closed_to_others_and_never_written_over(
