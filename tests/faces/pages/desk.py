@@ -103,20 +103,23 @@ def right(which: str, path: str = "") -> Callable[[Visit], object]:
 
 PEOPLE = {"Anna": "een reiger aan de sloot", "Ben": "zeven grijze fietsen"}
 """Who open the account of officers together, with their passphrases."""
-_ACCOUNTS: set[int] = set()
+
+
+def begin_account(town: FacesTown) -> None:
+    """The account of officers, once in each town."""
+    if not (town.at("agency") / "officers.json").exists():
+        persons = []
+        for name, words in PEOPLE.items():
+            path = town.home / f"{name}.passphrase"
+            path.write_text(words)
+            persons += ["--person", f"{name}={path}"]
+        town.regie("agency", "verifier", "officers", "init", "--profile", "small", *persons)
 
 
 def officers(visit: Visit) -> None:
     """Two people have opened the account of officers."""
-    if id(visit.town) not in _ACCOUNTS:
-        files = []
-        for name, words in PEOPLE.items():
-            path = visit.town.home / f"{name}.passphrase"
-            path.write_text(words)
-            files += ["--person", f"{name}={path}"]
-        visit.town.regie("agency", "verifier", "officers", "init", "--profile", "small", *files)
-        visit.town.regie("agency", "verifier", "read", dora(visit.town).read, "--case", CASE)
-        _ACCOUNTS.add(id(visit.town))
+    begin_account(visit.town)
+    visit.town.regie("agency", "verifier", "read", dora(visit.town).read, "--case", CASE)
     page = visit.go("/desk/officers/")
     for field, words in zip(("first", "second"), PEOPLE.values(), strict=True):
         page.fill(f"#{field}-passphrase", words)
