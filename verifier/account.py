@@ -13,6 +13,7 @@ Whoever takes an entry out, or puts one in between, changes every head after it.
 import base64
 import hmac
 import re
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
 import msgspec
@@ -23,13 +24,16 @@ from protocol.reading import parse_read
 from protocol.seal import KemPrivate, hpke_open, hpke_seal, pad, unpad
 from protocol.terms import salted_hash
 
-Kind: TypeAlias = Literal["begun", "read", "copy", "known", "opened"]
+Kind: TypeAlias = Literal["begun", "read", "copy", "known", "opened", "refused"]
 """`begun`: the account; `read`: under a grant; `copy`: shared once; `known`: an officer of before it began;
-`opened`: two people looked. `begun` and `opened` are readable by all, the others sealed."""
+`opened`: two people looked; `refused`: a passphrase of two people was wrong. Those that are not in `SEALED` are
+readable by all."""
 SEALED: frozenset[Kind] = frozenset({"read", "copy", "known"})
 OpeningReason: TypeAlias = Literal["complaint", "alarm", "asked_by_resident", "audit", "incident"]
 OPENING_REASONS: tuple[OpeningReason, ...] = get_args(OpeningReason)
 """Why two people look; a closed list, so that nobody writes about a person here."""
+MAX_REFUSALS, REFUSAL_SECONDS = 5, 15 * 60
+"""So many wrong passphrases in so long, and nobody opens the account until the first of them is as old."""
 BLOCK = 1024
 """Sealed entries are padded to blocks of so many bytes: their length tells no name."""
 _CONTEXT = b"regie/account/v1"
@@ -46,12 +50,23 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Two people looked at entries of `since` up to but not at `until`, POSIX seconds."""
+    """Two people looked, or tried to, at entries of `since` up to but not at `until`, POSIX seconds."""
 
     persons: list[str]
     reason: OpeningReason
     since: int
     until: int
+
+
+def check_attempts(refused: Sequence[int], now: int) -> None:
+    """Who guesses is stopped before a guess is tried. `refused`: POSIX seconds of each wrong passphrase.
+
+    Raises `Rejected`: `too_many_attempts` 429.
+    """
+    if sum(at > now - REFUSAL_SECONDS for at in refused) >= MAX_REFUSALS:
+        raise Rejected(
+            "too_many_attempts", "passphrases were wrong too often: wait a quarter of an hour", status=429
+        )
 
 
 def pseudonym(key: bytes, officer: str) -> str:

@@ -1,5 +1,6 @@
 """Where the account of officers lies: a file of its own in the home, whose entries the database itself keeps."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +48,10 @@ class AccountStore:
         rows = self._file.rows("SELECT * FROM entries WHERE at >= ? AND at < ? ORDER BY n", since, until)
         return [Entry(*row) for row in rows]
 
-    def of_kind(self, kind: Kind) -> list[Entry]:
-        """All of one kind, the oldest first."""
-        return [Entry(*row) for row in self._file.rows("SELECT * FROM entries WHERE kind = ? ORDER BY n", kind)]
+    def of_kind(self, *kinds: Kind) -> list[Entry]:
+        """All of these kinds, the oldest first."""
+        sql = "SELECT * FROM entries WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY n"
+        return [Entry(*row) for row in self._file.rows(sql, json.dumps(kinds))]
 
     def acts(self) -> set[str]:
         """Ids of all READs and requests that have an entry."""

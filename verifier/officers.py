@@ -10,6 +10,7 @@ from functools import cached_property
 from protocol.canonical import b64u_encode, canonical_bytes, parse_struct
 from protocol.errors import Rejected, Unavailable
 from protocol.passphrase import Profile
+from protocol.seal import KemPrivate
 from service.home import Home
 from verifier.account import (
     SEALED,
@@ -17,6 +18,7 @@ from verifier.account import (
     Kind,
     Opening,
     OpeningReason,
+    check_attempts,
     is_of,
     is_pseudonym,
     open_act,
@@ -33,6 +35,8 @@ RING = "officers.json"
 PSEUDONYMS = "officers-key"
 MAX_OPENED = 2_000
 """Entries that two people see at once: a shorter period shows the rest."""
+LOCK, LOCK_SECONDS = "officers.lock", 60.0
+"""One pair of passphrases at a time: of many that came at once each would else find no refusal yet."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,15 @@ class Opened:
     pseudonym: str
     case: str
     is_proven: bool | None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Two people who looked, or, `is_refused`, gave a wrong passphrase. `at`: POSIX seconds."""
+
+    at: int
+    is_refused: bool
+    asked: Opening
 
 
 @dataclass(frozen=True)
@@ -140,19 +153,20 @@ class Officers:
     def open(
         self, passphrases: Mapping[str, bytes], reason: OpeningReason, since: int, until: int, now: int
     ) -> list[Opened]:
-        """What two people may see; that they looked is an entry before they see anything.
+        """What two people may see. That they looked is an entry before they see it; a wrong passphrase is one too.
 
-        Raises `Rejected`: those of `open_ring`, `bad_period`, `broken_account`.
+        Raises `Rejected`: those of `open_ring` and `check_attempts`, `bad_period`, `broken_account`;
+        `Unavailable`: `in_use` while others are opening it, `database` when nothing can be written down.
         """
         if not since < until:
             raise Rejected("bad_period", "the period ends before it begins")
-        private = open_ring(self.ring, passphrases)
+        asked = canonical_bytes(Opening(sorted(passphrases), reason, since, until))
+        private = self._private(passphrases, asked, now)
         self.account.check()
         entries = [entry for entry in self.account.between(since, until) if entry.kind in SEALED]
         if len(entries) > MAX_OPENED:
             raise Rejected("bad_period", f"these are more than {MAX_OPENED} entries: take a shorter period")
-        opening = canonical_bytes(Opening(sorted(passphrases), reason, since, until))
-        self.account.append("opened", now, "", lambda _: opening)
+        self.account.append("opened", now, "", lambda _: asked)
         tokens = self._store.reads.tokens(since - 1, until)
         found = []
         for entry in entries:
@@ -163,10 +177,21 @@ class Officers:
             found.append(Opened(entry.n, entry.at, entry.kind, entry.act, act.officer, name, act.case, proven))
         return found
 
-    def openings(self) -> list[tuple[int, Opening]]:
-        """When two people looked, the newest first: (POSIX seconds, who and why)."""
-        entries = self.account.of_kind("opened")[::-1]
-        return [(entry.at, parse_struct(entry.body, Opening)) for entry in entries]
+    def _private(self, passphrases: Mapping[str, bytes], asked: bytes, now: int) -> KemPrivate:
+        """The key of the account; whoever tries is seen by all, and cannot go on trying."""
+        with self._home.lock(LOCK, wait_seconds=LOCK_SECONDS):
+            check_attempts([entry.at for entry in self.account.of_kind("refused")], now)
+            try:
+                return open_ring(self.ring, passphrases)
+            except Rejected as error:
+                if error.code == "wrong_passphrase":
+                    self.account.append("refused", now, "", lambda _: asked)
+                raise
+
+    def openings(self) -> list[Attempt]:
+        """When two people looked or tried to, the newest first."""
+        entries = self.account.of_kind("opened", "refused")[::-1]
+        return [Attempt(each.at, each.kind == "refused", parse_struct(each.body, Opening)) for each in entries]
 
     def last(self) -> tuple[int, bytes] | None:
         """Number and head of the newest entry, to be kept elsewhere as an anchor; None without an account."""

@@ -1,7 +1,9 @@
 """Who reads is named in a sealed account only; two people open it together; nobody reads without an entry."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -221,18 +223,90 @@ def test_opening_is_an_entry_before_anybody_sees_anything(agency: Agency, wallet
     begin(agency)
     look(agency.desk, rid, ["postcode"], PURPOSE, "application")
     opened(agency.desk)
-    ((at, opening),) = agency.desk.officers.openings()
-    assert (at, opening.persons, opening.reason) == (LATER, [CIS, ANNA], "complaint")
+    (one,) = agency.desk.officers.openings()
+    assert (one.at, one.is_refused, one.asked.persons, one.asked.reason) == (
+        LATER,
+        False,
+        [CIS, ANNA],
+        "complaint",
+    )
 
 
 def test_attack_one_person_opens_with_the_own_passphrase_twice(agency: Agency) -> None:
     begin(agency)
-    account = agency.desk.officers.account
-    before = account.last()
-    for passphrases in ({ANNA: WORDS[ANNA]}, {ANNA: WORDS[ANNA], BEN: WORDS[ANNA]}):
-        with pytest.raises(Rejected):
-            agency.desk.officers.open(passphrases, "audit", NOW - 10, LATER, LATER)
-    assert account.last() == before
+    officers = agency.desk.officers
+    before = officers.account.last()
+    assert code_of(officers.open, {ANNA: WORDS[ANNA]}, "audit", NOW - 10, LATER, LATER) == "two_people"
+    assert officers.account.last() == before
+    twice = {ANNA: WORDS[ANNA], BEN: WORDS[ANNA]}
+    assert code_of(officers.open, twice, "audit", NOW - 10, LATER, LATER) == "wrong_passphrase"
+    assert [one.is_refused for one in officers.openings()] == [True]
+
+
+def guess(agency: Agency, now: int) -> str:
+    """One of the two guesses at the passphrase of the other."""
+    return code_of(agency.desk.officers.open, {ANNA: WORDS[ANNA], CIS: b"a guess"}, "audit", NOW - 10, LATER, now)
+
+
+def test_attack_wrong_passphrase_is_an_entry_that_all_see_and_nobody_takes_away(agency: Agency, run: Any) -> None:
+    begin(agency)
+    assert guess(agency, LATER) == "wrong_passphrase"
+    agency.desk.officers.open(TWO, "complaint", NOW - 10, LATER, LATER + 1)
+    told = run("officers", "openings")["openings"]
+    assert [(one["at"], one["is_refused"], one["persons"], one["reason"]) for one in told] == [
+        (LATER + 1, False, [CIS, ANNA], "complaint"),
+        (LATER, True, [CIS, ANNA], "audit"),
+    ]
+    with sqlite3.connect(agency.home.file(FILE)) as db, pytest.raises(sqlite3.IntegrityError):
+        db.execute("DELETE FROM entries WHERE kind = 'refused'")
+    assert agency.desk.officers.check().without_entry == ()
+
+
+def test_attack_passphrase_is_guessed_and_after_five_wrong_ones_none_is_tried(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(agency)
+    assert [guess(agency, LATER + second) for second in range(5)] == ["wrong_passphrase"] * 5
+    before = agency.desk.officers.account.last()
+
+    def stretched(*_: Any) -> None:
+        raise AssertionError("a guess was tried")
+
+    with monkeypatch.context() as watched:
+        watched.setattr("verifier.officers.open_ring", stretched)
+        for now in (LATER + 5, LATER + 15 * 60 - 1):
+            assert guess(agency, now) == "too_many_attempts"
+            assert code_of(agency.desk.officers.open, TWO, "audit", NOW - 10, LATER, now) == "too_many_attempts"
+    assert agency.desk.officers.account.last() == before
+    assert agency.desk.officers.open(TWO, "audit", NOW - 10, LATER, LATER + 15 * 60) == []
+
+
+def test_attack_many_guesses_at_once_are_no_more_than_one_after_the_other(agency: Agency) -> None:
+    begin(agency)
+    with ThreadPoolExecutor(8) as pool:
+        codes = Counter(pool.map(lambda _: guess(agency, LATER), range(12)))
+    assert codes == {"wrong_passphrase": 5, "too_many_attempts": 7}
+
+
+def test_wrong_passphrase_that_cannot_be_written_down_opens_nothing(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(agency)
+
+    def full(*_: Any) -> int:
+        raise Unavailable("database", "the disk is full")
+
+    monkeypatch.setattr(agency.desk.officers.account, "append", full)
+    assert guess(agency, LATER) == "database"
+    assert code_of(agency.desk.officers.open, TWO, "audit", NOW - 10, LATER, LATER) == "database"
+
+
+def test_name_that_holds_no_piece_of_the_key_is_not_written_into_the_account(agency: Agency) -> None:
+    begin(agency)
+    before = agency.desk.officers.account.last()
+    stranger = {ANNA: WORDS[ANNA], "Any words at all": b"a guess"}
+    assert code_of(agency.desk.officers.open, stranger, "audit", NOW - 10, LATER, LATER) == "unknown_person"
+    assert agency.desk.officers.account.last() == before
 
 
 def test_attack_entry_is_taken_out_of_the_account(agency: Agency, wallet: Wallet) -> None:

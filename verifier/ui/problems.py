@@ -41,7 +41,12 @@ PROBLEMS: Mapping[str, Problem] = {
         _l("you helped yourself"), _l("The second officer is somebody else. Ask a colleague to sign in.")
     ),
     "wrong_passphrase": Problem(
-        _l("a passphrase is wrong"), _l("Nobody saw anything. Each of you types the own passphrase again.")
+        _l("a passphrase is wrong"),
+        _l("Nobody saw anything. That you tried is written down. Each of you types the own passphrase again."),
+    ),
+    "too_many_attempts": Problem(
+        _l("a passphrase was wrong too often"),
+        _l("Nobody saw anything. Wait a quarter of an hour. The page shows whose names were chosen: ask them."),
     ),
     "two_people": Problem(_l("two people open it"), _l("Nobody saw anything. Choose two different people.")),
     "unknown_person": Problem(_l("two people open it"), _l("Nobody saw anything. Choose two different people.")),

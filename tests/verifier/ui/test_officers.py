@@ -57,7 +57,6 @@ def test_oversight_shows_a_pseudonym_and_no_name(account: DeskAgency) -> None:
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
-        ({"second-passphrase": "something else"}, 403),
         ({"second": "Anna"}, 400),
         ({"second": "Carl"}, 404),
         ({"since": "yesterday"}, 400),
@@ -75,6 +74,26 @@ def test_wrong_form_shows_nobody_and_is_no_opening(
     assert page.answer.status_code == status
     assert OFFICER not in page.text
     assert account.desk.officers.account.last() == before
+
+
+def test_wrong_passphrase_is_seen_by_who_watches_over_the_desk(account: DeskAgency) -> None:
+    page = send(account, "privacy", **{"second-passphrase": "something else"})
+    assert page.answer.status_code == 403
+    assert OFFICER not in page.text
+    words = words_of(get(account.open("manager"), "/officers/"))
+    assert "Anna, Ben" in words
+    assert "A passphrase was wrong" in words or "Een wachtzin was fout" in words
+    assert "something else" not in words
+
+
+def test_attack_passphrases_are_guessed_at_the_screen(account: DeskAgency) -> None:
+    for _ in range(5):
+        assert send(account, "privacy", **{"second-passphrase": "a guess"}).answer.status_code == 403
+    page = send(account, "privacy")
+    assert page.answer.status_code == 429
+    assert OFFICER not in page.text
+    account.clock.time += 15 * 60
+    assert OFFICER in words_of(send(account, "privacy"))
 
 
 def refused(agency: DeskAgency, role: str, method: str) -> TestResponse:
