@@ -17,7 +17,6 @@ from protocol.canonical import parse_object, to_builtins
 from protocol.case_reference import parse_case_reference
 from protocol.errors import Rejected
 from protocol.keys import parse_jwk
-from protocol.reading import Channel
 from protocol.terms import Context, Zone, places_of
 from protocol.trust_list import Service
 from service.app import serve as run_server
@@ -253,7 +252,6 @@ def _grant(grant: StoredGrant, now: int) -> dict[str, Any]:
 )
 @click.option("--case", help="The case this reading is for (needed for a grant).")
 @click.option("--officer", help="Who reads; default: the name of this account.")
-@click.option("--channel", type=click.Choice(["desk", "api", "batch"]), default="desk", show_default=True)
 @click.option("--zone", type=click.Choice(["office", "remote"]), default="office", show_default=True)
 @click.option("--only-current", is_flag=True, help="Do not read when the register has newer data.")
 @command
@@ -264,7 +262,6 @@ def read(
     only: tuple[str, ...],
     case: str | None,
     officer: str | None,
-    channel: Channel,
     zone: Zone,
     only_current: bool,
 ) -> None:
@@ -273,10 +270,12 @@ def read(
     Under a grant every reading is entered in the log first; values are printed and never kept. Before that it is
     said which of them are out of date: the register has changed, and the resident has not sent newer ones. A copy
     (`ask --once`) waits sealed in this home for at most seven days, is handed over once, and then deleted.
+
+    The log is told that a person reads; programs read by `verifier batch` and `verifier.machine`.
     """
     desk = Desk(home)
     number = parse_case_reference(case).text if case else ""
-    purpose = Purpose(number, officer or getpass.getuser(), channel, zone)
+    purpose = Purpose(number, officer or getpass.getuser(), zone=zone)
     if desk.store.requests.get(grant_id).request.kind == "copy":
         desk.officers.note_copy(grant_id, purpose, desk.now())
         shared = take_shared(desk, grant_id)

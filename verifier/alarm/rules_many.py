@@ -10,26 +10,34 @@ from verifier.alarm.thresholds import Thresholds
 
 
 def mass(facts: Facts, when: Thresholds) -> Iterator[Alert]:
-    """In one day far more residents than this officer usually reads."""
+    """In one day far more residents than this officer usually reads: the median of the other days, so that no day
+    is a measure of itself. Who has fewer than `usual_days` others has no usual, and `mass_residents` alone counts.
+    """
     for _, reads in facts.by_officer():
         days = grouped(reads, _day)
-        usual = median(_residents(each) for each in days.values())
-        for of_day in days.values():
-            residents = _residents(of_day)
-            if residents >= max(when.mass_residents, when.mass_factor * usual):
-                yield alert_of("mass", of_day, residents=residents, usual=round(usual))
+        counts = {day: _residents(of_day) for day, of_day in days.items()}
+        for day, residents in counts.items():
+            if residents < when.mass_residents:
+                continue
+            others = [count for other, count in counts.items() if other != day]
+            usual = median(others) if len(others) >= when.usual_days else 0
+            if residents >= when.mass_factor * usual:
+                yield alert_of("mass", days[day], residents=residents, usual=round(usual))
 
 
 def many_residents(facts: Facts, when: Thresholds) -> Iterator[Alert]:
     """Over weeks far more residents than this officer usually reads. One busy day counts no more than
-    `many_day_cap`: a day on which a list is worked through is for `mass` to judge.
+    `many_day_cap`: a day on which a list is worked through is for `mass` to judge. A day that is enough by itself
+    counts whole, but never makes it usual. Who worked in fewer than `usual_stretches` has no usual.
     """
     for _, reads in facts.by_officer():
-        capped = [read for of_day in grouped(reads, _day).values() for read in _first_of_each(of_day)]
-        capped = [r for of_day in grouped(capped, _day).values() for r in of_day[: when.many_day_cap]]
-        usual = usual_count(capped, capped, when.many_days)
+        days = [_first_of_each(of_day) for of_day in grouped(reads, _day).values()]
+        capped = [read for of_day in days for read in of_day[: when.many_day_cap]]
+        counted = [read for of_day in days for read in _counted(of_day, when)]
+        stretches = {read.at // (when.many_days * DAY) for read in reads}
+        usual = usual_count(capped, capped, when.many_days) if len(stretches) >= when.usual_stretches else 0
         least = max(when.many_residents, when.many_factor * usual)
-        for found in episodes(capped, when.many_days * DAY, at_least(least)):
+        for found in episodes(counted, when.many_days * DAY, at_least(least)):
             yield alert_of("many_residents", found, residents=len(found), usual=round(usual))
 
 
@@ -66,6 +74,10 @@ def same_resident(facts: Facts, when: Thresholds) -> Iterator[Alert]:
 
         for found in episodes(reads, when.same_days * DAY, is_enough):
             yield alert_of("same_resident", found, cases=_cases(found))
+
+
+def _counted(of_day: Sequence[ReadFact], when: Thresholds) -> Sequence[ReadFact]:
+    return of_day if len(of_day) >= when.many_residents else of_day[: when.many_day_cap]
 
 
 def _day(read: ReadFact) -> date:

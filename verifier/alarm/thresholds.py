@@ -20,7 +20,9 @@ class Thresholds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All hours are those of Europe/Amsterdam; `..._days` is how far back a rule looks for what belongs together.
 
     `usual_hours`: [from, to). `late_days`: by service, the hour until which it works on an ISO weekday.
-    `round_the_clock`: services that work at night and from home. `off`: rules that do not ring.
+    `round_the_clock`: services that work at night and from home. `off`: rules that do not ring. `usual_days`,
+    `usual_stretches`: on how many other days, and in how many stretches of `many_days`, somebody must have worked
+    before `mass` and `many_residents` know what is usual for them.
     """
 
     usual_hours: Span = (7, 19)
@@ -33,6 +35,8 @@ class Thresholds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     outside_days: Days = 28
     weekend_reads: Count = 1
     weekend_days: Days = 28
+    usual_days: Count = 5
+    usual_stretches: Count = 3
     mass_residents: Count = 60
     mass_factor: Factor = 4.0
     many_residents: Count = 100

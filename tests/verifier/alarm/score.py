@@ -11,7 +11,7 @@ from verifier.alarm.thresholds import Thresholds
 
 SEED_A = 1
 """The year on which the thresholds were fixed."""
-SEEDS = (20_271, 33_107, 48_611, 59_273, 71_993)
+SEEDS = (12_553, 37_879, 66_403, 84_191, 90_017)
 """Years that nobody looked at before the thresholds were fixed, and on which nothing was changed afterwards."""
 RIGHT_SHARE = 0.25
 OFFICE = Thresholds(late_days={"balie": {"4": 21}}, round_the_clock=("crisis",))

@@ -82,6 +82,19 @@ def test_programs_have_no_evenings(agency: Agency, wallet: Wallet) -> None:
     assert rules(agency) == []
 
 
+def test_attack_person_who_calls_a_typed_reading_a_program(agency: Agency, wallet: Wallet, run: Any) -> None:
+    rid = granted(agency, wallet)
+    set_clock(agency, 7, 3)
+    typed = ("read", rid, "--case", "Z-2026-1", "--officer", "officer 7", "--zone", "remote")
+    for channel in ("api", "batch"):
+        assert "No such option" in run(*typed, "--channel", channel, exit_code=2)
+    assert agency.log.reads == 0
+    run(*typed)
+    assert rules(agency) == ["weekend_home"]
+    (fact,) = agency.desk.bell.store.facts(agency.desk.now()).reads
+    assert fact.by_hand
+
+
 def test_home_holds_neither_street_nor_person_nor_officer_nor_case(agency: Agency, wallet: Wallet) -> None:
     rid = granted(agency, wallet)
     told = {"officer": "officer 7", "postcodes": ["9876 ZX"], "relatives": [{"bsn": "999990019"}]}

@@ -98,6 +98,47 @@ def test_alert_keeps_its_key_while_it_grows() -> None:
     assert keys[0] == keys[1]
 
 
+def days(*counts: int, first: int = 0) -> list[ReadFact]:
+    """So many residents on each day after another, one each 90 seconds."""
+    return [
+        read(1000 * (first + day) + n, at=TUESDAY + (first + day) * DAY + 90 * n)
+        for day, count in enumerate(counts)
+        for n in range(count)
+    ]
+
+
+def by_volume(reads: list[ReadFact]) -> list[tuple[str, int, int]]:
+    """What rang for how much: rule, residents, usual; as an agency has it that set nothing."""
+    alerts = ring(Facts(NOW, reads, OPEN), Thresholds())
+    return sorted((each.rule, each.numbers["residents"], each.numbers["usual"]) for each in alerts)
+
+
+def test_new_officer_who_reads_everybody_on_a_first_day_rings() -> None:
+    assert by_volume(days(320)) == [("many_residents", 320, 0), ("mass", 320, 0)]
+    assert by_volume(days(59)) == []
+
+
+def test_new_officer_who_goes_on_like_that_rings_for_each_day() -> None:
+    rung = by_volume(days(320, 320, 320))
+    assert rung == [("many_residents", 960, 0), *[("mass", 320, 0)] * 3]
+
+
+def test_new_officer_who_stays_below_a_list_day_rings_over_weeks() -> None:
+    assert by_volume(days(*[39] * 10)) == [("many_residents", 390, 0)]
+
+
+def test_giant_day_is_no_measure_of_itself() -> None:
+    usual = [read for week in range(0, 140, 7) for read in days(20, first=week)]
+    assert by_volume(usual) == []
+    giant = by_volume(usual + days(320, first=3))
+    assert [(rule, at_usual) for rule, _, at_usual in giant] == [("many_residents", 80), ("mass", 20)]
+
+
+def test_officer_who_reads_many_each_day_is_held_against_the_own_days() -> None:
+    worked = [read for week in range(0, 140, 7) for read in days(30, 30, 30, first=week)]
+    assert by_volume(worked + days(99, first=3)) == []
+
+
 def test_case_that_is_registered_a_day_late_is_no_alert() -> None:
     facts = Facts(
         NOW,
