@@ -103,18 +103,20 @@ def sign_figures(figures: Figures, key: Es256Private, x5c: Sequence[str]) -> str
 
 
 def verify_figures(token: str, trust: TrustList, now: int) -> Figures:
-    """1. form; 2. signed by the listed agency that it names, with a certificate of then; 3. not from the future;
-    4. every cell of a known service and name, once, no shown count below what its family leaves out.
+    """1. form; 2. signed by the listed agency that it names, with a certificate of then; 3. under the name of the
+    list: what people see beside the counts is nobody's to choose; 4. not from the future; 5. every cell of a known
+    service and name, once, no shown count below what its family leaves out.
 
-    Raises `Rejected`: `bad_figures`, `not_listed`, and those of `verify_agency_jws`.
+    Raises `Rejected`: `bad_figures`, `not_listed`, `other_name`, and those of `verify_agency_jws`.
     """
     figures = parse_figures(token)  # 1.
-    verify_agency_jws(
-        token, typ=FIGURES_TYPE, agency=trust.agency(figures.iss), now=figures.iat, max_bytes=MAX_FIGURES_BYTES
-    )  # 2.
-    if figures.iat > now + 60:  # 3.
+    agency = trust.agency(figures.iss)
+    verify_agency_jws(token, typ=FIGURES_TYPE, agency=agency, now=figures.iat, max_bytes=MAX_FIGURES_BYTES)  # 2.
+    if figures.agency != agency.name:  # 3.
+        raise Rejected("other_name", "the trust list has another name for the agency that signed these figures")
+    if figures.iat > now + 60:  # 4.
         raise _bad("the figures are from the future")
-    _check(figures)  # 4.
+    _check(figures)  # 5.
     return figures
 
 

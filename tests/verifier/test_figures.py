@@ -249,6 +249,20 @@ def test_file_is_verified_by_the_key_of_the_agency_that_it_names() -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["Gemeente Voorbeeld", "Gemeente Vraag ", "gemeente vraag", "Geme\u0435nte Vraag"]
+)
+def test_attack_agency_gives_its_figures_under_the_name_of_another(busy: Agency, name: str) -> None:
+    other = builders.agency(id=ASKER_ID, name="Gemeente Vraag", roots=ASKER.roots, services=SERVICES)
+    busy.enlist(builders.trust_list(version=2, agencies=[builders.agency(), other]))
+    store = FiguresStore(busy.home)
+    disguised = sign_figures(figures({}, publisher=Publisher(ASKER_ID, name, SERVICES)), ASKER.key, ASKER.x5c)
+    assert refused(take_figures, busy.desk, store, disguised) == "other_name"
+    assert all_figures(store) == []
+    under_its_own = figures({}, publisher=Publisher(ASKER_ID, "Gemeente Vraag", SERVICES))
+    assert take_figures(busy.desk, store, sign_figures(under_its_own, ASKER.key, ASKER.x5c)) == under_its_own
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"cells": [FigureCell("zorg", "running", least_of("running") - 1)]},
