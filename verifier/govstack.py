@@ -58,9 +58,11 @@ def service_revision(service: Service, since: int) -> dict[str, JsonValue]:
 
 
 def record_json(
-    grant: StoredGrant, agency: Agency, service: Service | None, *, stands: bool
+    grant: StoredGrant, agency: Agency, service: Service | None, *, active: bool, stands: bool
 ) -> dict[str, JsonValue]:
-    """`ConsentRecord`; `stands`: neither stopped nor over. `service`: as listed, None when it left the list."""
+    """`ConsentRecord`; `stands`: neither stopped nor over. `service`: as listed, None when it left the list;
+    `active`: whether that version is the newest.
+    """
     record: dict[str, JsonValue] = {
         "id": grant.id,
         "dataAgreementRevisionHash": "" if service is None else _hash(to_builtins(service)),
@@ -70,7 +72,7 @@ def record_json(
         "signature": _signature(grant),
     }
     if service is not None:
-        record["dataAgreement"] = agreement_json(agency, service, active=True)
+        record["dataAgreement"] = agreement_json(agency, service, active=active)
     return record
 
 

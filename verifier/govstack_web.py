@@ -145,7 +145,8 @@ def _record(desk: Desk, grant: StoredGrant, *, fresh: bool = False) -> object:
     stands = grant.state == "active" and now < grant.answer.terms.not_after
     if fresh and stands:
         stands = check_standing(desk, grant).state == "stands"
-    return record_json(grant, agency, service, stands=stands)
+    active = service is not None and _newest(agency.services)[service.id] == service.version
+    return record_json(grant, agency, service, active=active, stands=stands)
 
 
 def _page(found: Sequence[T]) -> Sequence[T]:

@@ -188,6 +188,30 @@ def test_signature_is_of_the_card_that_signed_where_another_one_was_left_out(tmp
     assert said["consent"] == b64u_encode(terms_hash(made.sealed.terms))
 
 
+def test_record_under_an_older_version_does_not_say_that_it_is_still_asked_for(
+    agency: Agency, caller: Caller, granted: tuple[str, Granted]
+) -> None:
+    rid, _ = granted
+
+    def told() -> list[dict[str, Any]]:
+        return [
+            caller.get(f"verification/consent-record/{rid}/")["consentRecord"],
+            *caller.get("verification/consent-records/")["consentRecords"],
+            *caller.get("individual/record/consent-record/", X_ConsentBB_IndividualId=rid)["consentRecords"],
+            caller.get(f"individual/record/data-agreement/{AGREEMENT}/", X_ConsentBB_IndividualId=rid)[
+                "consentRecord"
+            ],
+        ]
+
+    assert [record["dataAgreement"]["active"] for record in told()] == [True] * 4
+    services = [builders.service(), builders.service(version=2)]
+    agency.enlist(builders.trust_list(version=2, agencies=[builders.agency(services=services)]))
+    for record in told():
+        assert (record["dataAgreement"]["id"], record["dataAgreement"]["active"]) == (AGREEMENT, False)
+        assert record["dataAgreement"] == caller.get(f"data-agreement/{AGREEMENT}/")["dataAgreement"]
+        assert record["optIn"] is True
+
+
 def test_what_the_log_says_now_counts_and_not_what_was_known(
     agency: Agency, caller: Caller, granted: tuple[str, Granted]
 ) -> None:
