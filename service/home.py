@@ -51,24 +51,29 @@ class Home:
 
     def read(self, name: str) -> bytes:
         """Raises `Rejected`: `no_home` when the role was never initialised here (the file is missing)."""
+        return self._read(name)[0]
+
+    def read_secret(self, name: str) -> bytes:
+        """Like `read`, for a file that others must not be able to read. Raises also `Rejected`: `open_secret`."""
+        data, mode = self._read(name)
+        if mode & 0o077:
+            raise Rejected("open_secret", f"{self.file(name)} can be read by others: chmod 600 it")
+        return data
+
+    def _read(self, name: str) -> tuple[bytes, int]:
+        """Bytes and mode of one and the same file: by its name it may be gone a moment later."""
         path = self.file(name)
         try:
             with path.open("rb") as stream:
                 data = stream.read(MAX_FILE_BYTES + 1)
+                mode = os.fstat(stream.fileno()).st_mode
         except FileNotFoundError as error:
             raise Rejected("no_home", f"{path} is missing: initialise this home first") from error
         except OSError as error:
             raise Unavailable("io", f"{path} cannot be read: {error.strerror}") from error
         if len(data) > MAX_FILE_BYTES:
             raise Rejected("too_large", f"{path} is larger than {MAX_FILE_BYTES} bytes")
-        return data
-
-    def read_secret(self, name: str) -> bytes:
-        """Like `read`, for a file that others must not be able to read. Raises also `Rejected`: `open_secret`."""
-        data = self.read(name)
-        if self.file(name).stat().st_mode & 0o077:
-            raise Rejected("open_secret", f"{self.file(name)} can be read by others: chmod 600 it")
-        return data
+        return data, mode
 
     def read_public(self, name: str) -> bytes:
         """The same as `read`, to stand beside `write_public`."""

@@ -54,6 +54,23 @@ def test_home_refuses_secret_that_others_can_read(tmp_path: Path) -> None:
     assert caught.value.code == "open_secret"
 
 
+def test_secret_that_goes_while_it_is_read_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an epoch key that another process destroys: its mode is that of the open file, not of a name."""
+    home = Home(tmp_path)
+    home.write_secret("epoch-1.key", b"k")
+    fstat = os.fstat
+
+    def gone_by_now(handle: int) -> os.stat_result:
+        (tmp_path / "epoch-1.key").unlink(missing_ok=True)
+        return fstat(handle)
+
+    monkeypatch.setattr(os, "fstat", gone_by_now)
+    assert home.read_secret("epoch-1.key") == b"k"
+    with pytest.raises(Rejected) as caught:
+        home.read_secret("epoch-1.key")
+    assert caught.value.code == "no_home"
+
+
 def test_writing_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.write_secret("seed", b"one")
