@@ -118,14 +118,23 @@ def test_services_are_read_as_people_type_them() -> None:
             parse_services(texts)
 
 
-def test_command_line_registers_confirms_lists_and_ends(tmp_path: Path) -> None:
-    shell = Shell(tmp_path / "issuer")
+ASKED = ("--represented", FLOOR, "--delegate", MELATI, "--kind", "mentor", "--decision", "C/09/1")
+"""A decision of a court, as it is typed."""
+
+
+def with_one_added(folder: Path) -> tuple[Shell, str]:
+    """An issuer where one officer has registered a decision of a court, and the number of that mandate."""
+    shell = Shell(folder / "issuer")
     shell.answer("init", "--url", "https://issuer.example", "--name", "Gemeente")
-    people = tmp_path / "people.jsonl"
+    people = folder / "people.jsonl"
     people.write_bytes(record(FLOOR) + b"\n" + record(MELATI) + b"\n")
     shell.answer("import", str(people))
-    asked = ("--represented", FLOOR, "--delegate", MELATI, "--kind", "mentor", "--decision", "C/09/1")
-    id_ = shell.answer("mandate", "add", *asked, "--until", "2027-05-01", "--officer", ONE)["id"]
+    id_ = shell.answer("mandate", "add", *ASKED, "--until", "2027-05-01", "--officer", ONE)["id"]
+    return shell, id_
+
+
+def test_command_line_registers_confirms_lists_and_ends(tmp_path: Path) -> None:
+    shell, id_ = with_one_added(tmp_path)
     assert shell.answer("mandate", "list")["mandates"][0]["state"] == "waiting"
     assert shell.answer("mandate", "confirm", id_, "--officer", TWO)["id"] == id_
     assert shell.answer("mandate", "list", "--bsn", MELATI)["mandates"][0]["state"] == "registered"
@@ -136,17 +145,11 @@ def test_command_line_registers_confirms_lists_and_ends(tmp_path: Path) -> None:
 
 def test_attack_one_officer_as_two_by_typing_another_name(tmp_path: Path) -> None:
     """Who signs in at the counter as one account is nobody else on the command line."""
-    shell = Shell(tmp_path / "issuer")
-    shell.answer("init", "--url", "https://issuer.example", "--name", "Gemeente")
-    people = tmp_path / "people.jsonl"
-    people.write_bytes(record(FLOOR) + b"\n" + record(MELATI) + b"\n")
-    shell.answer("import", str(people))
-    asked = ("--represented", FLOOR, "--delegate", MELATI, "--kind", "mentor", "--decision", "C/09/1")
-    id_ = shell.answer("mandate", "add", *asked, "--until", "2027-05-01", "--officer", ONE)["id"]
+    shell, id_ = with_one_added(tmp_path)
     shell.answer("staff", "--provider", "https://login.example", "--client-id", "balie", "--role", "balie=clerk")
     assert shell.refusal("mandate", "confirm", id_, "--officer", "another name") == "at_counter"
     again = ("--until", "2027-05-01", "--officer", "somebody")
-    assert shell.refusal("mandate", "add", *asked, *again) == "at_counter"
+    assert shell.refusal("mandate", "add", *ASKED, *again) == "at_counter"
     assert [one["state"] for one in shell.answer("mandate", "list")["mandates"]] == ["waiting"]
     assert shell.answer("mandate", "end", id_, "--officer", ONE) == {"id": id_, "revoked": 0}
 

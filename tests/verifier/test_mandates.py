@@ -193,15 +193,21 @@ def test_attack_grant_under_an_ended_mandate_while_the_list_at_hand_is_old(
     assert agency.stored() == before
 
 
-def test_attack_refresh_sheds_a_co_signer_whose_card_was_revoked(
-    agency: Agency, wallet: Wallet, asked: Any
-) -> None:
+def given_by_both(agency: Agency, wallet: Wallet, asked: Any) -> Granted:
+    """A grant that the other party signed too, with a card whose status is at place 99."""
     rid, request = asked
     act_for(wallet, BOTH)
     given = grant(wallet, request, BOTH)
     reference = StatusReference(idx=99, uri=builders.STATUS_URI)
     text = m.cosigned(BOTH, given.sealed.terms, party=2, audience=request.client_id, status=reference)
     assert agency.post(rid, given.form(cosigned=[text])).status_code == 200
+    return given
+
+
+def test_attack_refresh_sheds_a_co_signer_whose_card_was_revoked(
+    agency: Agency, wallet: Wallet, asked: Any
+) -> None:
+    given = given_by_both(agency, wallet, asked)
     agency.log.stop(given.sealed.slot, revocation_secret(m.CODE, 1))
     new = refreshed(wallet, given, stop=False, lock=m.lock(2), on_behalf_of=m.behalf(BOTH))
     new = replace(new, sealed=granting.change(new.sealed, mandate=m.shown(BOTH, version=2)))
@@ -217,12 +223,8 @@ def test_attack_second_refresh_sheds_a_co_signer_and_so_does_reading(
     agency: Agency, wallet: Wallet, asked: Any
 ) -> None:
     """The co-signature stands in the first version only; the card behind it is asked about for ever."""
-    rid, request = asked
-    act_for(wallet, BOTH)
-    given = grant(wallet, request, BOTH)
-    reference = StatusReference(idx=99, uri=builders.STATUS_URI)
-    text = m.cosigned(BOTH, given.sealed.terms, party=2, audience=request.client_id, status=reference)
-    assert agency.post(rid, given.form(cosigned=[text])).status_code == 200
+    rid, _ = asked
+    given = given_by_both(agency, wallet, asked)
     newest = given
     for version in (2, 3):
         agency.log.stop(newest.sealed.slot, revocation_secret(m.CODE, version - 1))
